@@ -1,0 +1,98 @@
+"""Every error this package raises on purpose, grouped by what to do next.
+
+KomboError
+├── ConfigurationError          fix the connection, the DAG's arguments or the deployment
+│   └── UnsupportedLedgerError  name a PostgreSQL in `ledger_conn_id`
+├── SourceError                 fix the SELECT, the source table or the transform
+├── WriteBackError              fix the target table
+├── ConfirmationRequiredError   look at the numbers, then confirm them
+├── LedgerError                 the ledger's database cannot be used: bring it back, run again
+│   └── LeaseLostError          another process took the lane over: stop sending at once
+├── ApiError                    Kombo answered with an error, or not at all
+│   ├── AccountError            fix the API key or its allow-list: all integrations are affected
+│   ├── IntegrationError        fix one integration in Kombo: the others go on
+│   └── CursorError             a paged read does not move forward: report it to Kombo
+├── LaneBlockedError            some integrations stopped: fix what the message names, run again
+├── InDoubtError                a request may have been executed: it is looked up, or a person decides
+└── IncompleteRunError          rows of this run are not delivered: the message says how many and why
+"""
+
+from __future__ import annotations
+
+
+class KomboError(Exception):
+    """Base of all errors of this package; the message says what failed, where, and what to do."""
+
+
+class ConfigurationError(KomboError):
+    """The connection, the DAG's arguments or the deployment cannot work as they are."""
+
+
+class UnsupportedLedgerError(ConfigurationError):
+    """The ledger may live in PostgreSQL or in a local SQLite file, and nowhere else."""
+
+
+class SourceError(KomboError):
+    """The SELECT, the source table or the transform cannot be read."""
+
+
+class WriteBackError(KomboError):
+    """The table that receives the ids cannot take them."""
+
+
+class ConfirmationRequiredError(KomboError):
+    """More rows are about to leave than the pipeline may send unasked."""
+
+
+class LedgerError(KomboError):
+    """The ledger's database refused or could not be reached."""
+
+
+class LeaseLostError(LedgerError):
+    """Another process holds the lane now; nothing more may be sent on it from here."""
+
+
+class ApiError(KomboError):
+    """A call to Kombo failed.
+
+    `code`, `http_status`, `log_url` and `integration_id` are what Kombo answered, None where it said nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        http_status: int | None = None,
+        log_url: str | None = None,
+        integration_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.http_status = http_status
+        self.log_url = log_url
+        self.integration_id = integration_id
+
+
+class AccountError(ApiError):
+    """The API key or the account is refused: every integration of the connection is affected."""
+
+
+class IntegrationError(ApiError):
+    """Kombo refuses this one integration until someone acts on it."""
+
+
+class CursorError(ApiError):
+    """A paged read answered with a cursor that it had given before."""
+
+
+class LaneBlockedError(KomboError):
+    """One or more lanes stopped; their rows stay `ready`."""
+
+
+class InDoubtError(KomboError):
+    """A request for this applicant may have been executed, so nothing was sent."""
+
+
+class IncompleteRunError(KomboError):
+    """Rows that this run staged or sent did not reach Kombo."""
