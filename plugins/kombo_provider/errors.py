@@ -7,12 +7,12 @@ KomboError
 ├── WriteBackError              fix the target table
 ├── ConfirmationRequiredError   look at the numbers, then confirm them
 ├── LedgerError                 the ledger's database cannot be used: bring it back, run again
-│   └── LeaseLostError          another process took the lane over: stop sending at once
 ├── ApiError                    Kombo answered with an error, or not at all
 │   ├── AccountError            fix the API key or its allow-list: all integrations are affected
 │   ├── IntegrationError        fix one integration in Kombo: the others go on
 │   └── CursorError             a paged read does not move forward: report it to Kombo
-├── LaneBlockedError            some integrations stopped: fix what the message names, run again
+├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
+├── LanePausedError             sending stopped for now: a later try looks whether it works again
 ├── InDoubtError                a request may have been executed: it is looked up, or a person decides
 └── IncompleteRunError          rows of this run are not delivered: the message says how many and why
 """
@@ -46,10 +46,6 @@ class ConfirmationRequiredError(KomboError):
 
 class LedgerError(KomboError):
     """The ledger's database refused or could not be reached."""
-
-
-class LeaseLostError(LedgerError):
-    """Another process holds the lane now; nothing more may be sent on it from here."""
 
 
 class ApiError(KomboError):
@@ -87,7 +83,11 @@ class CursorError(ApiError):
 
 
 class LaneBlockedError(KomboError):
-    """One or more lanes stopped; their rows stay `ready`."""
+    """Kombo refuses one or more integrations until someone acts; their rows stay `ready`."""
+
+
+class LanePausedError(KomboError):
+    """One or more lanes stopped for now; their rows stay `ready` and trying again later makes sense."""
 
 
 class InDoubtError(KomboError):

@@ -1,0 +1,63 @@
+# Needs only make and Python 3.11 or newer with venv. `make` lists what there is.
+# Works with GNU make 3.81 (macOS) and in folders with spaces: every path below is relative.
+
+PYTHON ?= python3
+PORT ?= 8080
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCKED := .venv/.locked
+INSTALLED := .venv/.installed
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check lock clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(INSTALLED) ## build .venv from requirements-dev.lock (the other targets do it by themselves)
+	@echo ".venv is ready: $$($(BIN)/python -V)"
+
+demo: $(INSTALLED) ## run the whole way once: warehouse -> Airflow -> local Kombo -> ids written back
+	@exec $(BIN)/python -m include.demo.run
+
+up: $(INSTALLED) ## Airflow's UI on 127.0.0.1:8080 with the demo loaded, until Ctrl-C (PORT=8081 for another port)
+	@exec $(BIN)/python -m include.demo.up --port $(PORT)
+
+test: $(INSTALLED) ## the whole test suite (ARGS="-k name" for a part)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED) ## format, lint, types, import boundaries
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
+	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements-dev.txt -o requirements-dev.lock
+
+clean: ## remove .venv and everything the demo made
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist plugins/*.egg-info
+
+# A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
+# and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
+$(LOCKED): requirements-dev.lock
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { \
+	  echo "make: '$(PYTHON)' was not found. Install Python 3.11 or newer, or name one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: Python 3.11 or newer is needed, but '$(PYTHON)' is `"$(PYTHON)" -V 2>&1`. Name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Building .venv from requirements-dev.lock (once; one to three minutes) ..."
+	@rm -f $(LOCKED) $(INSTALLED)
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(PIP) install -qq --no-deps --require-hashes -r requirements-dev.lock
+	@touch $(LOCKED)
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(PIP) install -qq --no-deps --no-build-isolation -e .
+	@$(PIP) check >.venv/pip-check.log || { cat .venv/pip-check.log >&2; exit 1; }
+	@touch $(INSTALLED)

@@ -1,0 +1,88 @@
+"""What the demo prints at its end, and whether the two books agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.demo.books import UNFINISHED
+
+if TYPE_CHECKING:
+    from include.demo.books import Counts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the warehouse, the ledger and the sandbox each say after the run."""
+
+    rows: int
+    rows_without_key: int
+    not_in_ledger: int
+    counts: Counts
+    written_back: int
+    created: int
+    created_twice: int
+
+    @property
+    def delivered(self) -> int:
+        """How many rows Kombo has."""
+        return self.counts.by_status.get("delivered", 0)
+
+    @property
+    def sent_now(self) -> int:
+        """How many of them this run has sent."""
+        return self.counts.sent_since.get("delivered", 0)
+
+
+def contradictions(outcome: Outcome) -> list[str]:
+    """Return what does not add up, in sentences; nothing where all is well."""
+    found = []
+    if outcome.not_in_ledger:
+        found.append(f"{outcome.not_in_ledger} rows of the table applicants are not in the ledger.")
+    found += [
+        f"{outcome.counts.by_status[status]} deliveries are still {status}."
+        for status in UNFINISHED
+        if outcome.counts.by_status.get(status)
+    ]
+    if outcome.created != outcome.delivered:
+        found.append(f"The ledger says {outcome.delivered} delivered, the sandbox {outcome.created} created.")
+    if outcome.created_twice:
+        found.append(f"The sandbox has {outcome.created_twice} applications twice.")
+    if outcome.written_back != outcome.delivered:
+        found.append(f"Of {outcome.delivered} delivered rows only {outcome.written_back} hold their ids.")
+    return found
+
+
+def result_lines(outcome: Outcome) -> list[str]:
+    """Return the counts as lines."""
+    known = outcome.delivered - outcome.sent_now
+    lines = [
+        f"{outcome.rows:>5} rows in the table applicants",
+        f"{outcome.delivered:>5} delivered: {outcome.sent_now} sent by this run, {known} known from earlier runs",
+    ]
+    others = (item for item in sorted(outcome.counts.by_status.items()) if item[0] != "delivered")
+    lines += [f"{count:>5} {_words(status)}" for status, count in others]
+    if outcome.rows_without_key:
+        lines.append(f"{outcome.rows_without_key:>5} without a key: cannot enter the ledger, never sent")
+    lines.append(f"{outcome.written_back:>5} with Kombo's ids written back")
+    lines.append(f"{outcome.created:>5} applications in the sandbox's own books, {outcome.created_twice} of them twice")
+    return lines
+
+
+def _words(status: str) -> str:
+    return f"{status}: never sent" if status == "invalid" else status
+
+
+def sample_lines(samples: list[tuple[str, ...]]) -> list[str]:
+    """Return a small table of ids that were written back."""
+    heads = ("applicant_id", "integration", "kombo_application_id", "kombo_candidate_id", "kombo_delivered_at")
+    widths = [max(len(row[i]) for row in (heads, *samples)) for i in range(len(heads))]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heads, *samples)
+    ]
+
+
+def problem_lines(problems: dict[str, list[str]]) -> list[str]:
+    """Return each bad row with its reasons."""
+    return [f"{applicant}  {'; '.join(reasons)}" for applicant, reasons in problems.items()]

@@ -1,0 +1,83 @@
+"""The ids of what a create made, taken from the answer of either endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from kombo_provider.client.envelope import text
+
+Endpoint = Literal["application", "candidate"]
+
+_LONGEST_ID: Final = 10_000
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedIds:
+    """Kombo's ids and the ATS's; each may be None, since a success may leave it out."""
+
+    application_id: str | None = None
+    application_remote_id: str | None = None
+    candidate_id: str | None = None
+    candidate_remote_id: str | None = None
+
+
+def created_ids(data: object, endpoint: Endpoint, job_id: str) -> CreatedIds:
+    """Return the ids in the `data` of a success, as far as they can be read.
+
+    `application`: `data` is the application (Kombo docs: ats/implementation-guide/creating-applications).
+    `candidate`: `data` is the candidate, and holds all of this person's applications.
+    """
+    if not isinstance(data, dict):
+        return CreatedIds()
+    if endpoint == "application":
+        candidate = _object(data.get("candidate"))
+        return CreatedIds(
+            application_id=_id(data.get("id")),
+            application_remote_id=_id(data.get("remote_id")),
+            candidate_id=_id(data.get("candidate_id")) or _id(candidate.get("id")),
+            candidate_remote_id=_id(candidate.get("remote_id")),
+        )
+    application = _application_for(job_id, data.get("applications"))
+    return CreatedIds(
+        application_id=_id(application.get("id")),
+        application_remote_id=_id(application.get("remote_id")),
+        candidate_id=_id(data.get("id")),
+        candidate_remote_id=_id(data.get("remote_id")),
+    )
+
+
+def _application_for(job_id: str, applications: object) -> dict[str, Any]:
+    """Return the application that the call made: nothing marks it, so the job decides."""
+    listed = [item for item in applications if isinstance(item, dict)] if isinstance(applications, list) else []
+    if len(listed) == 1:
+        return listed[0]
+    return max((item for item in listed if _is_for(job_id, item)), key=_made_at, default={})
+
+
+def _is_for(job_id: str, application: dict[str, Any]) -> bool:
+    job = _object(application.get("job"))
+    if job_id.startswith("remote:"):
+        return _id(job.get("remote_id")) == job_id.removeprefix("remote:")
+    return _id(job.get("id")) == job_id
+
+
+def _made_at(application: dict[str, Any]) -> datetime:
+    stamp = application.get("remote_created_at") or application.get("changed_at")
+    try:
+        made_at = datetime.fromisoformat(str(stamp))
+    except ValueError:
+        return _LONG_AGO
+    return made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC)
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _id(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text(value, longest=_LONGEST_ID)

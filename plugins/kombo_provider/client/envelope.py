@@ -1,0 +1,71 @@
+"""The JSON around every answer of Kombo, read so that nothing in it can raise.
+
+`{"status": "success", "data": …, "warnings": [{"message": …}]}` or
+`{"status": "error", "error": {"code", "title", "message", "log_url"}}` (Kombo docs: guides/errors).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+_LONGEST_TEXT: Final = 4_000
+_MOST_WARNINGS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What could be read of an answer's body; `status` is None where it was not Kombo's."""
+
+    status: str | None = None
+    data: Any = None
+    is_error: bool = False
+    code: str | None = None
+    title: str | None = None
+    message: str | None = None
+    log_url: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def parse_envelope(body: bytes) -> Envelope:
+    """Return what the body holds; a body that is not Kombo's gives an empty envelope."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return Envelope()
+    if not isinstance(answer, dict):
+        return Envelope()
+    status = text(answer.get("status"))
+    error = answer.get("error")
+    is_error = status == "error" or (status != "success" and isinstance(error, dict))
+    details = error if is_error and isinstance(error, dict) else {}
+    return Envelope(
+        status=status,
+        data=answer.get("data"),
+        is_error=is_error,
+        code=text(details.get("code")),
+        title=text(details.get("title")),
+        message=text(details.get("message")),
+        log_url=text(details.get("log_url")),
+        warnings=_warnings(answer.get("warnings")),
+    )
+
+
+def text(value: object, *, longest: int = _LONGEST_TEXT) -> str | None:
+    """Return a string that every database can store, or None for anything that is no text.
+
+    NUL characters and lone surrogates are legal in JSON, but not in PostgreSQL or UTF-8.
+    """
+    if not isinstance(value, str) or not value:
+        return None
+    if not value.isascii() or "\x00" in value:
+        value = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return value[:longest] or None
+
+
+def _warnings(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    messages = (text(item.get("message")) for item in value[:_MOST_WARNINGS] if isinstance(item, dict))
+    return tuple(message for message in messages if message is not None)

@@ -1,0 +1,65 @@
+"""What the headers of an answer say about Kombo's limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+LONGEST_PAUSE_SECONDS: Final = 3_600.0
+
+_WHOLE = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
+_SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
+
+
+def whole_number(headers: Mapping[str, str], name: str) -> int | None:
+    """Return the number in a header such as `Concurrency-Limit: 30`, None where there is none.
+
+    `headers` has lower-case names.
+    """
+    found = _WHOLE.match(headers.get(name, ""))
+    return int(found[1]) if found else None
+
+
+def seconds(headers: Mapping[str, str], name: str) -> float | None:
+    """Return the seconds in a header such as `ratelimit-reset: 57`, None where there are none."""
+    value = headers.get(name, "")
+    return float(value) if _SECONDS.fullmatch(value) else None
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """Return how long `Retry-After` asks to wait: seconds, or an HTTP date (RFC 9110, 10.2.3).
+
+    A date is measured against the answer's own `Date`, so that a wrong clock here does not matter.
+    """
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    plain = seconds(headers, "retry-after")
+    if plain is not None:
+        return plain
+    until = _instant(value)
+    since = _instant(headers.get("date", "")) or now or datetime.now(UTC)
+    return max(0.0, (until - since).total_seconds()) if until else None
+
+
+def pause_seconds(headers: Mapping[str, str], *, is_rate_limit: bool, now: datetime | None = None) -> float | None:
+    """Return how long to wait before the next request, None where the answer does not say.
+
+    `ratelimit-reset` is on every answer of Kombo and asks to wait only where the rate limit was hit
+    (Kombo docs: getting-started/querying-api#rate-limiting). Never more than an hour.
+    """
+    pause = retry_after_seconds(headers, now)
+    if pause is None and is_rate_limit:
+        pause = seconds(headers, "ratelimit-reset")
+    return None if pause is None else min(pause, LONGEST_PAUSE_SECONDS)
+
+
+def _instant(value: str) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,148 @@
+"""What a create did: one answer, or one failure without an answer, turned into an `Outcome`."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from urllib3 import exceptions as urllib3_errors
+
+from kombo_provider.client.codes import (
+    CLASS_OF_CODE,
+    REDIRECTS,
+    OutcomeClass,
+    class_of_status,
+    is_account_wide,
+)
+from kombo_provider.client.created import CreatedIds, Endpoint, created_ids
+from kombo_provider.client.envelope import Envelope, parse_envelope
+from kombo_provider.client.limits import pause_seconds, seconds, whole_number
+
+__all__ = [
+    "CreatedIds",
+    "Endpoint",
+    "NotSentError",
+    "Outcome",
+    "OutcomeClass",
+    "classify_answer",
+    "classify_exception",
+]
+
+_NO_IDS: Final = CreatedIds()
+_NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REFUSED})
+
+
+class NotSentError(Exception):
+    """The caller took the request back before its first byte left. Never leaves `create`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known after a call.
+
+    `error_message` and `warnings` are Kombo's words and may repeat applicant data: they belong into the
+    ledger, and into no log or exception. `account_wide` is true for a class I of the whole account and for
+    a 429 of the rate limit. `pause_seconds` is how long the answer asks to wait, None where it does not.
+    """
+
+    outcome_class: OutcomeClass
+    http_status: int | None = None
+    error_code: str | None = None
+    error_title: str | None = None
+    error_message: str | None = None
+    log_url: str | None = None
+    account_wide: bool = False
+    ids: CreatedIds = _NO_IDS
+    warnings: tuple[str, ...] = ()
+    concurrency_limit: int | None = None
+    concurrency_remaining: int | None = None
+    ratelimit_remaining: int | None = None
+    pause_seconds: float | None = None
+    ratelimit_reset_seconds: float | None = None
+    duration_seconds: float = 0.0
+
+
+def classify_answer(
+    http_status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    endpoint: Endpoint,
+    job_id: str,
+    *,
+    now: datetime | None = None,
+) -> Outcome:
+    """Return what an answer means; no body, header or status makes this raise.
+
+    A 200 is a success whatever its body, unless the body is an error of Kombo's; a body that was cut off
+    is passed as `b""`. `now` is for `Retry-After` dates in an answer without a `Date`.
+    """
+    envelope = parse_envelope(body)
+    lower = {name.lower(): str(value) for name, value in headers.items()}
+    outcome_class = _class_of(http_status, envelope)
+    executed = outcome_class is OutcomeClass.EXECUTED
+    account_wide = not executed and is_account_wide(envelope.code, http_status)
+    is_rate_limit = outcome_class is OutcomeClass.SAFE and account_wide
+    asks_to_wait = outcome_class not in _NOTHING_TO_WAIT_FOR
+    return Outcome(
+        outcome_class,
+        http_status=http_status,
+        error_code=envelope.code,
+        error_title=None if executed else envelope.title or _own_title(http_status, envelope),
+        error_message=envelope.message,
+        log_url=envelope.log_url,
+        account_wide=account_wide,
+        ids=created_ids(envelope.data, endpoint, job_id) if executed else _NO_IDS,
+        warnings=envelope.warnings,
+        concurrency_limit=whole_number(lower, "concurrency-limit"),
+        concurrency_remaining=whole_number(lower, "concurrency-remaining"),
+        ratelimit_remaining=whole_number(lower, "ratelimit-remaining"),
+        pause_seconds=pause_seconds(lower, is_rate_limit=is_rate_limit, now=now) if asks_to_wait else None,
+        ratelimit_reset_seconds=seconds(lower, "ratelimit-reset"),
+    )
+
+
+def _class_of(http_status: int, envelope: Envelope) -> OutcomeClass:
+    if envelope.is_error:
+        known = CLASS_OF_CODE.get(envelope.code or "")
+        return known if known is not None else class_of_status(http_status)
+    if http_status == 200 or (200 < http_status < 300 and envelope.status == "success"):
+        return OutcomeClass.EXECUTED
+    return class_of_status(http_status)
+
+
+def _own_title(http_status: int, envelope: Envelope) -> str:
+    if http_status in REDIRECTS:
+        return f"HTTP {http_status}: the server redirects, so the connection's base URL is wrong"
+    return f"HTTP {http_status}" + ("" if envelope.is_error else " without an error of Kombo's")
+
+
+# First match wins. {timeout} is the time the call had.
+_KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
+    ((NotSentError,), "withdrawn", "taken back before anything was sent"),
+    ((urllib3_errors.NameResolutionError,), "name resolution", "the host's name could not be resolved"),
+    ((urllib3_errors.NewConnectionError,), "no connection", "the connection could not be opened"),
+    ((urllib3_errors.ConnectTimeoutError,), "timeout", "no connection in time"),
+    ((ssl.SSLError, urllib3_errors.SSLError, ssl.CertificateError), "TLS", "the TLS connection failed"),
+    ((urllib3_errors.ProxyError,), "proxy", "the proxy could not be used"),
+    ((TimeoutError, urllib3_errors.TimeoutError), "timeout", "no answer within {timeout}"),
+    ((ConnectionError,), "connection lost", "the connection was closed or reset"),
+    ((http.client.HTTPException,), "unreadable answer", "what came back was not HTTP, or was cut off"),
+    ((OSError, urllib3_errors.HTTPError), "network", "the network failed"),
+)
+
+
+def classify_exception(exc: BaseException, *, sending_began: bool, timeout_seconds: float | None = None) -> Outcome:
+    """Return what a failure without an answer means: safe to repeat only if no byte can have left.
+
+    The text is our own: that of an exception can hold a URL with an e-mail address in it.
+    """
+    outcome_class = OutcomeClass.AMBIGUOUS if sending_began else OutcomeClass.SAFE
+    limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
+    for types, title, message in _KINDS:
+        if isinstance(exc, types):
+            return Outcome(outcome_class, error_title=title, error_message=message.format(timeout=limit))
+    return Outcome(outcome_class, error_title=type(exc).__name__, error_message="the call failed")

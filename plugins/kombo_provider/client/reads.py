@@ -1,0 +1,166 @@
+"""Reads from Kombo: repeated where that is harmless, page after page."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from urllib3.util import wait_for_read
+
+from kombo_provider.client.advice import api_error
+from kombo_provider.client.codes import OutcomeClass
+from kombo_provider.client.envelope import parse_envelope
+from kombo_provider.client.outcome import Outcome, classify_answer, classify_exception
+from kombo_provider.client.query import query_string
+from kombo_provider.client.transport import NETWORK_ERRORS, Transport
+from kombo_provider.client.wire import Answer, Wire
+from kombo_provider.errors import ApiError, CursorError
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
+_WORTH_REPEATING: Final = frozenset({None, 429, 502, 503, 504})
+
+
+def retry_pause_seconds(outcome: Outcome, attempt: int) -> float | None:
+    """Return how long to wait before a failed read is repeated, None if it should not be.
+
+    `attempt` counts from 0. An answer that says how long to wait is obeyed.
+    """
+    if attempt >= len(_BACKOFF_SECONDS) or outcome.http_status not in _WORTH_REPEATING:
+        return None
+    if outcome.outcome_class is OutcomeClass.INTEGRATION:
+        return None
+    return _BACKOFF_SECONDS[attempt] if outcome.pause_seconds is None else outcome.pause_seconds
+
+
+class Reader:
+    """GETs on connections that are kept open; each call ends within `timeout_seconds`, repeats included.
+
+    It does not use urllib3's `Retry`, whose warnings print the URL with its query: an e-mail address.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        max_idle: int,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._transport = transport
+        self._headers = {**transport.headers, **headers}
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._max_idle = max_idle
+        self._idle: deque[Wire] = deque()
+
+    def get(self, path: str, *, query: str = "", integration_id: str | None = None) -> Any:
+        """Return the `data` of an answer; raises `ApiError` or one of its kinds."""
+        headers = {**self._headers, "X-Integration-Id": integration_id} if integration_id else self._headers
+        deadline = self._clock() + self._timeout_seconds
+        attempt = 0
+        while True:
+            try:
+                answer = self._ask(self._transport.target(path, query), headers, deadline)
+            except NETWORK_ERRORS as exc:
+                outcome = classify_exception(exc, sending_began=False, timeout_seconds=self._timeout_seconds)
+            else:
+                envelope = parse_envelope(answer.body)
+                if answer.http_status == 200 and envelope.status == "success":
+                    return envelope.data
+                outcome = classify_answer(answer.http_status, answer.headers, answer.body, "application", "")
+            self._sleep(self._pause_seconds(outcome, attempt, deadline, path, integration_id))
+            attempt += 1
+
+    def pages(self, path: str, pairs: list[tuple[str, str]], integration_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the results of all pages; raises `CursorError` if a cursor comes back."""
+        seen: set[str] = set()
+        cursor: str | None = None
+        while True:
+            data = self.get(path, query=query_string(pairs, cursor), integration_id=integration_id)
+            yield from self._results(data, path)
+            cursor = data.get("next")
+            if not isinstance(cursor, str) or not cursor:
+                return
+            if cursor in seen:
+                raise CursorError(
+                    f"{self._call(path)} gave the same cursor twice, so the read would never end. Report it to Kombo.",
+                    integration_id=integration_id,
+                )
+            seen.add(cursor)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._max_idle = 0
+        while self._idle:
+            self._idle.pop().close()
+
+    def _pause_seconds(
+        self, outcome: Outcome, attempt: int, deadline: float, path: str, integration_id: str | None
+    ) -> float:
+        """Return how long to wait before the next attempt; raises if there is to be none."""
+        if outcome.outcome_class is OutcomeClass.EXECUTED:
+            raise self._unreadable(path, outcome.http_status)
+        pause = retry_pause_seconds(outcome, attempt)
+        if pause is None or self._clock() + pause >= deadline:
+            raise api_error(outcome, call=self._call(path), integration_id=integration_id)
+        log.info("%s: %s; again in %.1f s", self._call(path), outcome.http_status or "no answer", pause)
+        return pause
+
+    def _ask(self, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
+        """Ask once; if a kept connection turns out to be dead, once more on a fresh one."""
+        wire = self._kept(deadline)
+        if wire is not None:
+            with contextlib.suppress(*NETWORK_ERRORS):
+                return self._exchange(wire, target, headers)
+        return self._exchange(self._transport.open(deadline), target, headers)
+
+    def _exchange(self, wire: Wire, target: str, headers: Mapping[str, str]) -> Answer:
+        keep = False
+        try:
+            answer = wire.exchange("GET", target, headers)
+            keep = answer.reusable and len(self._idle) < self._max_idle
+        finally:
+            if not keep:
+                wire.close()
+        if not answer.complete:
+            raise http.client.IncompleteRead(b"")
+        if keep:
+            self._idle.append(wire)
+        return answer
+
+    def _kept(self, deadline: float) -> Wire | None:
+        """Return a connection that is still open; a readable one was closed by the server."""
+        while True:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                return None
+            if not wait_for_read(wire, timeout=0.0):  # type: ignore[arg-type]  # it only needs fileno()
+                wire.renew(deadline)
+                return wire
+            wire.close()
+
+    def _results(self, data: Any, path: str) -> list[dict[str, Any]]:
+        results = data.get("results") if isinstance(data, dict) else None
+        if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+            raise self._unreadable(path, 200)
+        return results
+
+    def _unreadable(self, path: str, http_status: int | None) -> ApiError:
+        return ApiError(
+            f"{self._call(path)} answered with something that is not Kombo's. "
+            "Check the base URL in the connection's host.",
+            http_status=http_status,
+        )
+
+    def _call(self, path: str) -> str:
+        return f"GET {path} on {self._transport.host}"

@@ -1,0 +1,126 @@
+"""One HTTP connection whose every read and write ends at a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+LARGEST_ANSWER_BYTES: Final = 32 * 1024 * 1024
+
+# TLS writes a record of at most 16 KiB at a time, each with a socket timeout of its own.
+_PIECE_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; where the body was cut off or too large, `body` is empty and `complete` false."""
+
+    http_status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool
+    reusable: bool = False
+
+
+class DeadlineSocket:
+    """The part of a socket that `http.client` uses, with one deadline for everything.
+
+    A socket's own timeout begins anew with every byte, so that a server which dribbles holds a call for
+    ever. Here it is set to what is left before every operation; later `settimeout` calls are not needed.
+    """
+
+    def __init__(self, sock: Any, *, deadline: float, clock: Callable[[], float]) -> None:
+        self.deadline = deadline
+        self._sock = sock
+        self._clock = clock
+
+    def sendall(self, data: bytes) -> None:
+        view = memoryview(data)
+        for start in range(0, len(view), _PIECE_BYTES):
+            self.arm()
+            self._sock.sendall(view[start : start + _PIECE_BYTES])
+
+    def arm(self) -> None:
+        """Give the next operation what is left; raises `TimeoutError` if nothing is."""
+        left = self.deadline - self._clock()
+        if left <= 0:
+            raise TimeoutError("deadline passed")
+        self._sock.settimeout(left)
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self, self._sock.makefile("rb", buffering=0)))
+
+    def fileno(self) -> int:
+        number: int = self._sock.fileno()
+        return number
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, sock: DeadlineSocket, raw: Any) -> None:
+        self._sock = sock
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.arm()
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class Wire:
+    """Speaks HTTP over an open socket, which it never opens again."""
+
+    def __init__(self, sock: DeadlineSocket) -> None:
+        self._sock = sock
+        self._http = http.client.HTTPConnection("wire")  # the Host header is the caller's
+        self._http.auto_open = 0
+        self._http.sock = sock
+        self._response: http.client.HTTPResponse | None = None
+
+    def exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Send one request and return the answer; raises an OSError or HTTPException without one."""
+        # A server may answer and close before it has read all: then the answer counts.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._http.request(method, target, body=body, headers=headers)
+        self._response = response = self._http.getresponse()
+        content, complete = _read(response)
+        reusable = complete and not response.will_close
+        return Answer(response.status, dict(response.headers.items()), content, complete, reusable)
+
+    def renew(self, deadline: float) -> None:
+        """Give the next exchange on this connection a new deadline."""
+        self._sock.deadline = deadline
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Close the connection, also under an answer that was not read to its end."""
+        for part in (self._response, self._http, self._sock):
+            if part is not None:
+                with contextlib.suppress(OSError, ValueError):  # what was learned must not be lost to a bad farewell
+                    part.close()
+
+
+def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+    """Return the body and whether it is whole; of a part nothing is kept."""
+    try:
+        content = response.read(LARGEST_ANSWER_BYTES + 1)
+    except (OSError, http.client.HTTPException, ValueError):
+        return b"", False
+    if len(content) > LARGEST_ANSWER_BYTES or response.length:
+        return b"", False
+    return content, True

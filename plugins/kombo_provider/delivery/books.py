@@ -1,0 +1,193 @@
+"""The sender's side of the ledger: answers in, intents out, one durable transaction for a group of both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.delivery.lane import Ending, Lane
+from kombo_provider.delivery.pacing import Breaker, Pace, Tuning
+from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import sending
+from kombo_provider.ledger.lanes import LaneStatus
+from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.sending import Intent, Result, Selection
+from kombo_provider.ledger.status import LaneState, RunRef
+from kombo_provider.ledger.tables import EVERYWHERE
+
+log = logging.getLogger(__name__)
+
+LEASE_MARGIN_SECONDS = 15.0
+"""A holder stops sending so long before its lease ends, by its own clock."""
+
+RENEW_AFTER_SECONDS = 10.0
+STATES_AFTER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How a task sends: for which run, under which name it holds lanes, and with which limits."""
+
+    run: RunRef
+    holder: str
+    max_in_flight: int
+    timeout_seconds: float
+    tuning: Tuning = field(default_factory=Tuning)
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one transaction did, applied to this process's picture only once it is committed."""
+
+    began: float
+    renewed: list[Lane] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
+    dry: list[tuple[Lane, float | None]] = field(default_factory=list)
+    states: dict[str, LaneStatus] | None = None
+    at: datetime | None = None
+
+
+class Books:
+    """Keeps the ledger for one sender; all methods run in one thread."""
+
+    def __init__(self, ledger: Ledger, selection: Selection, options: SendOptions, clock: Callable[[], float]) -> None:
+        self._ledger, self._selection, self._options, self._clock = ledger, selection, options, clock
+        self._renewed_at = self._states_at = 0.0
+        self._news: list[tuple[Lane, Outcome]] = []
+
+    def open_lane(self, integration_id: str) -> Lane:
+        """Take the integration's lane; what a dead holder left on the wire counts as in flight until it timed out."""
+        began = self._clock()
+        with self._ledger.transaction() as conn:
+            lease = lane_store.acquire(
+                conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
+            )
+            status = lane_store.statuses(conn, self._selection.kombo_conn_id, [integration_id])[integration_id]
+        tuning = self._options.tuning
+        lane = Lane(
+            integration_id=integration_id,
+            lease=lease,
+            lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
+            pace=Pace(self._options.max_in_flight, tuning),
+            breaker=Breaker(tuning, probing=status.state in (LaneState.PAUSED, LaneState.BLOCKED)),
+            last_progress=began,
+        )
+        if lease is None:
+            lane.stop(Ending.HELD)
+            return lane
+        acquired_at = lease.expires_at - timedelta(seconds=lane_store.LEASE_SECONDS)
+        ages = [(acquired_at - sent_at).total_seconds() for sent_at in lease.possibly_executing_since]
+        lane.pace.expect_ghosts(began + self._options.timeout_seconds - age for age in ages)
+        return lane
+
+    def count_ready(self, lanes: Sequence[Lane]) -> int:
+        """Count the rows of the selection that wait on the lanes."""
+        with self._ledger.transaction() as conn:
+            ready = sending.count_ready(conn, self._selection, [lane.integration_id for lane in lanes])
+        return sum(ready.values())
+
+    def commit(
+        self, results: Sequence[Result], lanes: Sequence[Lane], *, claim: bool = True
+    ) -> list[tuple[Lane, Intent]]:
+        """Record results, extend leases and claim what the lanes have room for; return the claimed intents.
+
+        Raises LedgerError where nothing of it was committed.
+        """
+        step = _Step(began=self._clock())
+        wanting = [(lane, lane.room(step.began)) for lane in lanes] if claim else []
+        wanting = [(lane, room) for lane, room in wanting if room > 0]
+        renewal_due = step.began - self._renewed_at >= RENEW_AFTER_SECONDS
+        if not (results or wanting or renewal_due):
+            return []
+        with self._ledger.transaction() as conn:
+            step.at = now(conn)
+            self._renew(conn, step, lanes if renewal_due else [lane for lane, _ in wanting])
+            sending.record(conn, results, self._options.run)
+            self._publish(conn, step.at)
+            if step.began - self._states_at >= STATES_AFTER_SECONDS:
+                ids = [lane.integration_id for lane in lanes]
+                step.states = lane_store.statuses(conn, self._selection.kombo_conn_id, ids)
+                wanting = [
+                    (lane, room) for lane, room in wanting if _may_send(step.states[lane.integration_id], step.at)
+                ]
+            for lane, room in wanting:
+                if lane.integration_id not in step.lost:
+                    self._claim(conn, step, lane, room)
+        self._news.clear()
+        return self._apply(step, lanes)
+
+    def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+        held = [lane for lane in lanes if lane.lease is not None and lane.ending is not Ending.LOST]
+        lost = lane_store.renew(conn, [lane.lease for lane in held if lane.lease], self._options.holder)
+        step.lost = {lease.integration_id for lease in lost}
+        step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
+
+    def _claim(self, conn: Connection, step: _Step, lane: Lane, room: int) -> None:
+        intents = sending.claim(conn, self._selection, lane.integration_id, room, self._options.run)
+        step.claimed += [(lane, intent) for intent in intents]
+        if len(intents) < room:
+            due = sending.next_due(conn, self._selection, [lane.integration_id])
+            wait = max(0.0, (due - step.at).total_seconds()) if due and step.at else None
+            step.dry.append((lane, wait))
+
+    def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
+        for lane in step.renewed:
+            lane.lease_until = step.began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS
+        if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
+            self._renewed_at = step.began
+        for lane in lanes:
+            if lane.integration_id in step.lost:
+                lane.stop(Ending.LOST)
+        for lane, wait in step.dry:
+            lane.wait_for_rows(wait, step.began)
+        if step.states is not None and step.at is not None:
+            self._states_at = step.began
+            for lane in lanes:
+                lane.heed(step.states[lane.integration_id], step.at, step.began)
+        for lane, _ in step.claimed:
+            lane.started()
+        return step.claimed
+
+    def announce(self, lane: Lane, outcome: Outcome) -> None:
+        """Have the next commit tell every process that a lane, or its whole connection, is paused, blocked or open."""
+        self._news.append((lane, outcome))
+
+    def _publish(self, conn: Connection, at: datetime) -> None:
+        for lane, outcome in self._news:
+            pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
+            if outcome.outcome_class is OutcomeClass.SAFE:
+                pause = outcome.pause_seconds or 0.0
+            blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
+            state = LaneState.BLOCKED if blocked else LaneState.PAUSED if pause > 0 else LaneState.OPEN
+            lane_store.set_state(
+                conn,
+                self._selection.kombo_conn_id,
+                EVERYWHERE if outcome.account_wide else lane.integration_id,
+                state,
+                code=lane.code,
+                log_url=lane.log_url,
+                paused_until=at + timedelta(seconds=pause) if state is LaneState.PAUSED else None,
+                pauses=lane.breaker.pauses,
+            )
+
+    def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
+        """Record the last results and give the lanes back."""
+        with self._ledger.transaction() as conn:
+            sending.record(conn, results, self._options.run)
+            self._publish(conn, now(conn))
+            for lane in lanes:
+                if lane.lease is not None:
+                    lane_store.release(conn, lane.lease, self._options.holder)
+        self._news.clear()
+
+
+def _may_send(status: LaneStatus, at: datetime) -> bool:
+    if status.state is LaneState.PAUSED:
+        return status.paused_until is None or status.paused_until <= at
+    return status.state is LaneState.OPEN

@@ -1,0 +1,128 @@
+"""One task's deliveries: check the account, open the lanes, send, and say in words what stopped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kombo_provider.client import KomboClient
+from kombo_provider.delivery.books import SendOptions
+from kombo_provider.delivery.lane import Ending, Lane
+from kombo_provider.delivery.request import ReadFile
+from kombo_provider.delivery.sender import Sender
+from kombo_provider.errors import ApiError
+from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import sending
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Selection
+from kombo_provider.ledger.status import LaneState
+from kombo_provider.ledger.tables import EVERYWHERE
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class DeliverReport:
+    """What a task did: numbers by integration, sentences about lanes that stopped, lanes that others hold."""
+
+    numbers: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    blocked: bool = False
+    """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
+    log_url: str | None = None
+
+
+def deliver(
+    ledger: Ledger,
+    client: KomboClient,
+    selection: Selection,
+    options: SendOptions,
+    integration_ids: Sequence[str],
+    *,
+    stop: threading.Event,
+    read_file: ReadFile,
+) -> DeliverReport:
+    """Send the selection's rows on the integrations' lanes.
+
+    Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, ConfigurationError where the key
+    belongs to another environment than the lanes: in each case before anything was sent.
+    """
+    environment_id = client.check_api_key()
+    _reopen(ledger, client, selection.kombo_conn_id, integration_ids, environment_id)
+    sender = Sender(ledger, client, selection, options, stop=stop, read_file=read_file)
+    lanes = sender.open(integration_ids)
+    sender.send(lanes)
+    return _report(ledger, selection, lanes)
+
+
+def _reopen(
+    ledger: Ledger, client: KomboClient, kombo_conn_id: str, integration_ids: Sequence[str], environment_id: str
+) -> None:
+    """Tie the lanes to the key's environment, and open those whose block a cheap check finds gone."""
+    with ledger.transaction() as conn:
+        for integration_id in integration_ids:
+            lane_store.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
+        states = lane_store.statuses(conn, kombo_conn_id, integration_ids)
+        if lane_store.own_state(conn, kombo_conn_id, EVERYWHERE) is LaneState.BLOCKED:
+            lane_store.set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.OPEN)  # the key was accepted just now
+    for integration_id, status in states.items():
+        if status.state is LaneState.BLOCKED and _works_again(client, integration_id):
+            with ledger.transaction() as conn:
+                lane_store.set_state(
+                    conn, kombo_conn_id, integration_id, LaneState.PAUSED, code=status.code, log_url=status.log_url
+                )
+
+
+def _works_again(client: KomboClient, integration_id: str) -> bool:
+    """Ask Kombo for the integration: active and set up means that one request may try."""
+    try:
+        integration = client.integration(integration_id)
+    except ApiError as exc:
+        log.warning("Integration %s stays blocked: %s", integration_id, exc)
+        return False
+    status, setup = integration.get("status"), integration.get("setup_status")
+    if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
+        return True
+    log.warning("Integration %s stays blocked: Kombo says status %s, setup %s", integration_id, status, setup)
+    return False
+
+
+def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> DeliverReport:
+    with ledger.transaction() as conn:
+        ready = sending.count_ready(conn, selection, [lane.integration_id for lane in lanes])
+    report = DeliverReport({lane.integration_id: _numbers(lane) for lane in lanes})
+    for lane in lanes:
+        waiting = ready.get(lane.integration_id, 0)
+        if lane.ending is Ending.HELD:
+            report.held += [lane.integration_id] if waiting else []
+        elif lane.ending not in (None, Ending.DONE):
+            report.problems.append(_problem(lane, waiting))
+    stopped = [lane for lane in lanes if lane.ending not in (None, Ending.DONE, Ending.HELD)]
+    report.blocked = all(lane.ending is Ending.BLOCKED for lane in stopped)
+    report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
+    return report
+
+
+def _numbers(lane: Lane) -> dict[str, Any]:
+    counts = {str(status): count for status, count in sorted(lane.outcomes.items())}
+    return {**counts, "peak_in_flight": lane.peak_in_flight, "answers_429": lane.rate_limited}
+
+
+_WHAT_TO_DO = {
+    Ending.BLOCKED: "Correct it in Kombo's dashboard, then run the DAG again: it checks before it sends",
+    Ending.PAUSED: "Look at the log page; the next run tries one request first",
+    Ending.DRAINED: "`airflow kombo resume` lets requests leave again",
+    Ending.LOST: "Run the DAG again: what was on the wire is in doubt, the rest is sent",
+}
+
+
+def _problem(lane: Lane, waiting: int) -> str:
+    ending = lane.ending or Ending.DONE
+    code = f" ({lane.code})" if lane.code else ""
+    page = f" Log page: {lane.log_url}." if lane.log_url else ""
+    doing = _WHAT_TO_DO.get(ending, "Run the DAG again")
+    return f"Integration {lane.integration_id} stopped: {ending.value}{code}. {waiting} rows stay ready.{page} {doing}."

@@ -1,0 +1,111 @@
+"""One lane while this process holds it: what is in flight, how fast it may go, and why it stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.delivery.pacing import Breaker, Pace
+from kombo_provider.ledger.lanes import LaneStatus, Lease
+from kombo_provider.ledger.sending import Result
+from kombo_provider.ledger.status import LaneState, Status
+
+DRY_SECONDS = 1.0
+"""How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
+
+
+class Ending(Enum):
+    """Why a lane takes no more rows in this task."""
+
+    DONE = "nothing left to send"
+    BLOCKED = "Kombo refuses the integration"
+    PAUSED = "its requests end in doubt or fail at the ATS"
+    DRAINED = "new requests are stopped by `airflow kombo drain`"
+    LOST = "another process took it over"
+    HELD = "another process is sending on it"
+
+
+@dataclass(slots=True)
+class Lane:
+    """A lane of this task, held if it has a lease; `lease_until` is this process's clock, before the lease's end."""
+
+    integration_id: str
+    lease: Lease | None
+    lease_until: float
+    pace: Pace
+    breaker: Breaker
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    rate_limited: int = 0
+    dry: bool = False
+    wake_at: float = 0.0
+    last_progress: float = 0.0
+    ending: Ending | None = None
+    code: str | None = None
+    log_url: str | None = None
+    outcomes: Counter[Status] = field(default_factory=Counter)
+
+    def room(self, now: float) -> int:
+        """How many rows may be claimed now."""
+        if self.ending is not None or now < self.wake_at:
+            return 0
+        room = self.pace.room(self.in_flight, now)
+        probes = self.breaker.room(self.in_flight, now)
+        return room if probes is None else min(room, probes)
+
+    def started(self) -> None:
+        """Count a row that goes on the wire."""
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def finished(self, outcome: Outcome, result: Result, now: float) -> bool:
+        """Take in an answer; return True where other processes should hear of what follows from it."""
+        was_probing = self.breaker.probing
+        self.pace.on_outcome(outcome, self.in_flight, now)
+        paused = self.breaker.on_outcome(outcome, now)
+        self.in_flight -= 1
+        self.outcomes[result.status] += 1
+        self.rate_limited += outcome.http_status == 429
+        if result.status is Status.READY:
+            self.dry, self.wake_at = False, now
+        else:
+            self.last_progress = now
+        if outcome.outcome_class is OutcomeClass.INTEGRATION:
+            self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)
+        elif paused:
+            self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
+        reopened = was_probing and not self.breaker.probing
+        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
+        rate_limited = outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide
+        return paused or reopened or blocked or rate_limited
+
+    def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
+        """Take no more rows; the first reason stands."""
+        if self.ending is None:
+            self.ending, self.code, self.log_url = ending, code, log_url
+
+    def wait_for_rows(self, seconds: float | None, now: float) -> None:
+        """Ask again when the next row is due; without one the lane is done as soon as nothing is in flight."""
+        self.dry = seconds is None
+        self.wake_at = now + min(DRY_SECONDS, seconds or DRY_SECONDS)
+
+    def wait(self, until: float) -> None:
+        """Claim nothing before a time."""
+        self.wake_at = max(self.wake_at, until)
+
+    def heed(self, status: LaneStatus, at: datetime, now: float) -> None:
+        """Follow what another process, or a person, decided about the lane or its whole connection."""
+        if status.state is LaneState.DRAINED:
+            self.stop(Ending.DRAINED)
+        elif status.state is LaneState.BLOCKED:
+            self.stop(Ending.BLOCKED, status.code, status.log_url)
+        elif status.paused_until is not None and status.paused_until > at:
+            self.wait(now + (status.paused_until - at).total_seconds())
+
+    def next_change(self, now: float) -> float | None:
+        """When room may grow without any answer."""
+        times = [at for at in (self.pace.next_change(now), self.wake_at, self.breaker.paused_until) if at and at > now]
+        return min(times) if times else None

@@ -1,0 +1,126 @@
+"""How many requests a lane may have in flight just now: pure state, time is passed in."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Waits and thresholds of a lane, in seconds unless they are counts."""
+
+    failures_in_row: int = 3
+    failures_of_last: int = 8
+    last: int = 30
+    first_pause: float = 15.0
+    longest_pause: float = 240.0
+    first_backoff: float = 1.0
+    longest_backoff: float = 30.0
+    patience: float = 600.0
+    """How long a task stays with lanes on which nothing gets through before it leaves the rest to the next run."""
+
+
+class Pace:
+    """The lane's share of Kombo's concurrency limit, and its waits after refusals of class S.
+
+    In flight never exceeds `max_in_flight`, nor the `Concurrency-Limit` that Kombo names. A 429 lowers the share to
+    what is on the wire; each success raises it again while Kombo says that some of the limit remains. Until the first
+    answer that proves the way to be open, half of the share is used.
+    """
+
+    def __init__(self, max_in_flight: int, tuning: Tuning, jitter: Callable[[], float] = random.random) -> None:
+        self.cap = max_in_flight
+        self._allowed = float(max(1, max_in_flight // 2))
+        self._tuning, self._jitter = tuning, jitter
+        self._proven = False
+        self._refusals_in_row = 0
+        self._ghosts: deque[float] = deque()
+        self.not_before = 0.0
+
+    def expect_ghosts(self, until: Iterable[float]) -> None:
+        """Count requests that may still run at Kombo though nobody waits for them, each until its time."""
+        self._ghosts = deque(sorted([*self._ghosts, *until]))
+
+    def room(self, in_flight: int, now: float) -> int:
+        """How many more requests may leave."""
+        while self._ghosts and self._ghosts[0] <= now:
+            self._ghosts.popleft()
+        if now < self.not_before:
+            return 0
+        return max(0, min(self.cap, int(self._allowed)) - in_flight - len(self._ghosts))
+
+    def next_change(self, now: float) -> float | None:
+        """When room may grow without any answer, None where it will not."""
+        times = [at for at in (self.not_before, self._ghosts[0] if self._ghosts else 0.0) if at > now]
+        return min(times) if times else None
+
+    def on_outcome(self, outcome: Outcome, in_flight: int, now: float) -> None:
+        """Learn from an answer; `in_flight` counts it as still there."""
+        if outcome.concurrency_limit is not None and outcome.concurrency_limit > 0:
+            self.cap = min(self.cap, outcome.concurrency_limit)
+        if outcome.outcome_class is OutcomeClass.SAFE and outcome.error_title != "withdrawn":
+            self._refused(outcome, in_flight, now)
+        elif outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
+            self._answered(outcome)
+
+    def _refused(self, outcome: Outcome, in_flight: int, now: float) -> None:
+        self._allowed = max(1.0, min(self._allowed, in_flight - 1.0))
+        if now < self.not_before:
+            return  # one wave of refusals is one refusal
+        backoff = min(self._tuning.longest_backoff, self._tuning.first_backoff * 2**self._refusals_in_row)
+        self._refusals_in_row += 1
+        self.not_before = now + (outcome.pause_seconds or backoff) * (1 + 0.25 * self._jitter())
+
+    def _answered(self, outcome: Outcome) -> None:
+        self._refusals_in_row = 0
+        if not self._proven:
+            self._proven, self._allowed = True, float(self.cap)
+        elif outcome.concurrency_remaining is None or outcome.concurrency_remaining > 0:
+            self._allowed = min(self.cap, self._allowed + 1.0)
+
+
+class Breaker:
+    """Pauses a lane whose requests end in doubt (class A) or fail at the ATS (class V), longer each time."""
+
+    def __init__(self, tuning: Tuning, *, probing: bool = False) -> None:
+        self._tuning = tuning
+        self._last: deque[bool] = deque(maxlen=tuning.last)
+        self._in_row = 0
+        self.pauses = 0
+        self.paused_until = 0.0
+        self.probing = probing
+
+    def on_outcome(self, outcome: Outcome, now: float) -> bool:
+        """Learn from an answer; return True where the lane pauses because of it."""
+        if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
+            return False
+        failed = outcome.outcome_class in (OutcomeClass.AMBIGUOUS, OutcomeClass.RETRYABLE_CODE)
+        self._last.append(failed)
+        self._in_row = self._in_row + 1 if failed else 0
+        if not failed:
+            self.probing, self.pauses = False, 0
+            return False
+        tripped = (
+            self.probing
+            or self._in_row >= self._tuning.failures_in_row
+            or sum(self._last) >= self._tuning.failures_of_last
+        )
+        if not tripped or now < self.paused_until:
+            return False
+        self.paused_until = now + min(self._tuning.longest_pause, self._tuning.first_pause * 2**self.pauses)
+        self.pauses += 1
+        self.probing = True
+        self._last.clear()
+        self._in_row = 0
+        return True
+
+    def room(self, in_flight: int, now: float) -> int | None:
+        """0 while paused, one at a time while probing, None where this sets no limit."""
+        if now < self.paused_until:
+            return 0
+        return max(0, 1 - in_flight) if self.probing else None

@@ -1,0 +1,240 @@
+"""Sends the `ready` rows of some lanes: threads do HTTP, the calling thread owns the ledger.
+
+Around each request stand two commits: the intent before its first byte, the answer after its last. Both are made in
+groups, one transaction for all answers that came in and all rows that may follow them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.delivery.books import Books, SendOptions
+from kombo_provider.delivery.decide import WITHDRAWN, decide, interrupted, unsendable
+from kombo_provider.delivery.lane import Ending, Lane
+from kombo_provider.delivery.progress import Progress
+from kombo_provider.delivery.request import ReadFile, UnreadableFileError, build_body
+from kombo_provider.errors import LedgerError
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Intent, Result, Selection
+from kombo_provider.ledger.status import DeliveryKey, Endpoint, Status
+
+log = logging.getLogger(__name__)
+
+INTENT_SECONDS = 10.0
+"""An intent that is not on the wire so long after its commit is withdrawn."""
+
+WIND_DOWN_SECONDS = 3.0
+"""Airflow kills a task about five seconds after asking it to stop."""
+
+_LINGER_SECONDS = 0.02
+_LONGEST_WAIT_SECONDS = 1.0
+_LONGEST_LEDGER_BACKOFF_SECONDS = 15.0
+
+
+class Creates(Protocol):
+    """What the sender needs of a client (see kombo_provider.client.client.KomboClient)."""
+
+    def create(
+        self,
+        endpoint: Endpoint,
+        integration_id: str,
+        job_id: str,
+        body: bytes,
+        *,
+        may_begin: Callable[[], bool] | None = None,
+    ) -> Outcome:
+        """Make one request and say what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    lane: Lane
+    intent: Intent
+    outcome: Outcome
+    result: Result
+
+
+class Sender:
+    """Sends one selection of rows on some lanes; setting `stop` ends it within WIND_DOWN_SECONDS."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Creates,
+        selection: Selection,
+        options: SendOptions,
+        *,
+        stop: threading.Event,
+        read_file: ReadFile,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._options = client, options
+        self._stop, self._read_file, self._clock = stop, read_file, clock
+        self._books = Books(ledger, selection, options, clock)
+        self._answers: SimpleQueue[_Answer] = SimpleQueue()
+        self._unrecorded: list[_Answer] = []
+        self._on_wire: dict[DeliveryKey, tuple[Lane, Intent]] = {}
+        self._ledger_failures = 0
+        self._bug: BaseException | None = None
+
+    def open(self, integration_ids: Sequence[str]) -> list[Lane]:
+        """Take the lanes; those that another process holds end as `Ending.HELD`."""
+        return [self._books.open_lane(integration_id) for integration_id in integration_ids]
+
+    def send(self, lanes: Sequence[Lane]) -> None:
+        """Send until nothing that is due is left on the open lanes; each says what became of it.
+
+        A failure of the ledger is waited out while answers are unrecorded; LedgerError is raised where nothing is
+        on the wire and it lasts longer than the tuning's patience.
+        """
+        self._lanes = lanes
+        open_lanes = [lane for lane in lanes if lane.lease is not None]
+        self._progress = Progress(self._clock, self._books.count_ready(open_lanes))
+        threads = max(1, len(open_lanes) * self._options.max_in_flight)
+        pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kombo")
+        try:
+            while not self._stop.is_set() and self._step(pool):
+                pass
+        finally:
+            self._wind_down(pool)
+        if self._bug is not None:
+            raise self._bug
+
+    def _step(self, pool: ThreadPoolExecutor) -> bool:
+        """Wait for answers, commit them together with the next intents, put those on the wire."""
+        for answer in self._wait():
+            self._take_in(answer)
+        for lane, intent in self._commit(claim=True):
+            self._on_wire[intent.key] = (lane, intent)
+            pool.submit(self._request, lane, intent, self._clock() + INTENT_SECONDS)
+        self._progress.maybe_log()
+        self._give_up_where_nothing_moves()
+        return bool(self._unrecorded or self._on_wire) or any(lane.ending is None for lane in self._lanes)
+
+    def _wait(self) -> list[_Answer]:
+        """Wait for an answer, then a moment for those close behind it: one commit serves them all."""
+        timeout = self._seconds_to_next_change()
+        try:
+            answers = [self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()]
+        except Empty:
+            return []
+        until = self._clock() + min(_LINGER_SECONDS, answers[0].outcome.duration_seconds / 100)
+        while (left := until - self._clock()) > 0 or not self._answers.empty():
+            try:
+                answers.append(self._answers.get(timeout=max(left, 0.0001)))
+            except Empty:
+                break
+        return answers
+
+    def _seconds_to_next_change(self) -> float:
+        at = self._clock()
+        if any(lane.room(at) for lane in self._lanes):
+            return 0.0
+        changes = [change for lane in self._lanes if (change := lane.next_change(at)) is not None]
+        return min([_LONGEST_WAIT_SECONDS, *(change - at for change in changes)])
+
+    def _take_in(self, answer: _Answer) -> None:
+        lane, outcome, at = answer.lane, answer.outcome, self._clock()
+        self._unrecorded.append(answer)
+        self._on_wire.pop(answer.intent.key, None)
+        self._progress.count(answer.result.status)
+        news = lane.finished(outcome, answer.result, at)
+        if outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None:
+            lane.pace.expect_ghosts([at + self._options.timeout_seconds - outcome.duration_seconds])
+        if outcome.outcome_class is OutcomeClass.INTEGRATION and outcome.account_wide:
+            for other in self._lanes:
+                other.stop(Ending.BLOCKED, lane.code, lane.log_url)
+        if outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide and outcome.pause_seconds:
+            for other in self._lanes:
+                other.wait(at + outcome.pause_seconds)
+        if news:
+            self._books.announce(lane, outcome)
+
+    def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]]:
+        """Record the answers at hand and claim what may follow; where that fails, keep them and claim nothing."""
+        try:
+            claimed = self._books.commit([a.result for a in self._unrecorded], self._lanes, claim=claim)
+        except LedgerError as exc:
+            self._survive(exc)
+            return []
+        self._unrecorded.clear()
+        self._ledger_failures = 0
+        return claimed
+
+    def _survive(self, exc: LedgerError) -> None:
+        self._ledger_failures += 1
+        if self._ledger_failures == 1:
+            for answer in self._unrecorded:
+                if answer.result.status is Status.DELIVERED:
+                    _log_unrecorded(answer)
+        held_up = self._clock() - max(lane.last_progress for lane in self._lanes)
+        if not self._unrecorded and not self._on_wire and held_up > self._options.tuning.patience:
+            raise exc
+        wait = min(_LONGEST_LEDGER_BACKOFF_SECONDS, 0.5 * 2 ** min(self._ledger_failures, 6))
+        log.warning("%s. Nothing more is sent meanwhile; trying again in %.0f s.", exc, wait)
+        self._stop.wait(wait)
+
+    def _give_up_where_nothing_moves(self) -> None:
+        at = self._clock()
+        for lane in self._lanes:
+            if lane.ending is None and not lane.in_flight:
+                if lane.dry:
+                    lane.stop(Ending.DONE)
+                elif at - lane.last_progress > self._options.tuning.patience:
+                    lane.stop(Ending.PAUSED)
+
+    def _request(self, lane: Lane, intent: Intent, begin_before: float) -> None:
+        """Build and make one request, in a thread of the pool; whatever happens, an answer is queued."""
+        try:
+            body = build_body(intent, self._read_file)
+            outcome = self._client.create(
+                intent.endpoint,
+                intent.key.integration_id,
+                intent.job_id,
+                body,
+                may_begin=lambda: not self._stop.is_set() and self._clock() < min(begin_before, lane.lease_until),
+            )
+            result = decide(intent, outcome)
+        except UnreadableFileError as exc:
+            outcome, result = WITHDRAWN, unsendable(intent, exc.field, exc.problem)
+        except BaseException as exc:  # noqa: BLE001 - a fault of ours must not leave the row without an answer
+            self._bug = exc
+            outcome = Outcome(OutcomeClass.AMBIGUOUS, error_title=f"Internal error: {type(exc).__name__}")
+            result = decide(intent, outcome)
+        self._answers.put(_Answer(lane, intent, outcome, result))
+
+    def _wind_down(self, pool: ThreadPoolExecutor) -> None:
+        """Take in what is answered soon, put the rest in doubt, give the lanes back; at most WIND_DOWN_SECONDS."""
+        self._stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        until = self._clock() + WIND_DOWN_SECONDS
+        while self._on_wire and (left := until - self._clock()) > 0:
+            try:
+                self._take_in(self._answers.get(timeout=left))
+            except Empty:
+                break
+        late = [interrupted(intent) for _, intent in self._on_wire.values()]
+        try:
+            self._books.close([*(a.result for a in self._unrecorded), *late], self._lanes)
+        except LedgerError as exc:
+            log.error("%s. The rows on the wire are put in doubt when the lanes' leases have ended.", exc)  # noqa: TRY400 - the traceback adds nothing
+
+
+def _log_unrecorded(answer: _Answer) -> None:
+    key, ids = answer.intent.key, answer.outcome.ids
+    log.error(
+        "Delivered, not yet recorded: source %s, integration %s, applicant %s; application %s (%s), candidate %s (%s)",
+        *key,
+        ids.application_id,
+        ids.application_remote_id,
+        ids.candidate_id,
+        ids.candidate_remote_id,
+    )

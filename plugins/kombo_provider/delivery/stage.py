@@ -1,0 +1,191 @@
+"""From the source into the ledger: reads a window, maps each row, stages it, and says what became of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kombo_provider.errors import SourceError
+from kombo_provider.ledger import staging
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.staging import Staging
+from kombo_provider.ledger.status import DeliveryKey
+from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.source.reader import OpenSource, SourceReader
+from kombo_provider.source.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+_LOG_EVERY_SECONDS = 30.0
+_REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOptions:
+    """How source rows become request bodies: what a RowMapper takes besides the columns, and the transform."""
+
+    default_integration_id: str | None = None
+    source_timezone: str = "UTC"
+    extra_fields: tuple[str, ...] = ()
+    attachments_from_files: bool = False
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which rows of the window count at all; empty means all. A narrowed run does not move the watermark."""
+
+    integration_ids: frozenset[str] = frozenset()
+    applicant_ids: frozenset[str] = frozenset()
+    limit: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.integration_ids or self.applicant_ids or self.limit is not None)
+
+    def admits(self, row: MappedRow) -> bool:
+        """Tell whether the row is one of those asked for."""
+        return (not self.integration_ids or row.integration_id in self.integration_ids) and (
+            not self.applicant_ids or row.applicant_id in self.applicant_ids
+        )
+
+
+class Stager:
+    """Stages one extract of a source; `counts` holds `extracted` and staging.COUNTERS, which add up to it."""
+
+    def __init__(self, ledger: Ledger, staging_for: Staging, options: MappingOptions) -> None:
+        self._ledger, self._staging, self._options = ledger, staging_for, options
+        self.counts: Counter[str] = Counter(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
+        self.job_changed = 0
+        self._seen: set[int] = set()
+        self._key_problems: Counter[str] = Counter()
+
+    def run(self, reader: SourceReader, window: Window, narrowing: Narrowing, watermark: datetime | None) -> None:
+        """Stage the rows of the window and then, unless the run is narrowed, move the watermark.
+
+        Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
+        """
+        started = logged = time.monotonic()
+        with reader.open() as source:
+            for rows in self._mapped(source, window, narrowing):
+                self._stage(rows)
+                if time.monotonic() - logged > _LOG_EVERY_SECONDS:
+                    logged = time.monotonic()
+                    log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
+        if watermark is not None and not narrowing:
+            with self._ledger.transaction() as conn:
+                staging.lock_source(conn, self._staging.source)
+                staging.move_watermark(conn, self._staging.source, watermark)
+        self._log_end(started)
+
+    def _mapped(self, source: OpenSource, window: Window, narrowing: Narrowing) -> Iterator[list[MappedRow]]:
+        transform = self._options.transform
+        mapper = None if transform else self._mapper(source.columns)
+        for raw in source.frames(window):
+            frame = transform(raw) if transform else raw
+            if mapper is None:
+                mapper = self._mapper(list(frame.columns))
+            rows = [row for row in mapper.map_chunk(frame) if window.contains(row.changed_at) and narrowing.admits(row)]
+            if narrowing.limit is not None:
+                rows = rows[: narrowing.limit - self.counts["extracted"]]
+            yield rows
+            if narrowing.limit is not None and self.counts["extracted"] >= narrowing.limit:
+                return
+
+    def _mapper(self, columns: Sequence[str]) -> RowMapper:
+        options = self._options
+        mapper = RowMapper(
+            columns,
+            endpoint=self._staging.endpoint,
+            extra_fields=options.extra_fields,
+            default_integration_id=options.default_integration_id,
+            source_timezone=options.source_timezone,
+            attachments_from_files=options.attachments_from_files,
+        )
+        for ats in mapper.unknown_ats:
+            log.warning("remote_fields names an ATS that this version does not know: %s; it is passed on as it is", ats)
+        return mapper
+
+    def _stage(self, rows: Sequence[MappedRow]) -> None:
+        self.counts["extracted"] += len(rows)
+        keyed = [row for row in rows if self._has_key(row)]
+        with self._ledger.transaction() as conn:
+            staging.lock_source(conn, self._staging.source)
+            suspects = [row for row in keyed if hash(_key(row)) in self._seen]
+            repeated = staging.known_keys(conn, self._staging.source, [_key(row) for row in suspects])
+            fresh: dict[tuple[str, str], MappedRow] = {}
+            for row in keyed:
+                if _key(row) not in repeated:
+                    fresh.setdefault(_key(row), row)
+            staged = staging.stage(conn, self._staging, list(fresh.values()), on_job_changed=self._on_job_changed)
+        self._seen.update(map(hash, fresh))
+        self.counts.update(staged)
+        self.counts["duplicate_keys"] += len(keyed) - len(fresh)
+
+    def _has_key(self, row: MappedRow) -> bool:
+        if row.key_problem is None:
+            return True
+        self.counts["without_key"] += 1
+        self._key_problems[row.key_problem] += 1
+        return False
+
+    def _on_job_changed(self, key: DeliveryKey) -> None:
+        self.job_changed += 1
+        if self.job_changed <= _REASONS_SHOWN:
+            log.warning(
+                "Applicant %s of %s was delivered for another job: nothing is sent again. If one person applies for "
+                "several jobs, make the key the application's: id || ':' || job",
+                key.applicant_id,
+                key.integration_id,
+            )
+
+    def _rate(self, started: float) -> tuple[int, float]:
+        return self.counts["extracted"], self.counts["extracted"] / max(time.monotonic() - started, 0.001)
+
+    def _log_end(self, started: float) -> None:
+        log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
+        for problem, count in self._key_problems.most_common(_REASONS_SHOWN):
+            log.warning("%d rows have no usable key and were left out: %s", count, problem)
+
+
+def choose_window(
+    kind: str,
+    *,
+    watermark: datetime | None,
+    lookback: timedelta,
+    interval: tuple[datetime, datetime] | None,
+    scheduled: bool,
+    started_at: datetime,
+) -> tuple[Window, datetime | None]:
+    """Return the window of a run and where the watermark moves after it (None: it stays).
+
+    `kind` is `new`, `interval` or `all`; `scheduled` runs end with their interval, all others at `started_at`.
+    Raises SourceError for an interval window where the run has no interval.
+    """
+    if kind == "all":
+        return Window(), started_at
+    if kind == "interval":
+        if interval is None:
+            raise SourceError("window=interval needs a run with a data interval: use window=new or window=all")
+        return Window(*interval, undated=False), None
+    upper = interval[1] if scheduled and interval else started_at
+    if watermark is not None:
+        return Window(watermark - lookback, upper), upper
+    return Window(interval[0] if scheduled and interval else None, upper), upper
+
+
+def _key(row: MappedRow) -> tuple[str, str]:
+    return row.integration_id or "", row.applicant_id or ""
+
+
+def _worded(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in staging.COUNTERS if counts[name]) or "nothing to do"

@@ -1,0 +1,1 @@
+"""The only truth about what was sent: tables, statuses, transactions and lanes."""

@@ -1,0 +1,90 @@
+"""The ids that Kombo returned, and which of them the user's table has not got yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
+
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.tables import UtcDateTime, deliveries
+
+
+class DeliveredIds(NamedTuple):
+    """One delivered applicant; each id may be None, as Kombo's answer may leave it out."""
+
+    integration_id: str
+    applicant_id: str
+    kombo_application_id: str | None
+    kombo_application_remote_id: str | None
+    kombo_candidate_id: str | None
+    kombo_candidate_remote_id: str | None
+    delivered_at: datetime | None
+
+
+_COLUMNS = (
+    deliveries.c.integration_id,
+    deliveries.c.applicant_id,
+    deliveries.c.kombo_application_id,
+    deliveries.c.kombo_application_remote_id,
+    deliveries.c.kombo_candidate_id,
+    deliveries.c.kombo_candidate_remote_id,
+    deliveries.c.finished_at.label("delivered_at"),
+)
+
+
+def to_write_back(
+    conn: Connection, source: str, *, after: tuple[str, str] | None, limit: int, refill: bool
+) -> list[DeliveredIds]:
+    """Return the next delivered rows, in key order, that were not written back (any, with `refill`)."""
+    conditions = [deliveries.c.source == source, deliveries.c.status == Status.DELIVERED]
+    if not refill:
+        conditions.append(deliveries.c.written_back_at.is_(None))
+    if after is not None:
+        integration_id, applicant_id = after
+        conditions.append(
+            or_(
+                deliveries.c.integration_id > integration_id,
+                and_(deliveries.c.integration_id == integration_id, deliveries.c.applicant_id > applicant_id),
+            )
+        )
+    query = (
+        select(*_COLUMNS)
+        .where(*conditions)
+        .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
+        .limit(limit)
+    )
+    return [DeliveredIds(*row) for row in conn.execute(query)]
+
+
+_MARK = (
+    update(deliveries)
+    .where(
+        deliveries.c.source == bindparam("key_source"),
+        deliveries.c.integration_id == bindparam("key_integration_id"),
+        deliveries.c.applicant_id == bindparam("key_applicant_id"),
+    )
+    .values(written_back_at=bindparam("at", type_=UtcDateTime()))
+)
+
+
+def mark_written_back(conn: Connection, source: str, written: Sequence[DeliveredIds]) -> None:
+    """Remember that the target table has these ids."""
+    if not written:
+        return
+    at = now(conn)
+    conn.execute(
+        _MARK,
+        [
+            {
+                "key_source": source,
+                "key_integration_id": row.integration_id,
+                "key_applicant_id": row.applicant_id,
+                "at": at,
+            }
+            for row in written
+        ],
+    )

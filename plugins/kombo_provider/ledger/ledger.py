@@ -1,0 +1,74 @@
+"""Where the ledger lives, and its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, text
+
+from kombo_provider.database import driver_errors, prepare_ledger_engine
+from kombo_provider.errors import LedgerError, UnsupportedLedgerError
+from kombo_provider.ledger.migrations import migrate
+
+_WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
+
+
+class Ledger:
+    """The tables `kombo_*` behind one SQLAlchemy engine: PostgreSQL, or SQLite in one local file.
+
+    Raises UnsupportedLedgerError for any other database.
+    """
+
+    def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
+        _refuse_unsupported(engine)
+        self.schema = schema
+        self.engine = prepare_ledger_engine(engine).execution_options(schema_translate_map={None: schema})
+
+    @property
+    def dialect(self) -> str:
+        """`postgresql` or `sqlite`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One durable transaction: committed at the end of the block, rolled back on any error.
+
+        Raises LedgerError, without any row's contents, where the database refuses or goes away.
+        """
+        with (
+            driver_errors(LedgerError, "The ledger's database failed", _WHAT_TO_DO),
+            self.engine.begin() as conn,
+        ):
+            yield conn
+
+    def ensure(self) -> None:
+        """Create the tables, or bring them up to date."""
+        with self.transaction() as conn:
+            migrate(conn, self.schema)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def now(conn: Connection) -> datetime:
+    """Read the clock that all leases and time stamps go by: the database's, on SQLite the machine's own."""
+    if conn.dialect.name == "postgresql":
+        at: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return at.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def _refuse_unsupported(engine: Engine) -> None:
+    name, database = engine.dialect.name, engine.url.database
+    if name == "postgresql":
+        return
+    if name == "sqlite" and database not in (None, "", ":memory:") and "mode=memory" not in str(database):
+        return
+    where = "an in-memory SQLite database" if name == "sqlite" else f"a database of type {name}"
+    raise UnsupportedLedgerError(
+        f"The ledger cannot live in {where}: it needs PostgreSQL, or SQLite in a local file. "
+        "Name an Airflow connection to a PostgreSQL database in `ledger_conn_id`."
+    )

@@ -1,0 +1,61 @@
+"""Creates the ledger and brings an older one up to date, under a lock, by the software itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.schema import CreateSchema
+
+from kombo_provider.errors import LedgerError
+from kombo_provider.ledger.tables import (
+    APPLICANT_IDS_SELECT,
+    APPLICANT_IDS_VIEW,
+    deliveries,
+    ledger_version,
+    metadata,
+)
+
+_MIGRATION_LOCK = 0x6B6F6D62  # any constant will do: it keeps two first runs from creating the tables at once
+
+MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = ()
+"""Step n brings version n + 1 to n + 2; a fresh ledger is created at the newest version."""
+
+NEWEST = len(MIGRATIONS) + 1
+
+
+def migrate(conn: Connection, schema: str | None) -> None:
+    """Bring the ledger in `schema` to the newest version; cheap where it is there already."""
+    if _version(conn, schema) == NEWEST:
+        return
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    found = _version(conn, schema)
+    if found > NEWEST:
+        raise LedgerError(
+            f"The ledger is at version {found}, this release knows version {NEWEST}. "
+            "Install the release that wrote it, or a newer one."
+        )
+    if found == 0:
+        _create(conn, schema)
+        return
+    for step in MIGRATIONS[found - 1 :]:
+        step(conn, schema)
+    conn.execute(ledger_version.update().values(version=NEWEST))
+
+
+def _version(conn: Connection, schema: str | None) -> int:
+    if not inspect(conn).has_table(ledger_version.name, schema=schema):
+        return 0
+    return conn.scalar(select(ledger_version.c.version)) or 0
+
+
+def _create(conn: Connection, schema: str | None) -> None:
+    if schema and not inspect(conn).has_schema(schema):
+        conn.execute(CreateSchema(schema, if_not_exists=True))
+    metadata.create_all(conn)
+    preparer = conn.dialect.identifier_preparer
+    prefix = f"{preparer.quote_schema(schema)}." if schema else ""
+    query = APPLICANT_IDS_SELECT.format(deliveries=prefix + deliveries.name)
+    conn.exec_driver_sql(f"CREATE VIEW {prefix}{APPLICANT_IDS_VIEW} AS {query}")
+    conn.execute(ledger_version.insert().values(version=NEWEST))

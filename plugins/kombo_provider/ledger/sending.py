@@ -1,0 +1,235 @@
+"""The two commits around every request: the intent before its first byte, the answer after its last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, func, literal, or_, select, update
+
+from kombo_provider.ledger import events
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
+from kombo_provider.ledger.tables import UtcDateTime, deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which `ready` rows a run may send: those of its source, narrowed by its params."""
+
+    source: str
+    kombo_conn_id: str
+    applicant_ids: tuple[str, ...] = ()
+    staged_by: RunRef | None = None
+
+    def conditions(self) -> list[Any]:
+        """The selection as conditions on `kombo_deliveries`, without the integration."""
+        found = [deliveries.c.source == self.source, deliveries.c.kombo_conn_id == self.kombo_conn_id]
+        if self.applicant_ids:
+            found.append(deliveries.c.applicant_id.in_(self.applicant_ids))
+        if self.staged_by:
+            found += [
+                deliveries.c.dag_id == self.staged_by.dag_id,
+                deliveries.c.run_id == self.staged_by.run_id,
+            ]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A delivery whose request may leave: committed as `sending`; `attempt` tells it from every other try."""
+
+    key: DeliveryKey
+    attempt: int
+    endpoint: Endpoint
+    job_id: str
+    payload: str
+    has_files: bool
+    retryable_codes: int
+    ordered_resend: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an intent: the status it takes on and the columns that go with it."""
+
+    intent: Intent
+    status: Status
+    values: dict[str, Any]
+    retry_after_seconds: float | None = None
+    duration_ms: int | None = None
+
+
+def claim(conn: Connection, selection: Selection, integration_id: str, limit: int, run: RunRef) -> list[Intent]:
+    """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`."""
+    at = now(conn)
+    due = (
+        select(deliveries.c.applicant_id)
+        .where(
+            *selection.conditions(),
+            deliveries.c.integration_id == integration_id,
+            deliveries.c.status == Status.READY,
+            or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
+        )
+        .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        .limit(limit)
+    )
+    statement = (
+        update(deliveries)
+        .where(
+            deliveries.c.source == selection.source,
+            deliveries.c.integration_id == integration_id,
+            deliveries.c.status == Status.READY,
+            deliveries.c.applicant_id.in_(due),
+        )
+        .values(
+            status=Status.SENDING,
+            attempts=deliveries.c.attempts + 1,
+            sent_at=at,
+            first_sent_at=func.coalesce(deliveries.c.first_sent_at, literal(at, UtcDateTime())),
+            finished_at=None,
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+        )
+        .returning(*_INTENT_COLUMNS)
+    )
+    intents = [_intent(selection.source, integration_id, row) for row in conn.execute(statement)]
+    events.append(conn, [events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents])
+    return intents
+
+
+_INTENT_COLUMNS = (
+    deliveries.c.applicant_id,
+    deliveries.c.attempts,
+    deliveries.c.endpoint,
+    deliveries.c.job_id,
+    deliveries.c.payload,
+    deliveries.c.has_files,
+    deliveries.c.retryable_codes,
+    deliveries.c.ordered_resend,
+)
+
+
+def _intent(source: str, integration_id: str, row: Any) -> Intent:
+    return Intent(
+        key=DeliveryKey(source, integration_id, row.applicant_id),
+        attempt=row.attempts,
+        endpoint=row.endpoint,
+        job_id=row.job_id or "",
+        payload=row.payload or "{}",
+        has_files=bool(row.has_files),
+        retryable_codes=row.retryable_codes,
+        ordered_resend=bool(row.ordered_resend),
+    )
+
+
+RESULT_COLUMNS = (
+    "problems",
+    "kombo_application_id",
+    "kombo_application_remote_id",
+    "kombo_candidate_id",
+    "kombo_candidate_remote_id",
+    "resolution",
+    "retryable_codes",
+    "ordered_resend",
+    "not_before",
+    "http_status",
+    "error_code",
+    "error_title",
+    "error_message",
+    "log_url",
+    "warnings",
+)
+"""Columns that every result sets; one that a result does not name becomes NULL (counters keep their value)."""
+
+
+def record(conn: Connection, results: Sequence[Result], run: RunRef) -> None:
+    """Commit what became of intents, each only if no later attempt was made.
+
+    A delivered row is recorded also where the lane was taken over meanwhile and the row put in doubt: the answer is
+    proof. Any other late answer leaves the row in doubt.
+    """
+    at = now(conn)
+    history = []
+    for status in sorted({result.status for result in results}):
+        group = [result for result in results if result.status is status]
+        conn.execute(_record_statement(status), [_parameters(result, at) for result in group])
+        history += [_result_event(result, at, run) for result in group]
+    events.append(conn, history)
+
+
+@cache
+def _record_statement(status: Status) -> Update:
+    delivered = status is Status.DELIVERED
+    from_statuses = [Status.SENDING, Status.IN_DOUBT] if delivered else [Status.SENDING]
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in RESULT_COLUMNS}
+    if delivered:
+        values["payload"] = None
+    return (
+        update(deliveries)
+        .where(
+            deliveries.c.source == bindparam("key_source"),
+            deliveries.c.integration_id == bindparam("key_integration_id"),
+            deliveries.c.applicant_id == bindparam("key_applicant_id"),
+            deliveries.c.attempts == bindparam("attempt"),
+            or_(*(deliveries.c.status == from_status for from_status in from_statuses)),
+        )
+        .values(status=status, finished_at=bindparam("at", type_=UtcDateTime()), **values)
+    )
+
+
+def _parameters(result: Result, at: datetime) -> dict[str, Any]:
+    intent = result.intent
+    kept = {"retryable_codes": intent.retryable_codes, "ordered_resend": int(intent.ordered_resend)}
+    values = dict.fromkeys(RESULT_COLUMNS) | kept | result.values
+    if result.retry_after_seconds is not None:
+        values["not_before"] = at + timedelta(seconds=result.retry_after_seconds)
+    return {
+        "key_source": intent.key.source,
+        "key_integration_id": intent.key.integration_id,
+        "key_applicant_id": intent.key.applicant_id,
+        "attempt": intent.attempt,
+        "at": at,
+        **{f"new_{name}": value for name, value in values.items()},
+    }
+
+
+def _result_event(result: Result, at: datetime, run: RunRef) -> dict[str, Any]:
+    return events.event(
+        result.intent.key,
+        Status.SENDING,
+        result.status,
+        at,
+        run,
+        actor="deliver",
+        error_code=result.values.get("error_code"),
+        http_status=result.values.get("http_status"),
+        duration_ms=result.duration_ms,
+    )
+
+
+def count_ready(conn: Connection, selection: Selection, integration_ids: Sequence[str] = ()) -> dict[str, int]:
+    """Count the `ready` rows of a selection by integration, due or not; the ids narrow where given."""
+    conditions = [*selection.conditions(), deliveries.c.status == Status.READY]
+    if integration_ids:
+        conditions.append(deliveries.c.integration_id.in_(integration_ids))
+    query = (
+        select(deliveries.c.integration_id, func.count())
+        .where(*conditions)
+        .group_by(deliveries.c.integration_id)
+        .order_by(deliveries.c.integration_id)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[str]) -> datetime | None:
+    """Return when the next `ready` row of the lanes may leave; None where there is no such row."""
+    query = select(func.min(func.coalesce(deliveries.c.not_before, deliveries.c.staged_at))).where(
+        *selection.conditions(),
+        deliveries.c.status == Status.READY,
+        deliveries.c.integration_id.in_(integration_ids),
+    )
+    return conn.scalar(query)

@@ -1,0 +1,140 @@
+"""What a run did, read from the ledger: statuses, errors, latencies, the most that was in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select, union_all
+
+from kombo_provider.ledger.status import LaneState, RunRef, Status
+from kombo_provider.ledger.tables import EVERYWHERE, deliveries, delivery_events, lanes
+
+
+class ErrorCount(NamedTuple):
+    """How many rows of a run share one error, with the log page of one of them."""
+
+    code: str
+    rows: int
+    log_url: str | None
+
+
+class Unsettled(NamedTuple):
+    """Doubts or a stopped lane of an integration, and since when."""
+
+    integration_id: str
+    what: str
+    rows: int
+    since: datetime | None
+    log_url: str | None
+
+
+def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
+    """Count the rows that the run last staged or sent: integration → status → rows."""
+    query = (
+        select(deliveries.c.integration_id, deliveries.c.status, func.count())
+        .where(*_of_run(source, run))
+        .group_by(deliveries.c.integration_id, deliveries.c.status)
+        .order_by(deliveries.c.integration_id, deliveries.c.status)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for integration_id, status, count in conn.execute(query):
+        counts.setdefault(integration_id, {})[status] = count
+    return counts
+
+
+def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> list[ErrorCount]:
+    """Return the most frequent errors of the run's undelivered rows."""
+    what = func.coalesce(deliveries.c.error_code, deliveries.c.error_title, "invalid")
+    query = (
+        select(what, func.count(), func.max(deliveries.c.log_url))
+        .where(*_of_run(source, run), deliveries.c.status.not_in([Status.DELIVERED, Status.CANCELLED]))
+        .where((deliveries.c.status != Status.READY) | deliveries.c.error_code.is_not(None))
+        .group_by(what)
+        .order_by(func.count().desc(), what)
+        .limit(limit)
+    )
+    return [ErrorCount(*row) for row in conn.execute(query)]
+
+
+def latency_ms(conn: Connection, source: str, run: RunRef, quantile: float) -> int | None:
+    """Return the quantile of the run's answered requests, in milliseconds; None without any."""
+    durations = and_(*_events_of_run(source, run), delivery_events.c.duration_ms.is_not(None))
+    total = conn.scalar(select(func.count()).where(durations)) or 0
+    if not total:
+        return None
+    query = (
+        select(delivery_events.c.duration_ms)
+        .where(durations)
+        .order_by(delivery_events.c.duration_ms)
+        .offset(min(total - 1, int(total * quantile)))
+        .limit(1)
+    )
+    return conn.scalar(query)
+
+
+def requests_span(conn: Connection, source: str, run: RunRef) -> tuple[int, float]:
+    """Return how many of the run's requests were answered, and the seconds from its first intent to its last answer."""
+    query = select(
+        func.count(delivery_events.c.duration_ms), func.min(delivery_events.c.at), func.max(delivery_events.c.at)
+    ).where(*_events_of_run(source, run), delivery_events.c.actor == "deliver")
+    count, first, last = conn.execute(query).one()
+    return count, (last - first).total_seconds() if first and last else 0.0
+
+
+def answers_429(conn: Connection, source: str, run: RunRef) -> int:
+    """Count the run's answers with status 429."""
+    query = select(func.count()).where(*_events_of_run(source, run), delivery_events.c.http_status == 429)
+    return conn.scalar(query) or 0
+
+
+def peak_in_flight(conn: Connection, source: str, run: RunRef) -> dict[str, int]:
+    """Return the most intents that were open at once in the run, by integration."""
+    opened = delivery_events.c.to_status == Status.SENDING
+    change = case((opened, 1), else_=-1).label("change")
+    steps = (
+        select(delivery_events.c.integration_id, delivery_events.c.at, change)
+        .where(*_events_of_run(source, run), opened | (delivery_events.c.from_status == Status.SENDING))
+        .subquery()
+    )
+    running = func.sum(steps.c.change).over(partition_by=steps.c.integration_id, order_by=[steps.c.at, steps.c.change])
+    levels = select(steps.c.integration_id, running.label("level")).subquery()
+    query = select(levels.c.integration_id, func.max(levels.c.level)).group_by(levels.c.integration_id)
+    return {row[0]: row[1] for row in conn.execute(query.order_by(levels.c.integration_id))}
+
+
+def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettled]:
+    """Return all doubts of the source and the lanes of its connection that are not open, oldest first."""
+    doubts = (
+        select(
+            deliveries.c.integration_id,
+            literal("in doubt"),
+            func.count(),
+            func.min(deliveries.c.sent_at),
+            func.max(deliveries.c.log_url),
+        )
+        .where(deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT)
+        .group_by(deliveries.c.integration_id)
+    )
+    stopped = select(
+        lanes.c.integration_id,
+        lanes.c.state + func.coalesce(": " + lanes.c.code, ""),
+        literal(0),
+        lanes.c.since,
+        lanes.c.log_url,
+    ).where(lanes.c.kombo_conn_id.in_([kombo_conn_id, EVERYWHERE]), lanes.c.state != LaneState.OPEN)
+    rows: Sequence[Unsettled] = [Unsettled(*row) for row in conn.execute(union_all(doubts, stopped))]
+    return sorted(rows, key=lambda row: (row.since is None, row.since))
+
+
+def _of_run(source: str, run: RunRef) -> list[ColumnElement[bool]]:
+    return [deliveries.c.source == source, deliveries.c.dag_id == run.dag_id, deliveries.c.run_id == run.run_id]
+
+
+def _events_of_run(source: str, run: RunRef) -> list[ColumnElement[bool]]:
+    return [
+        delivery_events.c.source == source,
+        delivery_events.c.dag_id == run.dag_id,
+        delivery_events.c.run_id == run.run_id,
+    ]

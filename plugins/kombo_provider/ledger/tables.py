@@ -1,0 +1,179 @@
+"""The ledger's tables, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+EVERYWHERE = "*"
+"""Integration id (or connection id) of the `kombo_lanes` rows that hold for all lanes of a connection (or of all)."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant: timestamptz, on SQLite the text `YYYY-MM-DD HH:MM:SS.ffffff`."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+deliveries = Table(
+    "kombo_deliveries",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("applicant_id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("job_id", Text),
+    Column("payload", Text),
+    Column("payload_sha256", Text, nullable=False),
+    Column("has_files", SmallInteger, nullable=False, server_default="0"),
+    Column("problems", Text),
+    Column("kombo_application_id", Text),
+    Column("kombo_application_remote_id", Text),
+    Column("kombo_candidate_id", Text),
+    Column("kombo_candidate_remote_id", Text),
+    Column("resolution", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("retryable_codes", Integer, nullable=False, server_default="0"),
+    Column("ordered_resend", SmallInteger, nullable=False, server_default="0"),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("not_before", UtcDateTime),
+    Column("http_status", Integer),
+    Column("error_code", Text),
+    Column("error_title", Text),
+    Column("error_message", Text),
+    Column("log_url", Text),
+    Column("warnings", Text),
+    Column("changed_at", UtcDateTime),
+    Column("staged_at", UtcDateTime, nullable=False),
+    Column("first_sent_at", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("written_back_at", UtcDateTime),
+    Column("dag_id", Text),
+    Column("run_id", Text),
+)
+
+Index(
+    "kombo_deliveries_ready",
+    deliveries.c.kombo_conn_id,
+    deliveries.c.integration_id,
+    deliveries.c.source,
+    deliveries.c.priority,
+    deliveries.c.staged_at,
+    deliveries.c.applicant_id,
+    postgresql_where=text("status = 'ready'"),
+    sqlite_where=text("status = 'ready'"),
+)
+Index(
+    "kombo_deliveries_unsettled",
+    deliveries.c.kombo_conn_id,
+    deliveries.c.integration_id,
+    deliveries.c.status,
+    postgresql_where=text("status IN ('sending', 'in_doubt')"),
+    sqlite_where=text("status IN ('sending', 'in_doubt')"),
+)
+Index(
+    "kombo_deliveries_to_write_back",
+    deliveries.c.source,
+    deliveries.c.integration_id,
+    deliveries.c.applicant_id,
+    postgresql_where=text("status = 'delivered' AND written_back_at IS NULL"),
+    sqlite_where=text("status = 'delivered' AND written_back_at IS NULL"),
+)
+Index("kombo_deliveries_run", deliveries.c.run_id, deliveries.c.dag_id)
+Index(
+    "kombo_deliveries_application",
+    deliveries.c.kombo_application_id,
+    postgresql_where=text("kombo_application_id IS NOT NULL"),
+    sqlite_where=text("kombo_application_id IS NOT NULL"),
+)
+
+delivery_events = Table(
+    "kombo_delivery_events",
+    metadata,
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("applicant_id", Text, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dag_id", Text),
+    Column("run_id", Text),
+    Column("actor", Text),
+    Column("error_code", Text),
+    Column("http_status", Integer),
+    Column("duration_ms", Integer),
+)
+Index("kombo_delivery_events_run", delivery_events.c.run_id, delivery_events.c.dag_id)
+Index(
+    "kombo_delivery_events_key",
+    delivery_events.c.source,
+    delivery_events.c.integration_id,
+    delivery_events.c.applicant_id,
+)
+
+lanes = Table(
+    "kombo_lanes",
+    metadata,
+    Column("kombo_conn_id", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("environment_id", Text),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("code", Text),
+    Column("log_url", Text),
+    Column("since", UtcDateTime),
+    Column("paused_until", UtcDateTime),
+    Column("pauses", Integer, nullable=False, server_default="0"),
+    Column("cap_seen", Integer),
+    Column("lease_holder", Text),
+    Column("lease_epoch", BigInteger, nullable=False, server_default="0"),
+    Column("lease_expires_at", UtcDateTime),
+)
+
+sources = Table(
+    "kombo_sources",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("watermark", UtcDateTime),
+)
+
+ledger_version = Table("kombo_ledger_version", metadata, Column("version", Integer, nullable=False))
+
+APPLICANT_IDS_VIEW = "kombo_applicant_ids"
+APPLICANT_IDS_SELECT = """
+SELECT source, integration_id, applicant_id,
+       kombo_application_id, kombo_application_remote_id, kombo_candidate_id, kombo_candidate_remote_id,
+       finished_at AS delivered_at
+FROM {deliveries}
+WHERE status = 'delivered'
+"""

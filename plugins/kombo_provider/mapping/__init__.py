@@ -1,0 +1,7 @@
+"""Source rows become request bodies: pure, no I/O, no Airflow."""
+
+from __future__ import annotations
+
+from kombo_provider.mapping.rows import MappedRow, RowMapper
+
+__all__ = ["MappedRow", "RowMapper"]

@@ -1,0 +1,94 @@
+"""One DataFrame of source rows while it is mapped: its cells by alias, and what was wrong with which row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import PydanticCustomError
+
+from kombo_provider.errors import SourceError
+from kombo_provider.mapping.digests import fingerprint
+from kombo_provider.mapping.problems import Problem, UnusableError
+from kombo_provider.mapping.values import Cleaner, Rules, is_missing
+
+if TYPE_CHECKING:
+    import pandas
+
+REFUSED: Final = object()  # stands for a value that was reported
+
+REFUSALS = (ValueError, ArithmeticError, RecursionError)  # `refuse`, and what Python says of extreme values
+
+Report = Callable[[int, str, Exception, object], None]
+
+
+class Chunk:
+    """The rows of one DataFrame, read by column.
+
+    Raises SourceError if the frame's columns are not the ones the mapping was made for; `aliases` maps their
+    lower-case names to the aliases that problems name.
+    """
+
+    def __init__(self, frame: pandas.DataFrame, aliases: Mapping[str, str], rules: Rules) -> None:
+        self.rules = rules
+        self.rows = len(frame)
+        self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
+        self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
+        self._frame = frame
+        self._positions = _positions(frame, aliases)
+
+    def cells(self, alias: str) -> list[Any]:
+        """Return a column's values as Python objects; None for whatever pandas calls missing."""
+        column = self._frame.iloc[:, self._positions[alias]]
+        values: list[Any] = column.tolist()
+        try:
+            missing: list[bool] = column.isna().tolist()
+        except ArithmeticError:  # pandas compares decimals, and a signaling NaN forbids that
+            missing = [is_missing(value) for value in values]
+        return [None if gone else value for value, gone in zip(values, missing, strict=True)]
+
+    def cleaned(self, alias: str, clean: Cleaner, report: Report | None = None) -> list[Any]:
+        """Return a column's cleaned values, None for absent ones, REFUSED for those reported as a problem."""
+        if alias not in self._positions:
+            return [None] * self.rows
+        cells, rules = self.cells(alias), self.rules
+        try:
+            return [None if value is None else clean(value, rules) for value in cells]
+        except REFUSALS:  # somewhere: go through them one by one
+            return [self._cleaned(row, alias, clean, cells[row], report or self.report) for row in range(self.rows)]
+
+    def _cleaned(self, row: int, alias: str, clean: Cleaner, value: Any, report: Report) -> Any:
+        try:
+            return None if value is None else clean(value, self.rules)
+        except REFUSALS as exc:
+            report(row, alias, exc, value)
+            return REFUSED
+
+    def report(self, row: int, alias: str, error: Exception, value: object) -> None:
+        """Note that a row's value cannot be sent; of the value only a hash is kept."""
+        if isinstance(error, UnusableError):
+            self.problems[row] += [Problem(alias + end, problem) for end, problem in error.problems]
+        else:
+            self.problems[row].append(Problem(alias, reason(error)))
+        self.fingerprints[row].append(f"{alias} {fingerprint(value)}")
+
+    def require(self, row: int, alias: str, problem: str) -> None:
+        """Note that a row lacks a required value."""
+        self.problems[row].append(Problem(alias, problem))
+
+
+def reason(error: Exception) -> str:
+    """Return why a value was refused, never repeating it: texts that are not ours may."""
+    return error.message() if isinstance(error, PydanticCustomError) else "cannot be read"
+
+
+def _positions(frame: pandas.DataFrame, aliases: Mapping[str, str]) -> dict[str, int]:
+    names = [str(name).lower() for name in frame.columns]
+    if sorted(names) != sorted(aliases):
+        lost, added = sorted(aliases.keys() - set(names)), sorted(set(names) - aliases.keys())
+        raise SourceError(
+            f"the columns changed between chunks (lost: {lost or 'none'}, new: {added or 'none'}): "
+            "the transform must return the same columns for every chunk"
+        )
+    return {aliases[name]: position for position, name in enumerate(names)}

@@ -1,0 +1,82 @@
+"""The meta columns: who a row is about, and what the source says of it besides the body (contract §4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from kombo_provider.mapping.chunks import Chunk, reason
+from kombo_provider.mapping.kinds import flag
+from kombo_provider.mapping.values import Rules, check_characters, from_numpy, refuse, text_of
+
+_LONGEST = 1000
+
+
+class Key(NamedTuple):
+    """What identifies a row; without a usable key, both ids are None and `problem` says why."""
+
+    integration_id: str | None
+    applicant_id: str | None
+    problem: str | None
+
+
+def read_keys(chunk: Chunk, default_integration_id: str | None) -> list[Key]:
+    """Return the key of each row; a row without an integration gets the default one."""
+    refusals: dict[int, str] = {}
+
+    def note(row: int, alias: str, error: Exception, _value: object) -> None:
+        refusals.setdefault(row, f"{alias} {reason(error)}")
+
+    applicants = chunk.cleaned("applicant_id", key_text, note)
+    integrations = chunk.cleaned("integration_id", key_text, note)
+    return [
+        Key(None, None, refusals[row]) if row in refusals else _key(integration or default_integration_id, applicant)
+        for row, (integration, applicant) in enumerate(zip(integrations, applicants, strict=True))
+    ]
+
+
+def _key(integration_id: str | None, applicant_id: str | None) -> Key:
+    if applicant_id is None:
+        return Key(None, None, "applicant_id is empty")
+    if integration_id is None:
+        return Key(None, None, "integration_id is empty, and the connection sets none")
+    return Key(integration_id, applicant_id, None)
+
+
+def key_text(value: Any, _rules: Rules) -> str | None:
+    """Return a key: the exact text of an integer, UUID or string, stripped; None for a blank one."""
+    if type(value) is not str:
+        value = _exact(value)
+    text: str = value.strip()
+    if len(text) > _LONGEST:
+        raise refuse(f"is longer than {_LONGEST} characters")
+    if not text.isprintable():
+        _check_control(text)
+    return text or None
+
+
+def _exact(value: Any) -> str:
+    value = from_numpy(value)
+    if isinstance(value, float):
+        raise refuse(
+            "is a float, which is no key (an integer column with NULLs arrives as one): cast it to text in the SELECT"
+        )
+    return text_of(value)
+
+
+def _check_control(text: str) -> None:
+    check_characters(text)
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
+        raise refuse("holds control characters")
+
+
+def already_sent(value: Any, rules: Rules) -> str | None:
+    """Return "" for true, the id where the source names one, None for false."""
+    value = from_numpy(value)
+    try:
+        sent = flag(value, rules)
+    except ValueError:
+        if isinstance(value, bool | int | float | Decimal):
+            raise refuse("expected true, false, or the text of a Kombo application id") from None
+        return key_text(value, rules)
+    return "" if sent else None

@@ -1,0 +1,58 @@
+"""How the columns of a SELECT become a body: a tree of nodes, made from the models."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pydantic.fields import FieldInfo
+
+from kombo_provider.errors import SourceError
+from kombo_provider.mapping.bodies import ColumnNode, Node, ObjectNode
+from kombo_provider.mapping.fields import Path, alias_of, fields_of, is_list, kind_of, model_of
+from kombo_provider.mapping.models import Model
+from kombo_provider.mapping.structures import Structure
+from kombo_provider.mapping.values import Cleaner
+
+
+def plan_body(model: type[Model], columns: Collection[Path]) -> ObjectNode:
+    """Return the tree that builds a body of these columns.
+
+    Raises SourceError if a column is missing without which no row could be valid.
+    """
+    missing: list[str] = []
+    body = _plan_object(model, (), columns, missing, always=True)
+    if missing:
+        raise SourceError(
+            f"the SELECT lacks {', '.join(missing)}: Kombo requires it (NULL is allowed for a row, "
+            "which is then invalid and stays here)"
+        )
+    return body
+
+
+def _plan_object(
+    model: type[Model], path: Path, columns: Collection[Path], missing: list[str], *, always: bool
+) -> ObjectNode:
+    fields = sorted(fields_of(model).items())
+    required = frozenset(key for key, field in fields if field.is_required())
+    nodes = {key: _plan_field(field, (*path, key), columns, missing, always=always) for key, field in fields}
+    present = tuple(node for node in nodes.values() if node)
+    if present or always:
+        missing += [alias_of((*path, key)) for key in sorted(required) if nodes[key] is None]
+    return ObjectNode(path[-1] if path else "", alias_of(path), present, required, always)
+
+
+def _plan_field(
+    field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
+) -> Node | None:
+    if path in columns:
+        return ColumnNode(path[-1], alias_of(path), _cleaner(field))
+    inner = model_of(field)
+    if inner is None or is_list(field) or kind_of(field):
+        return None
+    required = always and field.is_required()
+    node = _plan_object(inner, path, columns, missing, always=required)
+    return node if node.fields or required else None
+
+
+def _cleaner(field: FieldInfo) -> Cleaner:
+    return kind.clean if (kind := kind_of(field)) else Structure(field).clean

@@ -1,0 +1,124 @@
+"""The mapping's door: frames of source rows in, rows for the ledger out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from kombo_provider.errors import ConfigurationError, SourceError
+from kombo_provider.mapping.bodies import bodies
+from kombo_provider.mapping.chunks import REFUSED, Chunk
+from kombo_provider.mapping.instants import instant, zone_named
+from kombo_provider.mapping.keys import Key, already_sent, read_keys
+from kombo_provider.mapping.kinds import TEXT, flag, reference
+from kombo_provider.mapping.payloads import Outcome, names_files, outcome
+from kombo_provider.mapping.plans import plan_body
+from kombo_provider.mapping.selections import select
+from kombo_provider.mapping.values import Rules
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class MappedRow(NamedTuple):
+    """One source row, ready for the ledger; without a usable key, both parts of the key are None."""
+
+    integration_id: str | None
+    applicant_id: str | None
+    job_id: str | None
+    payload: str | None
+    """Request body as compact JSON text; None where the row is invalid."""
+    payload_sha256: str
+    """Hex digest of job, stage and body, or of what is wrong; the same for both endpoints."""
+    problems: str | None
+    """JSON list of {"field", "problem"}, never with a value; None where the row is valid."""
+    changed_at: datetime | None
+    """Aware, in UTC."""
+    already_sent: str | None
+    """None: no; "": yes; else the Kombo application id."""
+    withdrawn: bool
+    key_problem: str | None
+    """Why there is no usable key, never with a value."""
+    has_files: bool
+    """The body names attachment files by `path`, to be read when it is sent."""
+
+
+class RowMapper:
+    """Maps the rows of one SELECT.
+
+    Raises SourceError for columns that cannot be mapped (unknown, ambiguous, or a required one missing),
+    ConfigurationError for a bad `source_timezone`, `endpoint` or `extra_fields`. `unknown_ats` lists the ATSs of
+    `remote_fields__<ats>` columns that the API reference (§6) does not name.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        *,
+        endpoint: Literal["application", "candidate"],
+        extra_fields: Sequence[str] = (),
+        default_integration_id: str | None = None,
+        source_timezone: str = "UTC",
+        attachments_from_files: bool = False,
+    ) -> None:
+        if endpoint not in ("application", "candidate"):
+            raise ConfigurationError(f"endpoint {endpoint!r} is unknown: use 'application' or 'candidate'")
+        self._rules = Rules(zone_named(source_timezone), attachments_from_files)
+        self._job_in_body = endpoint == "candidate"
+        selection = select(columns, extra_fields)
+        self.unknown_ats = selection.unknown_ats
+        self._aliases = selection.aliases
+        self._default_integration_id = (default_integration_id or "").strip() or None
+        self._check_meta()
+        self._body = plan_body(selection.model, selection.body)
+
+    def _check_meta(self) -> None:
+        """Raise SourceError where no row could get a key or a job."""
+        needed = ["applicant_id", "job_id", *([] if self._default_integration_id else ["integration_id"])]
+        missing = [name for name in needed if name not in self._aliases]
+        if missing:
+            raise SourceError(
+                f"the SELECT lacks {', '.join(missing)}: add it (integration_id may be set on the connection instead)"
+            )
+
+    def map_chunk(self, frame: pandas.DataFrame) -> list[MappedRow]:
+        """Return one MappedRow per row of the frame, in its order.
+
+        The frame has the columns that the mapper was made for, in any order and case, of any dtype. A row that
+        cannot be sent says why in `problems` or `key_problem`. Raises SourceError if the columns differ.
+        """
+        chunk = Chunk(frame, self._aliases, self._rules)
+        jobs = self._jobs(chunk)
+        changed = _usable(chunk.cleaned("changed_at", instant))
+        sent = _usable(chunk.cleaned("already_sent", already_sent))
+        withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
+        keys = read_keys(chunk, self._default_integration_id)
+        outcomes = self._outcomes(chunk, jobs)
+        said = zip(changed, sent, withdrawn, strict=True)
+        return [self._row(*parts) for parts in zip(keys, jobs, outcomes, said, strict=True)]
+
+    def _row(
+        self, key: Key, job_id: str | None, result: Outcome, said: tuple[datetime | None, str | None, bool]
+    ) -> MappedRow:
+        files = self._rules.attachments_from_files and names_files(result[0])
+        return MappedRow(key.integration_id, key.applicant_id, job_id, *result, *said, key.problem, files)
+
+    def _jobs(self, chunk: Chunk) -> list[str | None]:
+        jobs = chunk.cleaned("job_id", reference)
+        for row, job in enumerate(jobs):
+            if job is None:
+                chunk.require(row, "job_id", "is required: Kombo's job id, or remote: and the ATS's")
+        return _usable(jobs)
+
+    def _outcomes(self, chunk: Chunk, jobs: list[str | None]) -> list[Outcome]:
+        stages = _usable(chunk.cleaned("stage_id", TEXT.clean))
+        return [
+            outcome(chunk, row, job or "", stage or "", body, job_in_body=self._job_in_body)
+            for row, (job, stage, body) in enumerate(zip(jobs, stages, bodies(self._body, chunk), strict=True))
+        ]
+
+
+def _usable(values: list[Any]) -> list[Any]:
+    """Return the values, None for refused ones: what is wrong with them stands in the row's problems."""
+    return [None if value is REFUSED else value for value in values]

@@ -1,0 +1,80 @@
+"""Objects and lists in one cell, native or as JSON text: parsed, tidied, validated by their model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from kombo_provider.mapping.fields import is_list, model_of
+from kombo_provider.mapping.problems import UnusableError, problems_in
+from kombo_provider.mapping.unchecked import parse_json
+from kombo_provider.mapping.values import JsonText, Rules, from_numpy, is_missing, refuse, tidy
+
+_MAYBE_ABSENT = re.compile(r'null|"\s*"|\{\s*\}|\[\s*\]')
+
+
+class Structure:
+    """Cleans cells that hold a whole object or list of a field; its text has its keys in the models' order."""
+
+    def __init__(self, field: FieldInfo) -> None:
+        model = model_of(field)
+        if model is None:
+            raise TypeError("a field has a kind or a model")
+        self._model = model
+        self._adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list(field) else model)  # type: ignore[valid-type]
+        self._expected = "expected a list" if is_list(field) else "expected an object"
+
+    def clean(self, value: Any, rules: Rules) -> JsonText | None:
+        """Return the cell's JSON text; raise UnusableError with a problem per bad field."""
+        validated = self._quickly(value, rules)
+        if validated is None:
+            validated = self._thoroughly(value, rules)
+        if validated is None:
+            return None
+        return JsonText(self._adapter.dump_json(validated, by_alias=True, exclude_unset=True).decode())
+
+    def _quickly(self, value: Any, rules: Rules) -> Any:
+        """Return the validated value of JSON text that is right as it stands, None where that is not sure."""
+        if type(value) is not str or _MAYBE_ABSENT.search(value):
+            return None
+        try:
+            return self._adapter.validate_json(value, context=rules)
+        except ValidationError:
+            return None
+
+    def _thoroughly(self, value: Any, rules: Rules) -> Any:
+        """Return the validated value without its absent parts, None where nothing is left of it."""
+        shaped = shape(self._parsed(value))
+        if shaped is None:
+            return None
+        try:
+            return self._adapter.validate_python(shaped, context=rules)
+        except ValidationError as exc:
+            raise UnusableError(problems_in(exc, self._model)) from None
+
+    def _parsed(self, value: Any) -> Any:
+        value = from_numpy(value)
+        if isinstance(value, str):
+            text = tidy(value)
+            value = parse_json(text) if text else None
+        if value is None or isinstance(value, dict | list | tuple):
+            return value
+        raise refuse(f"{self._expected}, native or as JSON text")
+
+
+def shape(value: Any) -> Any:
+    """Return the value without its absent parts, text tidied; None where nothing is left of it.
+
+    Absent are null, NaN, blank text, and objects and lists that hold nothing else.
+    """
+    value = from_numpy(value)
+    if isinstance(value, str):
+        return tidy(value) or None
+    if isinstance(value, dict):
+        return {str(key): part for key, item in value.items() if (part := shape(item)) is not None} or None
+    if isinstance(value, list | tuple):
+        return [part for item in value if (part := shape(item)) is not None] or None
+    return None if is_missing(value) else value

@@ -1,0 +1,265 @@
+"""The four tasks of a push: stage, deliver, write back, report. Rows never pass between them, only numbers do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from kombo_provider.delivery.approval import require_confirmation
+from kombo_provider.errors import KomboError, LaneBlockedError, LanePausedError, SourceError
+from kombo_provider.hook import KomboHook
+from kombo_provider.operators.connect import open_ledger, warehouse_engine
+from kombo_provider.operators.extract_sql import read_extract_sql
+from kombo_provider.operators.links import KomboLogLink
+from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
+from kombo_provider.operators.settings import PushSettings
+
+GROUPS_AT_MOST = 64
+COUNTS_KEY = "counts"
+_HELD_RETRY = timedelta(seconds=30)
+
+
+class _PushOperator(BaseOperator):
+    """Base of the four: carries the pipeline's settings, which hold no secret and no applicant."""
+
+    def __init__(self, *, push: PushSettings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.push = push
+
+
+class KomboStageOperator(_PushOperator):
+    """Reads the run's window of the source into the ledger; returns the groups of integrations that have rows to send.
+
+    The counts of what became of each row are pushed as XCom `counts`. Raises SourceError, WriteBackError,
+    UnsupportedLedgerError or ConfigurationError before anything is staged, and ConfirmationRequiredError after it
+    where more rows than `approve_above` would leave.
+    """
+
+    ui_color = "#e8f0fe"
+
+    def execute(self, context: Context) -> list[list[str]]:
+        """Stage, then say which integrations have something to send."""
+        from kombo_provider.delivery.stage import MappingOptions, Stager, choose_window
+        from kombo_provider.delivery.write_back import WriteBack
+        from kombo_provider.ledger import sending, staging
+        from kombo_provider.ledger.ledger import now
+        from kombo_provider.source.reader import SourceReader
+
+        push, run, params = self.push, read_run(context), read_params(context["params"])
+        sql, where = read_extract_sql(push.extract_sql, push.defined_in)
+        sql = self.render_template(sql, context)
+        hook = KomboHook(push.connections.kombo_conn_id)
+        with ExitStack() as stack:
+            ledger = stack.enter_context(open_ledger(push.connections))
+            warehouse = stack.enter_context(warehouse_engine(push.connections.warehouse_conn_id))
+            with ledger.transaction() as conn:
+                at, watermark = now(conn), staging.watermark(conn, push.source)
+                empty = not staging.holds_any(conn, push.source)
+            if push.write_back_table:
+                target = WriteBack(warehouse, push.write_back_table, push.write_back_key)
+                target.check()
+                if empty and target.holds_ids():
+                    raise _lost_ledger(push)
+            window, moves_to = choose_window(
+                run.window(params.window),
+                watermark=watermark,
+                lookback=push.lookback,
+                interval=run.interval,
+                scheduled=run.scheduled,
+                started_at=at,
+            )
+            self.log.info("Taking rows of %s with changed_at in %s", push.source, window)
+            stager = Stager(
+                ledger,
+                staging.Staging(
+                    push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill
+                ),
+                MappingOptions(
+                    default_integration_id=hook.get_settings().integration_id,
+                    source_timezone=push.source_timezone,
+                    extra_fields=push.extra_fields,
+                    attachments_from_files=bool(push.attachment_roots),
+                    transform=push.transform,
+                ),
+            )
+            reader = SourceReader(warehouse, sql, where=where)
+            try:
+                stager.run(reader, window, params.narrowing, moves_to)
+            finally:
+                context["ti"].xcom_push(key=COUNTS_KEY, value=dict(stager.counts))
+            with ledger.transaction() as conn:
+                ready = sending.count_ready(
+                    conn, _selection(push, params, run), sorted(params.narrowing.integration_ids)
+                )
+        require_confirmation(ready, push.approve_above, params.confirm_rows)
+        return grouped(sorted(ready))
+
+
+class KomboDeliverOperator(_PushOperator):
+    """Sends the `ready` rows of some integrations, each within its cap, and records every answer.
+
+    Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or LanePausedError (requests
+    end in doubt), naming integration, code and log page,
+    and reschedules itself, without holding a worker slot, while another process sends on a lane that has rows of it.
+    """
+
+    ui_color = "#e6f4ea"
+    operator_extra_links = (KomboLogLink(),)
+
+    def __init__(self, *, integration_ids: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.integration_ids = integration_ids
+        self.kombo_log_url: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send until nothing that is due is left."""
+        from kombo_provider.delivery.books import SendOptions
+        from kombo_provider.delivery.deliver import deliver
+        from kombo_provider.operators.files import file_reader
+
+        push, run, params = self.push, read_run(context), read_params(context["params"])
+        self._stop = threading.Event()
+        integration_ids = list(self.integration_ids)
+        context["integrations"] = _named(integration_ids)  # type: ignore[typeddict-unknown-key]
+        ti = context["ti"]
+        hook = KomboHook(push.connections.kombo_conn_id)
+        settings = hook.get_settings()
+        options = SendOptions(
+            run=run.ref,
+            holder=f"{run.ref.dag_id}/{run.ref.run_id}/{ti.task_id}/{ti.map_index}",
+            max_in_flight=settings.max_in_flight,
+            timeout_seconds=settings.timeout_seconds,
+        )
+        with open_ledger(push.connections) as ledger:
+            report = deliver(
+                ledger,
+                hook.get_conn(),
+                _selection(push, params, run),
+                options,
+                integration_ids,
+                stop=self._stop,
+                read_file=file_reader(push.attachment_roots),
+            )
+        self.kombo_log_url = report.log_url
+        if report.problems:
+            raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
+        if report.held:
+            self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(report.held))
+            raise AirflowRescheduleException(datetime.now(UTC) + _HELD_RETRY)  # type: ignore[no-untyped-call]
+        return report.numbers
+
+    def on_kill(self) -> None:
+        """Send nothing more; what is on the wire gets three seconds to be answered."""
+        self._stop.set()
+
+
+class KomboWriteBackOperator(_PushOperator):
+    """Writes the ids of delivered rows into the user's table and updates the asset where it wrote any."""
+
+    ui_color = "#fef7e0"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write back what is not written back yet."""
+        from kombo_provider.delivery.write_back import WriteBack
+
+        push, params = self.push, read_params(context["params"])
+        if push.write_back_table is None:
+            self.log.info("No write_back_table: the ids are in the ledger's view kombo_applicant_ids")
+            return {"written": 0}
+        with ExitStack() as stack:
+            ledger = stack.enter_context(open_ledger(push.connections))
+            warehouse = stack.enter_context(warehouse_engine(push.connections.warehouse_conn_id))
+            target = WriteBack(warehouse, push.write_back_table, push.write_back_key)
+            report = target.run(ledger, push.source, refill=params.refill)
+        if report.written:
+            self._announce(context, report.written)
+        return {
+            "written": report.written,
+            "keys_without_row": report.without_row,
+            "keys_with_several_rows": report.with_several_rows,
+        }
+
+    def _announce(self, context: Context, written: int) -> None:
+        for alias in self.outlets:
+            context["outlet_events"][alias].add(
+                Asset("kombo_applicant_ids"), extra={"source": self.push.source, "written": written}
+            )
+
+
+class KomboReportOperator(_PushOperator):
+    """Logs and returns what the run did; fails where rows are not delivered, so that green means delivered.
+
+    `task_ids` are the tasks before it, whose failure is its failure.
+    """
+
+    ui_color = "#fce8e6"
+
+    def __init__(self, *, task_ids: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.task_ids = task_ids
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the run's numbers from the ledger, log them, judge them."""
+        from kombo_provider.delivery import report as reports
+
+        push, run = self.push, read_run(context)
+        counts = context["ti"].xcom_pull(task_ids=self.task_ids["stage"], key=COUNTS_KEY) or {}
+        with open_ledger(push.connections) as ledger:
+            report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, counts)
+            report.failed_tasks = self._failed_tasks(context, run)
+            reports.log_report(report, ledger)
+        numbers = report.as_dict()
+        context["ti"].xcom_push(key="report", value=numbers)
+        reports.verdict(report, reports.Limits(push.max_failed_share, push.min_failed))
+        return numbers
+
+    def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:
+        states = context["ti"].get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
+        found = states.get(run.ref.run_id, {})
+        watched = tuple(self.task_ids.values())
+        return sorted(
+            name
+            for name, state in found.items()
+            if state in ("failed", "upstream_failed") and _belongs_to(name, watched)
+        )
+
+
+def grouped(integration_ids: Sequence[str]) -> list[list[str]]:
+    """Spread integrations over at most GROUPS_AT_MOST groups, one each while they suffice."""
+    groups = min(GROUPS_AT_MOST, len(integration_ids))
+    return [list(integration_ids[index::groups]) for index in range(groups)]
+
+
+def _named(integration_ids: Sequence[str]) -> str:
+    first, *others = integration_ids
+    return f"{first} and {len(others)} more" if others else first
+
+
+def _belongs_to(name: str, task_ids: Sequence[str]) -> bool:
+    """Tell whether a task state's name is one of the tasks, or a mapped instance of one (`<task id>_<index>`)."""
+    return any(name == task_id or (name.rpartition("_")[0] == task_id and name[-1].isdigit()) for task_id in task_ids)
+
+
+def _selection(push: PushSettings, params: RunParams, run: RunKind) -> Any:
+    from kombo_provider.ledger.sending import Selection
+
+    return Selection(
+        source=push.source,
+        kombo_conn_id=push.connections.kombo_conn_id,
+        applicant_ids=tuple(sorted(params.narrowing.applicant_ids)),
+        staged_by=run.ref if params.narrowing.limit is not None else None,
+    )
+
+
+def _lost_ledger(push: PushSettings) -> KomboError:
+    return SourceError(
+        f"The ledger holds nothing of source {push.source!r}, but {push.write_back_table} already has Kombo ids: "
+        "sending would make every applicant twice. If the ledger was lost, restore it; if the source was renamed, "
+        "rename it back; if another tool made these applications, select their id as already_sent."
+    )

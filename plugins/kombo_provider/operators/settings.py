@@ -1,0 +1,43 @@
+"""What a pipeline was told by its DAG file: plain data, nothing is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from kombo_provider.ledger.status import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Which Airflow connections a task uses, and where in them the ledger lives."""
+
+    kombo_conn_id: str = "kombo_default"
+    warehouse_conn_id: str = "warehouse_default"
+    ledger_conn_id: str | None = None
+    ledger_schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """The arguments of `kombo_push_dag` that are not the DAG's own; documented there."""
+
+    source: str
+    extract_sql: str
+    defined_in: str
+    write_back_table: str | None = None
+    write_back_key: str | Mapping[str, str] = "applicant_id"
+    connections: Connections = field(default_factory=Connections)
+    endpoint: Endpoint = "application"
+    source_timezone: str = "UTC"
+    lookback: timedelta = timedelta(days=1)
+    transform: Callable[[Any], Any] | None = None
+    extra_fields: tuple[str, ...] = ()
+    attachment_roots: tuple[str, ...] = ()
+    max_failed_share: float = 0.05
+    min_failed: int = 5
+    approve_above: int = 10_000
+    in_doubt: str = "hold"
+    keep_failed_payload_days: int = 30

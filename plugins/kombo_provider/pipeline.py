@@ -1,0 +1,193 @@
+"""What DAG files call: a whole pipeline from a few arguments."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import (
+    DAG,
+    AssetAlias,
+    CronDataIntervalTimetable,
+    DeltaDataIntervalTimetable,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    TaskGroup,
+    TriggerRule,
+)
+
+from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
+from kombo_provider.ledger.status import Endpoint
+from kombo_provider.operators.push import (
+    KomboDeliverOperator,
+    KomboReportOperator,
+    KomboStageOperator,
+    KomboWriteBackOperator,
+)
+from kombo_provider.operators.run_params import push_params
+from kombo_provider.operators.settings import Connections, PushSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+APPLICANT_IDS_ASSET = "kombo_applicant_ids"
+_NOT_CRON = ("@once", "@continuous", "@asset")
+
+FAIL_AT_ONCE = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=[ConfigurationError, ConfirmationRequiredError, AccountError, LaneBlockedError],
+            action=RetryAction.FAIL,
+            reason="A person has to act first; trying again would change nothing",
+        )
+    ]
+)
+"""Airflow's retries are for what may pass by itself; everything else fails at the first try."""
+
+
+def kombo_push_dag(
+    *,
+    dag_id: str,
+    source: str,
+    extract_sql: str,
+    write_back_table: str | None,
+    write_back_key: str | Mapping[str, str] = "applicant_id",
+    schedule: Any = "@hourly",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    endpoint: Endpoint = "application",
+    source_timezone: str = "UTC",
+    lookback: timedelta = timedelta(days=1),
+    transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    extra_fields: Sequence[str] = (),
+    attachment_roots: Sequence[str] = (),
+    max_failed_share: float = 0.05,
+    min_failed: int = 5,
+    approve_above: int = 10_000,
+    in_doubt: str = "hold",
+    keep_failed_payload_days: int = 30,
+    owner: str | None = None,
+    **dag_arguments: Any,
+) -> DAG:
+    """Build a DAG that pushes the applicants of one source into Kombo and writes the ids back.
+
+    `source` is the stable name of this set of applicants, the first part of every key in the ledger: renaming the DAG
+    changes nothing, renaming the source would send everyone again. `extract_sql` is a path ending in `.sql`, looked
+    up beside the DAG file and in the folders above it, or the SELECT itself. `write_back_key` is the column of
+    `write_back_table` that holds `applicant_id`, or `{"applicant_id": …, "integration_id": …}`. A cron `schedule`
+    runs with the interval that just ended. What this function does not know goes to DAG.
+    """
+    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename)
+    default_args = dict(dag_arguments.pop("default_args", None) or {})
+    if owner is not None:
+        default_args["owner"] = owner
+    dag_arguments.setdefault("max_active_runs", 1)
+    dag_arguments.setdefault("doc_md", _DOC.format(source=source))
+    dag_arguments["params"] = {**push_params(), **(dag_arguments.get("params") or {})}
+    dag = DAG(dag_id=dag_id, schedule=_timetable(schedule), default_args=default_args, **dag_arguments)
+    dag.fileloc = settings.defined_in
+    with dag:
+        _push_tasks(settings)
+    return dag
+
+
+def kombo_push(
+    *,
+    source: str,
+    extract_sql: str,
+    write_back_table: str | None,
+    write_back_key: str | Mapping[str, str] = "applicant_id",
+    group_id: str = "kombo_push",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    endpoint: Endpoint = "application",
+    source_timezone: str = "UTC",
+    lookback: timedelta = timedelta(days=1),
+    transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    extra_fields: Sequence[str] = (),
+    attachment_roots: Sequence[str] = (),
+    max_failed_share: float = 0.05,
+    min_failed: int = 5,
+    approve_above: int = 10_000,
+    in_doubt: str = "hold",
+    keep_failed_payload_days: int = 30,
+) -> TaskGroup:
+    """Build the same four tasks as a task group, for a DAG of one's own; the arguments are those of kombo_push_dag."""
+    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename)
+    with TaskGroup(group_id) as group:
+        _push_tasks(settings)
+    return group
+
+
+def _settings(arguments: Mapping[str, Any], *, defined_in: str) -> PushSettings:
+    """Sort a factory's arguments into settings; checked here, so that a mistake shows as an import error of the DAG."""
+    if not str(arguments["source"]).strip():
+        raise ConfigurationError("source must not be empty: it is the stable name of this set of applicants.")
+    if arguments["endpoint"] not in ("application", "candidate"):
+        raise ConfigurationError(f"endpoint is {arguments['endpoint']!r}; it must be application or candidate.")
+    if arguments["in_doubt"] not in ("hold", "resend"):
+        raise ConfigurationError(f"in_doubt is {arguments['in_doubt']!r}; it must be hold or resend.")
+    lists = ("extra_fields", "attachment_roots")
+    if strings := [name for name in lists if isinstance(arguments[name], str)]:
+        raise ConfigurationError(f"{strings[0]} is a string; write a tuple: {strings[0]}=(…,).")
+    connections = Connections(**{name: arguments[name] for name in _names(Connections)})
+    own = {name: arguments[name] for name in _names(PushSettings) if name in arguments}
+    own |= {name: tuple(arguments[name]) for name in lists}
+    return PushSettings(**own, connections=connections, defined_in=defined_in)
+
+
+def _names(settings: type) -> list[str]:
+    return [field.name for field in fields(settings)]
+
+
+def _timetable(schedule: Any) -> Any:
+    """Give cron strings and timedeltas the interval that a plain schedule of Airflow 3 lacks."""
+    if isinstance(schedule, str) and schedule not in _NOT_CRON:
+        return CronDataIntervalTimetable(schedule, timezone="UTC")
+    if isinstance(schedule, timedelta):
+        return DeltaDataIntervalTimetable(schedule)
+    return schedule
+
+
+def _push_tasks(settings: PushSettings) -> None:
+    retrying = {"retries": 2, "retry_delay": timedelta(minutes=2), "retry_policy": FAIL_AT_ONCE}
+    stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
+    deliver = KomboDeliverOperator.partial(
+        task_id="deliver", push=settings, map_index_template="{{ integrations }}", **retrying
+    ).expand(integration_ids=stage.output)
+    write_back = KomboWriteBackOperator(
+        task_id="write_back",
+        push=settings,
+        trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[AssetAlias(APPLICANT_IDS_ASSET)] if settings.write_back_table else [],
+        **retrying,
+    )
+    before = {"stage": stage.task_id, "deliver": deliver.task_id, "write_back": write_back.task_id}
+    report = KomboReportOperator(
+        task_id="report", push=settings, task_ids=before, trigger_rule=TriggerRule.ALL_DONE, retries=0
+    )
+    stage >> write_back
+    deliver >> write_back >> report
+
+
+_DOC = """
+### Applicants of `{source}` into Kombo
+
+`stage` reads the new rows of the source into the ledger, `deliver` sends them, one task for each integration,
+`write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if a row of this run was
+not delivered.
+
+* **A red `deliver`** names the integration, Kombo's code and its log page; its rows wait, nothing is lost. Correct what
+  it names and run the DAG again.
+* **Running again is always safe**: no applicant is sent twice, whatever was killed.
+* **Rows in doubt** were sent, but no answer proved what became of them; they are never sent again by themselves.
+* Trigger with params to narrow a run to integrations, applicants or a number of rows.
+"""
