@@ -124,10 +124,9 @@ class AirflowApi:
         return [Task(t["task_id"], t["map_index"], t["state"], t["try_number"]) for t in found]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """Return what a task returned, or None where it returned nothing."""
+        """Return what a task returned."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=true"
-        entry = self._get(path, or_none=True)
-        return entry["value"] if entry else None
+        return self._get(path)["value"]
 
     def _get(self, path: str, *, or_none: bool = False) -> Any:
         answer = self._call("GET", path)

@@ -22,6 +22,7 @@ class Progress:
         self._clock = clock
         self._bar = self._out.isatty()
         self._first: tuple[float, int] | None = None
+        self._last: float | None = None
         self._shown = ""
         self._shown_at = 0.0
         self._phase = ""
@@ -31,6 +32,8 @@ class Progress:
         now = self._clock()
         if done and self._first is None:
             self._first = (now, done)
+        if done < total or self._last is None:
+            self._last = now
         line = f"{phase:<11} {_bar(done, total) if self._bar else ''}{self._figures(now, done, total)}".rstrip()
         if self._bar:
             self._out.write(f"\r\x1b[2K      {line}")
@@ -51,9 +54,10 @@ class Progress:
         if not total:
             return ""
         since, first = self._first or (now, done)
-        if now - since < 0.5 or done == first:
+        seconds = (now if done < total else self._last or now) - since
+        if seconds < 0.5 or done == first:
             return f"{done}/{total}"
-        rate = (done - first) / (now - since)
+        rate = (done - first) / seconds
         left = f"  {(total - done) / rate:.0f} s left" if done < total else ""
         return f"{done}/{total}  {rate:.0f}/s{left}"
 

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from include.demo.airflow_api import ENDED
 from include.demo.books import Warehouse
@@ -21,7 +21,7 @@ from include.demo.warehouse import fill
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from include.demo.airflow_api import AirflowApi
+    from include.demo.airflow_api import AirflowApi, Task
 
 RUN_SECONDS: Final = 900
 POLL_SECONDS: Final = 0.3
@@ -67,15 +67,15 @@ def demo(files: Files, dags: Path = PROJECT / "dags") -> list[str]:
         api = start_airflow(processes, airflow, sandbox.url)
         api.wait_for_dag(DAG_ID, since)
         print(f"[4/4] Run        {DAG_ID}, by Airflow's scheduler and executor")
-        _run(api, airflow, warehouse, since)
-        outcome = _outcome(warehouse, sandbox, since)
+        run_id = _run(api, airflow, warehouse, since)
+        outcome = _outcome(warehouse, sandbox, since, api.result(DAG_ID, run_id, "report"))
         _print(outcome, warehouse, files)
         print("\nStopping Airflow and the sandbox ...")
     return contradictions(outcome)
 
 
-def _run(api: AirflowApi, airflow: Airflow, warehouse: Warehouse, since: datetime) -> None:
-    """Trigger the DAG and watch the ledger until the run has ended; raise DemoError where a task failed."""
+def _run(api: AirflowApi, airflow: Airflow, warehouse: Warehouse, since: datetime) -> str:
+    """Trigger the DAG, watch the ledger until the run has ended, return its id; raise DemoError where it failed."""
     run_id = api.trigger(DAG_ID)
     api.unpause(DAG_ID)
     progress = Progress()
@@ -84,7 +84,7 @@ def _run(api: AirflowApi, airflow: Airflow, warehouse: Warehouse, since: datetim
         while state not in ENDED and time.monotonic() < deadline:
             if look % STATE_EVERY == 0:
                 state = api.run_state(DAG_ID, run_id)
-                phase = _phase(api, run_id) or phase
+                phase = _phase(api.tasks(DAG_ID, run_id)) or phase
             counts = warehouse.counts(since)
             progress.show(phase, counts.done, counts.done + counts.waiting)
             look += 1
@@ -93,11 +93,16 @@ def _run(api: AirflowApi, airflow: Airflow, warehouse: Warehouse, since: datetim
         progress.close()
     if state != "success":
         raise DemoError(_why(api, airflow, run_id, state))
+    return run_id
 
 
-def _phase(api: AirflowApi, run_id: str) -> str | None:
-    running = [task.task_id for task in api.tasks(DAG_ID, run_id) if task.state == "running"]
-    return running[0] if running else None
+def _phase(tasks: list[Task]) -> str | None:
+    """Say which task runs, or waits for its next try."""
+    running = [task.task_id for task in tasks if task.state == "running"]
+    failed = [
+        f"{task.task_id} failed once, Airflow waits to try again" for task in tasks if task.state == "up_for_retry"
+    ]
+    return next(iter([*running, *failed]), None)
 
 
 def _why(api: AirflowApi, airflow: Airflow, run_id: str, state: str) -> str:
@@ -110,7 +115,7 @@ def _why(api: AirflowApi, airflow: Airflow, run_id: str, state: str) -> str:
     return "\n  ".join([*lines, f"Airflow's own logs: {airflow.files.logs}"])
 
 
-def _outcome(warehouse: Warehouse, sandbox: Sandbox, since: datetime) -> Outcome:
+def _outcome(warehouse: Warehouse, sandbox: Sandbox, since: datetime, report: dict[str, Any]) -> Outcome:
     created, twice = sandbox.books()
     return Outcome(
         rows=warehouse.rows(),
@@ -120,6 +125,7 @@ def _outcome(warehouse: Warehouse, sandbox: Sandbox, since: datetime) -> Outcome
         written_back=warehouse.written_back(),
         created=created,
         created_twice=twice,
+        report=report,
     )
 
 

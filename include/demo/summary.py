@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.demo.books import UNFINISHED
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the warehouse, the ledger and the sandbox each say after the run."""
+    """What the warehouse, the ledger, the sandbox and the run's own report each say."""
 
     rows: int
     rows_without_key: int
@@ -22,6 +22,8 @@ class Outcome:
     written_back: int
     created: int
     created_twice: int
+    report: dict[str, Any]
+    """What the run's task `report` returned."""
 
     @property
     def delivered(self) -> int:
@@ -37,6 +39,9 @@ class Outcome:
 def contradictions(outcome: Outcome) -> list[str]:
     """Return what does not add up, in sentences; nothing where all is well."""
     found = []
+    read = _read(outcome)
+    if outcome.report["extracted"]["extracted"] != sum(read.values()):
+        found.append(f"The run read {outcome.report['extracted']['extracted']} rows and accounts for {read}.")
     if outcome.not_in_ledger:
         found.append(f"{outcome.not_in_ledger} rows of the table applicants are not in the ledger.")
     found += [
@@ -56,7 +61,9 @@ def contradictions(outcome: Outcome) -> list[str]:
 def result_lines(outcome: Outcome) -> list[str]:
     """Return the counts as lines."""
     known = outcome.delivered - outcome.sent_now
+    read = ", ".join(f"{count} {name}" for name, count in _read(outcome).items() if count)
     lines = [
+        f"{outcome.report['extracted']['extracted']:>5} rows read by this run: {read}",
         f"{outcome.rows:>5} rows in the table applicants",
         f"{outcome.delivered:>5} delivered: {outcome.sent_now} sent by this run, {known} known from earlier runs",
     ]
@@ -66,7 +73,23 @@ def result_lines(outcome: Outcome) -> list[str]:
         lines.append(f"{outcome.rows_without_key:>5} without a key: cannot enter the ledger, never sent")
     lines.append(f"{outcome.written_back:>5} with Kombo's ids written back")
     lines.append(f"{outcome.created:>5} applications in the sandbox's own books, {outcome.created_twice} of them twice")
+    if outcome.sent_now:
+        lines.append(_speed(outcome.report))
     return lines
+
+
+def _speed(report: dict[str, Any]) -> str:
+    peaks = ", ".join(f"{name.partition(':')[0]} {count}" for name, count in report["peak_in_flight"].items())
+    latency = report["latency_ms"]
+    return (
+        f"{report['rows_per_second']:>5.0f} rows per second; an answer took {latency['p50']} ms, 95 % at most"
+        f" {latency['p95']} ms; most requests at once: {peaks}"
+    )
+
+
+def _read(outcome: Outcome) -> dict[str, int]:
+    """Return what became of the rows that the run read: each counts once."""
+    return {name: count for name, count in outcome.report["extracted"].items() if name != "extracted"}
 
 
 def _words(status: str) -> str:

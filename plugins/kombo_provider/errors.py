@@ -13,6 +13,7 @@ KomboError
 │   └── CursorError             a paged read does not move forward: report it to Kombo
 ├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
 ├── LanePausedError             sending stopped for now: a later try looks whether it works again
+├── NotDeliveredError           one applicant is invalid or refused: correct what the message names
 ├── InDoubtError                a request may have been executed: it is looked up, or a person decides
 └── IncompleteRunError          rows of this run are not delivered: the message says how many and why
 """
@@ -88,6 +89,10 @@ class LaneBlockedError(KomboError):
 
 class LanePausedError(KomboError):
     """One or more lanes stopped for now; their rows stay `ready` and trying again later makes sense."""
+
+
+class NotDeliveredError(KomboError):
+    """One applicant did not reach Kombo, and nothing of it is on the way."""
 
 
 class InDoubtError(KomboError):

@@ -1,4 +1,4 @@
-"""Airflow's face of the rooms: one operator for each step of a push."""
+"""Airflow's face of the rooms: the steps of a push, and one applicant at a time."""
 
 from __future__ import annotations
 
@@ -8,5 +8,13 @@ from kombo_provider.operators.push import (
     KomboStageOperator,
     KomboWriteBackOperator,
 )
+from kombo_provider.operators.single import KomboCreateApplicationOperator, KomboCreateCandidateOperator
 
-__all__ = ["KomboDeliverOperator", "KomboReportOperator", "KomboStageOperator", "KomboWriteBackOperator"]
+__all__ = [
+    "KomboCreateApplicationOperator",
+    "KomboCreateCandidateOperator",
+    "KomboDeliverOperator",
+    "KomboReportOperator",
+    "KomboStageOperator",
+    "KomboWriteBackOperator",
+]
