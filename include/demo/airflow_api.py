@@ -107,11 +107,10 @@ class AirflowApi:
     def put_connection(self, connection_id: str, fields: dict[str, object]) -> None:
         """Store a connection in Airflow's database, in place of one that is there."""
         body = {"connection_id": connection_id, **fields}
-        self._send(
-            "PATCH",
-            "/connections",
-            {"actions": [{"action": "create", "entities": [body], "action_on_existence": "overwrite"}]},
-        )
+        action = {"action": "create", "entities": [body], "action_on_existence": "overwrite"}
+        said = self._send("PATCH", "/connections", {"actions": [action]})["create"]
+        if said["errors"]:
+            raise DemoError(f"Airflow did not store the connection {connection_id}: {said['errors']}")
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return queued, running, success or failed."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-UNFINISHED: Final = ("ready", "sending", "in_doubt")
-
 BY_STATUS: Final = """
     SELECT status, count(*), coalesce(sum(sent_at >= :since), 0) FROM kombo_deliveries
     WHERE source = :source GROUP BY status

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType, TracebackType
 
-GRACE_SECONDS: Final = 8.0
+GRACE_SECONDS: Final = 6.0
 LOG_TAIL_LINES: Final = 15
 PR_SET_PDEATHSIG: Final = 1
 C_LIBRARY: Final = ctypes.CDLL(None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from include.demo.airflow_api import ENDED
 from include.demo.books import Warehouse
-from include.demo.environment import DAG_ID, PROJECT, Airflow, Files, free_port
+from include.demo.environment import DAG_ID, PROJECT, Airflow, Files, demo_connections, free_port
 from include.demo.failure import DemoError
 from include.demo.processes import Processes, raise_on_sigterm
 from include.demo.progress import Progress
@@ -64,7 +64,8 @@ def demo(files: Files, dags: Path = PROJECT / "dags") -> list[str]:
         airflow = Airflow(files, port=free_port(), schedule=False, dags=dags)
         print(f"[3/4] Airflow    starting (logs in {_short(files.logs)}/) ...")
         since = datetime.now(UTC)
-        api = start_airflow(processes, airflow, sandbox.url)
+        environment = airflow.environment(demo_connections(files, sandbox.url))
+        api = start_airflow(processes, airflow, environment)
         api.wait_for_dag(DAG_ID, since)
         print(f"[4/4] Run        {DAG_ID}, by Airflow's scheduler and executor")
         run_id = _run(api, airflow, warehouse, since)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from include.demo.airflow_api import AirflowApi
-from include.demo.environment import DAG_ID, LOCALHOST, PROJECT, demo_connections
+from include.demo.environment import DAG_ID, LOCALHOST, PROJECT
 from include.demo.failure import DemoError
 from include.demo.sandbox_setup import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from include.demo.environment import Airflow, Files
     from include.demo.processes import Processes
@@ -63,12 +63,19 @@ class Sandbox:
         return answer.json()
 
 
-def start_airflow(processes: Processes, airflow: Airflow, sandbox_url: str, *, triggerer: bool = False) -> AirflowApi:
+def start_airflow(
+    processes: Processes,
+    airflow: Airflow,
+    environment: dict[str, str],
+    *,
+    triggerer: bool = False,
+    before_scheduler: Callable[[AirflowApi], None] | None = None,
+) -> AirflowApi:
     """Start Airflow's components; return its API once it answers."""
-    environment = airflow.environment(demo_connections(airflow.files, sandbox_url))
     _migrate(processes, airflow.files, environment)
     processes.start("api-server", ("airflow", "api-server"), environment)
     processes.start("dag-processor", ("airflow", "dag-processor"), environment)
+    # Logs are read from the files, by the API server on the same machine: no server for them, no port.
     if triggerer:
         processes.start("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), environment)
     api = AirflowApi(airflow.url, processes.check)
@@ -76,7 +83,9 @@ def start_airflow(processes: Processes, airflow: Airflow, sandbox_url: str, *, t
         # Left by a demo that was stopped: its tasks count as running until Airflow misses their heartbeats.
         api.wait_until_up()
         api.end_runs(DAG_ID)
-    # Logs are read from the files, by the API server on the same machine: no server for them, no port.
+    if before_scheduler:
+        api.wait_until_up()
+        before_scheduler(api)
     processes.start("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), environment, ends_first=True)
     api.wait_until_up()
     return api

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from include.demo.books import UNFINISHED
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from include.demo.books import Counts
+
+WORDS: Final = {
+    "invalid": "invalid: never sent",
+    "in_doubt": "in doubt: an earlier run was stopped before their answers came; never sent again blindly",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Outcome:
         return self.counts.by_status.get("delivered", 0)
 
     @property
+    def in_doubt(self) -> int:
+        """How many may or may not have reached Kombo: a run that was killed had sent them and saw no answer."""
+        return self.counts.by_status.get("in_doubt", 0)
+
+    @property
     def sent_now(self) -> int:
         """How many of them this run has sent."""
         return self.counts.sent_since.get("delivered", 0)
@@ -44,12 +52,11 @@ def contradictions(outcome: Outcome) -> list[str]:
         found.append(f"The run read {outcome.report['extracted']['extracted']} rows and accounts for {read}.")
     if outcome.not_in_ledger:
         found.append(f"{outcome.not_in_ledger} rows of the table applicants are not in the ledger.")
-    found += [
-        f"{outcome.counts.by_status[status]} deliveries are still {status}."
-        for status in UNFINISHED
-        if outcome.counts.by_status.get(status)
-    ]
-    if outcome.created != outcome.delivered:
+    left = {status: outcome.counts.by_status.get(status) for status in ("ready", "sending")}
+    found += [f"{count} deliveries are still {status}." for status, count in left.items() if count]
+    if count := outcome.counts.sent_since.get("in_doubt"):
+        found.append(f"This run has put {count} deliveries in doubt.")
+    if not outcome.delivered <= outcome.created <= outcome.delivered + outcome.in_doubt:
         found.append(f"The ledger says {outcome.delivered} delivered, the sandbox {outcome.created} created.")
     if outcome.created_twice:
         found.append(f"The sandbox has {outcome.created_twice} applications twice.")
@@ -68,7 +75,7 @@ def result_lines(outcome: Outcome) -> list[str]:
         f"{outcome.delivered:>5} delivered: {outcome.sent_now} sent by this run, {known} known from earlier runs",
     ]
     others = (item for item in sorted(outcome.counts.by_status.items()) if item[0] != "delivered")
-    lines += [f"{count:>5} {_words(status)}" for status, count in others]
+    lines += [f"{count:>5} {WORDS.get(status, status)}" for status, count in others]
     if outcome.rows_without_key:
         lines.append(f"{outcome.rows_without_key:>5} without a key: cannot enter the ledger, never sent")
     lines.append(f"{outcome.written_back:>5} with Kombo's ids written back")
@@ -90,10 +97,6 @@ def _speed(report: dict[str, Any]) -> str:
 def _read(outcome: Outcome) -> dict[str, int]:
     """Return what became of the rows that the run read: each counts once."""
     return {name: count for name, count in outcome.report["extracted"].items() if name != "extracted"}
-
-
-def _words(status: str) -> str:
-    return f"{status}: never sent" if status == "invalid" else status
 
 
 def sample_lines(samples: list[tuple[str, ...]]) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from include.demo.environment import DAG_ID, PROJECT, Airflow, Files, is_free
+from include.demo.environment import DAG_ID, PROJECT, Airflow, Files, demo_connections, is_free
 from include.demo.failure import DemoError
 from include.demo.processes import Processes, raise_on_sigterm
 from include.demo.stack import Sandbox, alone, start_airflow
@@ -16,6 +17,8 @@ from include.demo.warehouse import fill
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from include.demo.airflow_api import AirflowApi
 
 CHECK_SECONDS: Final = 1.0
 
@@ -49,7 +52,9 @@ def serve(processes: Processes, files: Files, port: int, dags: Path = PROJECT / 
     print(f"Starting Airflow (logs in {files.logs}) ...")
     since = datetime.now(UTC)
     airflow = Airflow(files, port=port, schedule=True, dags=dags)
-    api = start_airflow(processes, airflow, sandbox.url, triggerer=True)
+    # The connections lie in Airflow's database here, so that the UI shows them, tests them and can change them.
+    store = functools.partial(_store_connections, demo_connections(files, sandbox.url))
+    api = start_airflow(processes, airflow, airflow.environment({}), triggerer=True, before_scheduler=store)
     api.wait_for_dag(DAG_ID, since)
     api.trigger(DAG_ID)
     for dag_id in api.dag_ids():
@@ -60,6 +65,11 @@ def serve(processes: Processes, files: Files, port: int, dags: Path = PROJECT / 
     while True:
         processes.check()
         time.sleep(CHECK_SECONDS)
+
+
+def _store_connections(connections: dict[str, dict[str, object]], api: AirflowApi) -> None:
+    for connection_id, fields in connections.items():
+        api.put_connection(connection_id, fields)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     DAG,
+    Asset,
     AssetAlias,
+    AssetOrTimeSchedule,
     CronDataIntervalTimetable,
+    CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     ExceptionRetryPolicy,
     RetryAction,
@@ -22,7 +25,10 @@ from airflow.sdk import (
 
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
 from kombo_provider.ledger.status import Endpoint
+from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.push import (
+    APPLICANT_IDS_ASSET,
+    IN_DOUBT_ASSET,
     KomboDeliverOperator,
     KomboReportOperator,
     KomboStageOperator,
@@ -34,7 +40,6 @@ from kombo_provider.operators.settings import Connections, PushSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-APPLICANT_IDS_ASSET = "kombo_applicant_ids"
 _NOT_CRON = ("@once", "@continuous", "@asset")
 
 FAIL_AT_ONCE = ExceptionRetryPolicy(
@@ -84,14 +89,11 @@ def kombo_push_dag(
     runs with the interval that just ended. What this function does not know goes to DAG.
     """
     settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename)
-    default_args = dict(dag_arguments.pop("default_args", None) or {})
     if owner is not None:
-        default_args["owner"] = owner
-    dag_arguments.setdefault("max_active_runs", 1)
-    dag_arguments.setdefault("doc_md", _DOC.format(source=source))
-    dag_arguments["params"] = {**push_params(), **(dag_arguments.get("params") or {})}
-    dag = DAG(dag_id=dag_id, schedule=_timetable(schedule), default_args=default_args, **dag_arguments)
-    dag.fileloc = settings.defined_in
+        dag_arguments["default_args"] = {**(dag_arguments.get("default_args") or {}), "owner": owner}
+    params = push_params() | (dag_arguments.pop("params", None) or {})
+    own = {"doc_md": _DOC.format(source=source), "params": params}
+    dag = _dag(dag_id, _timetable(schedule), settings.defined_in, own | dag_arguments)
     with dag:
         _push_tasks(settings)
     return dag
@@ -127,6 +129,87 @@ def kombo_push(
     return group
 
 
+def kombo_resolve_dag(
+    *,
+    dag_id: str,
+    source: str,
+    schedule: Any = "@hourly",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    write_back_table: str | None = None,
+    write_back_key: str | Mapping[str, str] = "applicant_id",
+    **dag_arguments: Any,
+) -> DAG:
+    """Build a DAG that looks up a source's rows in doubt at Kombo, and ids that an answer left out; it never waits.
+
+    It runs on its schedule and whenever a push leaves rows in doubt. With `write_back_table` what it found goes into
+    the table at once, else with the next push.
+    """
+    connections = Connections(
+        kombo_conn_id=kombo_conn_id,
+        warehouse_conn_id=warehouse_conn_id,
+        ledger_conn_id=ledger_conn_id,
+        ledger_schema=ledger_schema,
+    )
+    defined_in = sys._getframe(1).f_code.co_filename
+    dag = _dag(
+        dag_id, _also_on_doubt(schedule), defined_in, {"doc_md": _RESOLVE_DOC.format(source=source)} | dag_arguments
+    )
+    with dag:
+        resolve = KomboResolveOperator(task_id="resolve", source=source, connections=connections)
+        if write_back_table is not None:
+            settings = PushSettings(
+                source=source,
+                extract_sql="",
+                defined_in=defined_in,
+                write_back_table=write_back_table,
+                write_back_key=write_back_key,
+                connections=connections,
+            )
+            resolve >> _write_back_task(settings)
+    return dag
+
+
+def kombo_ask_dag(
+    *,
+    dag_id: str,
+    source: str,
+    schedule: Any = "@hourly",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    **dag_arguments: Any,
+) -> DAG:
+    """Build a DAG that asks a person in Airflow's UI about rows in doubt that no look-up settled.
+
+    One question is open for each integration; a run waits for its answers, so several runs may be open at once.
+    """
+    connections = Connections(
+        kombo_conn_id=kombo_conn_id,
+        warehouse_conn_id=warehouse_conn_id,
+        ledger_conn_id=ledger_conn_id,
+        ledger_schema=ledger_schema,
+    )
+    own = {"doc_md": _ASK_DOC.format(source=source), "max_active_runs": 64}
+    dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
+    with dag:
+        questions = KomboQuestionsOperator(task_id="questions", source=source, connections=connections)
+        KomboAskOperator.partial(
+            task_id="ask", source=source, connections=connections, map_index_template="{{ integration }}"
+        ).expand_kwargs(questions.output)
+    return dag
+
+
+def _dag(dag_id: str, schedule: Any, defined_in: str, arguments: dict[str, Any]) -> DAG:
+    arguments.setdefault("max_active_runs", 1)
+    dag = DAG(dag_id=dag_id, schedule=schedule, **arguments)
+    dag.fileloc = defined_in
+    return dag
+
+
 def _settings(arguments: Mapping[str, Any], *, defined_in: str) -> PushSettings:
     """Sort a factory's arguments into settings; checked here, so that a mistake shows as an import error of the DAG."""
     if not str(arguments["source"]).strip():
@@ -157,19 +240,26 @@ def _timetable(schedule: Any) -> Any:
     return schedule
 
 
+def _also_on_doubt(schedule: Any) -> Any:
+    """Run on a cron schedule, and whenever a push says that rows are in doubt."""
+    if isinstance(schedule, str) and schedule not in _NOT_CRON:
+        timetable = CronTriggerTimetable(schedule, timezone="UTC")
+        return AssetOrTimeSchedule(timetable=timetable, assets=Asset(IN_DOUBT_ASSET))
+    return schedule
+
+
+def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBackOperator:
+    outlets = [AssetAlias(IN_DOUBT_ASSET)] + ([AssetAlias(APPLICANT_IDS_ASSET)] if settings.write_back_table else [])
+    return KomboWriteBackOperator(task_id="write_back", push=settings, outlets=outlets, **arguments)
+
+
 def _push_tasks(settings: PushSettings) -> None:
     retrying = {"retries": 2, "retry_delay": timedelta(minutes=2), "retry_policy": FAIL_AT_ONCE}
     stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
         task_id="deliver", push=settings, map_index_template="{{ integrations }}", **retrying
     ).expand(integration_ids=stage.output)
-    write_back = KomboWriteBackOperator(
-        task_id="write_back",
-        push=settings,
-        trigger_rule=TriggerRule.ALL_DONE,
-        outlets=[AssetAlias(APPLICANT_IDS_ASSET)] if settings.write_back_table else [],
-        **retrying,
-    )
+    write_back = _write_back_task(settings, trigger_rule=TriggerRule.ALL_DONE, **retrying)
     before = {"stage": stage.task_id, "deliver": deliver.task_id, "write_back": write_back.task_id}
     report = KomboReportOperator(
         task_id="report", push=settings, task_ids=before, trigger_rule=TriggerRule.ALL_DONE, retries=0
@@ -190,4 +280,19 @@ not delivered.
 * **Running again is always safe**: no applicant is sent twice, whatever was killed.
 * **Rows in doubt** were sent, but no answer proved what became of them; they are never sent again by themselves.
 * Trigger with params to narrow a run to integrations, applicants or a number of rows.
+"""
+
+_RESOLVE_DOC = """
+### Looks up what is in doubt
+
+Rows of `{source}` whose request was sent but never answered are looked for among Kombo's candidates and applications,
+by e-mail address and job. What is found is delivered, with its ids. Not finding a row proves nothing: it stays in
+doubt, and `kombo_ask_in_doubt` asks a person.
+"""
+
+_ASK_DOC = """
+### Asks a person about rows in doubt
+
+Rows of `{source}` that no look-up settled are listed under **Required actions**, one question for each integration.
+Look the applications up in the ATS, then answer; the ledger keeps who answered and when.
 """

@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.ledger.person import payload_email_sha256
 from kombo_provider.ledger.sending import Intent, Result
 from kombo_provider.ledger.status import Resolution, Status
 
@@ -27,14 +28,16 @@ def decide(intent: Intent, outcome: Outcome) -> Result:
     request that is in doubt, but that the ATS already has the application proves it.
     """
     if outcome.outcome_class is OutcomeClass.EXECUTED:
-        return _result(intent, outcome, Status.DELIVERED, _ids(outcome))
+        return _result(intent, outcome, Status.DELIVERED, _ids(intent, outcome))
     if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
         return _result(intent, outcome, Status.READY)
     if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
         return _in_doubt(intent, outcome)
     if intent.ordered_resend:
         if outcome.error_code == ALREADY_EXISTS:
-            return _result(intent, outcome, Status.DELIVERED, {"resolution": Resolution.ALREADY_EXISTS})
+            digest = payload_email_sha256(intent.payload)
+            values = {"resolution": Resolution.ALREADY_EXISTS, "email_sha256": digest}
+            return _result(intent, outcome, Status.DELIVERED, values)
         return _in_doubt(intent, outcome)
     if outcome.outcome_class is OutcomeClass.RETRYABLE_CODE:
         return _retry(intent, outcome)
@@ -66,8 +69,11 @@ def _in_doubt(intent: Intent, outcome: Outcome) -> Result:
     return _result(intent, outcome, Status.IN_DOUBT, {"ordered_resend": 0})
 
 
-def _ids(outcome: Outcome) -> dict[str, Any]:
+def _ids(intent: Intent, outcome: Outcome) -> dict[str, Any]:
+    """The answer's ids; where it has none, what the application can be found by once the payload is gone."""
+    unknown = outcome.ids.application_id is None
     return {
+        "email_sha256": payload_email_sha256(intent.payload) if unknown else None,
         "kombo_application_id": outcome.ids.application_id,
         "kombo_application_remote_id": outcome.ids.application_remote_id,
         "kombo_candidate_id": outcome.ids.candidate_id,

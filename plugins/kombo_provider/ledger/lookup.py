@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from kombo_provider.ledger.status import DeliveryKey
 from kombo_provider.ledger.tables import deliveries, delivery_events
 
 
-def find(conn: Connection, key: DeliveryKey) -> RowMapping | None:
+def find(conn: Connection, key: DeliveryKey) -> dict[str, Any] | None:
     """Return the delivery with this key, all columns but the payload; None where the ledger has none."""
     columns = [column for column in deliveries.c if column.name != "payload"]
     query = select(*columns).where(
@@ -18,10 +18,11 @@ def find(conn: Connection, key: DeliveryKey) -> RowMapping | None:
         deliveries.c.integration_id == key.integration_id,
         deliveries.c.applicant_id == key.applicant_id,
     )
-    return conn.execute(query).mappings().first()
+    row = conn.execute(query).mappings().first()
+    return dict(row) if row else None
 
 
-def find_all(conn: Connection, source: str, applicant_id: str) -> list[RowMapping]:
+def find_all(conn: Connection, source: str, applicant_id: str) -> list[dict[str, Any]]:
     """Return the deliveries of an applicant id on all integrations."""
     query = select(deliveries.c.integration_id).where(
         deliveries.c.source == source, deliveries.c.applicant_id == applicant_id

@@ -127,6 +127,7 @@ def _intent(source: str, integration_id: str, row: Any) -> Intent:
 
 
 RESULT_COLUMNS = (
+    "email_sha256",
     "problems",
     "kombo_application_id",
     "kombo_application_remote_id",
@@ -233,3 +234,8 @@ def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[s
         deliveries.c.integration_id.in_(integration_ids),
     )
     return conn.scalar(query)
+
+
+def count_on_wire(conn: Connection) -> int:
+    """Count the requests that may be on the wire, over all sources and lanes."""
+    return conn.scalar(select(func.count()).where(deliveries.c.status == Status.SENDING)) or 0

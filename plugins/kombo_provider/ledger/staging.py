@@ -146,6 +146,12 @@ def stage(
     return counts
 
 
+def foresee(conn: Connection, source: str, row: StagedRow) -> tuple[str, Status | None]:
+    """Say how a row would count and which status it would take on (None: it stays as it is), changing nothing."""
+    known = _lock_and_read(conn, source, [row])
+    return _decide(row, known.get((row.integration_id, row.applicant_id)))
+
+
 def _decide(row: StagedRow, before: _Known | None) -> tuple[str, Status | None]:
     """Say how the row counts and which status it takes on; None leaves the ledger's row as it is."""
     wanted, counter = _wanted(row)

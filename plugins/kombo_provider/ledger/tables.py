@@ -78,6 +78,9 @@ deliveries = Table(
     Column("sent_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("written_back_at", UtcDateTime),
+    Column("email_sha256", Text),
+    Column("looked_up_at", UtcDateTime),
+    Column("ask_after", UtcDateTime),
     Column("dag_id", Text),
     Column("run_id", Text),
 )

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.delivery.approval import require_confirmation
@@ -20,8 +20,14 @@ from kombo_provider.operators.links import KomboLogLink
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 from kombo_provider.operators.settings import PushSettings
 
+if TYPE_CHECKING:
+    from kombo_provider.delivery.write_back import WriteBackReport
+    from kombo_provider.ledger.ledger import Ledger
+
 GROUPS_AT_MOST = 64
 COUNTS_KEY = "counts"
+APPLICANT_IDS_ASSET = "kombo_applicant_ids"
+IN_DOUBT_ASSET = "kombo_in_doubt"
 _HELD_RETRY = timedelta(seconds=30)
 
 
@@ -47,14 +53,14 @@ class KomboStageOperator(_PushOperator):
         """Stage, then say which integrations have something to send."""
         from kombo_provider.delivery.stage import MappingOptions, Stager, choose_window
         from kombo_provider.delivery.write_back import WriteBack
-        from kombo_provider.ledger import sending, staging
+        from kombo_provider.ledger import doubts, erasure, sending, staging
         from kombo_provider.ledger.ledger import now
         from kombo_provider.source.reader import SourceReader
 
         push, run, params = self.push, read_run(context), read_params(context["params"])
         sql, where = read_extract_sql(push.extract_sql, push.defined_in)
         sql = self.render_template(sql, context)
-        hook = KomboHook(push.connections.kombo_conn_id)
+        settings = KomboHook(push.connections.kombo_conn_id).get_settings()
         with ExitStack() as stack:
             ledger = stack.enter_context(open_ledger(push.connections))
             warehouse = stack.enter_context(warehouse_engine(push.connections.warehouse_conn_id))
@@ -81,7 +87,7 @@ class KomboStageOperator(_PushOperator):
                     push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill
                 ),
                 MappingOptions(
-                    default_integration_id=hook.get_settings().integration_id,
+                    default_integration_id=settings.integration_id,
                     source_timezone=push.source_timezone,
                     extra_fields=push.extra_fields,
                     attachments_from_files=bool(push.attachment_roots),
@@ -94,6 +100,11 @@ class KomboStageOperator(_PushOperator):
             finally:
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(stager.counts))
             with ledger.transaction() as conn:
+                erasure.empty_old_payloads(conn, push.source, push.keep_failed_payload_days)
+                if push.in_doubt == "resend":
+                    doubts.order_automatic_resends(
+                        conn, push.source, timedelta(seconds=settings.timeout_seconds), run.ref
+                    )
                 ready = sending.count_ready(
                     conn, _selection(push, params, run), sorted(params.narrowing.integration_ids)
                 )
@@ -165,31 +176,40 @@ class KomboWriteBackOperator(_PushOperator):
     ui_color = "#fef7e0"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Write back what is not written back yet."""
-        from kombo_provider.delivery.write_back import WriteBack
+        """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
+        from kombo_provider.ledger import summary
+        from kombo_provider.ledger.status import Status
 
-        push, params = self.push, read_params(context["params"])
-        if push.write_back_table is None:
-            self.log.info("No write_back_table: the ids are in the ledger's view kombo_applicant_ids")
-            return {"written": 0}
-        with ExitStack() as stack:
-            ledger = stack.enter_context(open_ledger(push.connections))
-            warehouse = stack.enter_context(warehouse_engine(push.connections.warehouse_conn_id))
-            target = WriteBack(warehouse, push.write_back_table, push.write_back_key)
-            report = target.run(ledger, push.source, refill=params.refill)
-        if report.written:
-            self._announce(context, report.written)
+        push, run = self.push, read_run(context).ref
+        with open_ledger(push.connections) as ledger:
+            report = self._write_back(ledger, refill=read_params(context["params"]).refill)
+            with ledger.transaction() as conn:
+                statuses = summary.by_status(conn, push.source, run)
+        in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())
+        self._announce(context, APPLICANT_IDS_ASSET, written=report.written)
+        self._announce(context, IN_DOUBT_ASSET, in_doubt=in_doubt)
         return {
             "written": report.written,
             "keys_without_row": report.without_row,
             "keys_with_several_rows": report.with_several_rows,
         }
 
-    def _announce(self, context: Context, written: int) -> None:
-        for alias in self.outlets:
-            context["outlet_events"][alias].add(
-                Asset("kombo_applicant_ids"), extra={"source": self.push.source, "written": written}
+    def _write_back(self, ledger: Ledger, *, refill: bool) -> WriteBackReport:
+        from kombo_provider.delivery.write_back import WriteBack, WriteBackReport
+
+        push = self.push
+        if push.write_back_table is None:
+            self.log.info("No write_back_table: the ids are in the ledger's view kombo_applicant_ids")
+            return WriteBackReport()
+        with warehouse_engine(push.connections.warehouse_conn_id) as warehouse:
+            return WriteBack(warehouse, push.write_back_table, push.write_back_key).run(
+                ledger, push.source, refill=refill
             )
+
+    def _announce(self, context: Context, asset: str, **number: int) -> None:
+        """Update an asset, through its alias: an outlet of its own would be updated by every run."""
+        if any(number.values()) and any(outlet.name == asset for outlet in self.outlets):
+            context["outlet_events"][AssetAlias(asset)].add(Asset(asset), extra={"source": self.push.source, **number})
 
 
 class KomboReportOperator(_PushOperator):

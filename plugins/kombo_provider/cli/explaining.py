@@ -1,0 +1,83 @@
+"""Why an applicant was or was not sent, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from kombo_provider.ledger.status import Status
+from kombo_provider.mapping import MappedRow
+from kombo_provider.operators.settings import PushSettings
+
+_DECISIONS: Final = {
+    "new": "it enters the ledger and is sent",
+    "restaged": "its payload is replaced and it is sent",
+    "already_known": "nothing, the ledger knows it as it is",
+    "changed_after_delivery": "nothing: it was delivered and is never sent again, though the row changed since",
+    "invalid": "nothing is sent: it fails the checks",
+    "imported": "nothing is sent: it enters the ledger as delivered by an earlier tool",
+    "withdrawn": "nothing is sent: it is withdrawn",
+}
+
+WHAT_TO_DO: Final = {
+    Status.READY: "It waits: the next run of the DAG sends it, unless its integration is blocked or narrowed away.",
+    Status.SENDING: "A request is on the wire, or its process died: then the next run puts it in doubt.",
+    Status.DELIVERED: "Nothing: Kombo has it, and it is never sent again.",
+    Status.INVALID: "Correct the row, or the SELECT: it is staged again when it changes.",
+    Status.REJECTED: "Correct what the code names: the row is staged again when it changes.",
+    Status.IN_DOUBT: "Do not send it by hand: kombo_resolve_in_doubt looks it up, kombo_ask_in_doubt asks a person.",
+    Status.CANCELLED: "It was taken out: select it as no longer withdrawn to have it sent.",
+}
+
+
+def decision(counter: str, status: Status | None) -> str:
+    """Say in words what staging would do with a row."""
+    again = " (it waits already)" if counter == "already_known" and status is Status.READY else ""
+    return _DECISIONS[counter] + again
+
+
+def explain(
+    push: PushSettings,
+    rows: Sequence[MappedRow],
+    foreseen: Sequence[tuple[str, Status | None]],
+    known: Sequence[Mapping[str, Any]],
+    events: Mapping[str, Sequence[Mapping[str, Any]]],
+    watermark: datetime | None,
+) -> Iterator[str]:
+    """Yield the lines of `airflow kombo explain`."""
+    yield f"Source {push.source}"
+    if not rows:
+        yield "  The SELECT returns no such row now."
+    for row, foresight in zip(rows, foreseen, strict=True):
+        changed = row.changed_at or "at no known time"
+        yield f"  The SELECT returns it for {row.integration_id}, job {row.job_id}, changed {changed}"
+        yield from (f"    {p['field']}: {p['problem']}" for p in json.loads(row.problems or "[]"))
+        if _outside_window(push, row, watermark):
+            yield f"    It lies before the next window, which begins {push.lookback} before {watermark}: use window=all"
+        yield f"    Staged now: {decision(*foresight)}"
+    if not known:
+        yield "  The ledger does not know it."
+    for delivery in known:
+        yield from _delivery(delivery, events[delivery["integration_id"]])
+
+
+def _outside_window(push: PushSettings, row: MappedRow, watermark: datetime | None) -> bool:
+    return watermark is not None and row.changed_at is not None and row.changed_at < watermark - push.lookback
+
+
+def _delivery(delivery: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    status = Status(delivery["status"])
+    yield f"  In the ledger, {delivery['integration_id']}: {status}, {delivery['attempts']} requests"
+    yield from (f"    {p['field']}: {p['problem']}" for p in json.loads(delivery["problems"] or "[]"))
+    for name in ("error_code", "http_status", "log_url", "resolution", "kombo_application_id", "written_back_at"):
+        if delivery[name] is not None:
+            yield f"    {name}: {delivery[name]}"
+    for event in events:
+        because = event["error_code"] or event["http_status"] or ""
+        yield (
+            f"    {event['at']:%Y-%m-%d %H:%M:%S} {event['from_status']} → {event['to_status']} "
+            f"by {event['actor']} {because}".rstrip()
+        )
+    yield f"    What to do: {WHAT_TO_DO[status]}"

@@ -1,0 +1,99 @@
+"""The pushes of a DAG, with their source and ledger at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kombo_provider.errors import ConfigurationError
+from kombo_provider.hook import KomboHook
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.operators.connect import open_ledger, warehouse_engine
+from kombo_provider.operators.extract_sql import read_extract_sql
+from kombo_provider.operators.push import KomboStageOperator
+from kombo_provider.operators.settings import PushSettings
+from kombo_provider.source.reader import SourceReader
+from kombo_provider.source.window import Window
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPush:
+    """One push of a DAG, connected."""
+
+    push: PushSettings
+    stage: KomboStageOperator
+    ledger: Ledger
+    reader: SourceReader
+    default_integration_id: str | None
+
+
+def pushes_of(dag_id: str) -> list[PushSettings]:
+    """Return the settings of each push in a DAG; raises ConfigurationError where there is none."""
+    from airflow.sdk.exceptions import AirflowException
+    from airflow.utils.cli import get_bagged_dag
+
+    try:
+        dag: DAG = get_bagged_dag(None, dag_id)
+    except AirflowException as exc:
+        raise ConfigurationError(f"{exc} `airflow dags list-import-errors` shows why a file failed.") from None
+    pushes = [task.push for task in dag.tasks if isinstance(task, KomboStageOperator)]
+    if not pushes:
+        raise ConfigurationError(f"DAG {dag_id!r} has no Kombo push: build it with kombo_push_dag or kombo_push.")
+    return pushes
+
+
+@contextmanager
+def open_push(push: PushSettings) -> Iterator[OpenPush]:
+    """Connect to a push's ledger and warehouse."""
+    stage = KomboStageOperator(task_id="stage", push=push)
+    sql, where = read_extract_sql(push.extract_sql, push.defined_in)
+    sql = stage.render_template(sql, _context())
+    settings = KomboHook(push.connections.kombo_conn_id).get_settings()
+    with (
+        open_ledger(push.connections) as ledger,
+        warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
+    ):
+        yield OpenPush(push, stage, ledger, SourceReader(warehouse, sql, where=where), settings.integration_id)
+
+
+def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
+    """Return the rows of an applicant id that the SELECT returns now, whatever the window."""
+    push, found = opened.push, []
+    with opened.reader.open() as source:
+        mapper = None if push.transform else _mapper(opened, source.columns)
+        for raw in source.frames(Window()):
+            frame = push.transform(raw) if push.transform else raw
+            mapper = mapper or _mapper(opened, list(frame.columns))
+            found += [row for row in mapper.map_chunk(frame) if row.applicant_id == applicant_id]
+    return found
+
+
+def _mapper(opened: OpenPush, columns: list[str]) -> RowMapper:
+    push = opened.push
+    return RowMapper(
+        columns,
+        endpoint=push.endpoint,
+        extra_fields=push.extra_fields,
+        default_integration_id=opened.default_integration_id,
+        source_timezone=push.source_timezone,
+        attachments_from_files=bool(push.attachment_roots),
+    )
+
+
+class _Variables:
+    """Airflow's variables for the Jinja in a SELECT, outside of a task."""
+
+    def __getattr__(self, name: str) -> Any:
+        from airflow.sdk import Variable
+
+        return Variable.get(name)
+
+
+def _context() -> Any:
+    return {"var": {"value": _Variables()}, "params": {}}

@@ -1,0 +1,93 @@
+"""The question about rows in doubt, without any applicant's data, and what each answer does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.status import RunRef
+
+LISTED_AT_MOST = 200
+"""Rows in one question: what it lists is what the answer is about."""
+
+
+class Answer(StrEnum):
+    """What a person may say."""
+
+    WERE_SENT = "They were sent"
+    SEND_AGAIN = "Send again"
+    KEEP_LOOKING = "Keep looking"
+    GIVE_UP = "Give up"
+
+
+ANSWERS = tuple(Answer)
+
+
+_INTRODUCTION = (
+    "Requests for these rows of `{source}` were sent to Kombo, and no answer proved what became of them. "
+    "Kombo's candidates and applications were searched by e-mail address and job, and none was found that is "
+    "surely theirs; that proves nothing, because Kombo reads from its last sync. Look them up in the ATS."
+)
+
+
+def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[str, str]:
+    """Return subject and body (Markdown) of the question about an integration's rows."""
+    subject = f"{len(asked)} applications in doubt for {integration_id}"
+    rows = [
+        f"| {_cell(doubt.key.applicant_id)} | {_cell(doubt.job_id)} | {doubt.sent_at:%Y-%m-%d %H:%M:%S} UTC "
+        f"| {doubt.attempts} | {_page(doubt)} |"
+        for doubt in asked
+    ]
+    body = "\n".join(
+        [
+            _INTRODUCTION.format(source=source),
+            "",
+            "| applicant_id | job | sent | requests | log page |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            f"* **{Answer.WERE_SENT}**: they are in the ATS; their ids are looked up later.",
+            f"* **{Answer.SEND_AGAIN}**: they are not in the ATS; an ATS that has them after all may then hold two.",
+            f"* **{Answer.KEEP_LOOKING}**: look them up again every hour, ask again in a day.",
+            f"* **{Answer.GIVE_UP}**: cancel them for good.",
+        ]
+    )
+    return subject, body
+
+
+def carry_out(
+    ledger: Ledger,
+    answer: Answer,
+    source: str,
+    integration_id: str,
+    applicant_ids: Collection[str],
+    *,
+    run: RunRef,
+    actor: str,
+    timeout: timedelta,
+    ask_again_after: timedelta,
+) -> int:
+    """Do what was answered to those of the rows that are still in doubt; return how many."""
+    with ledger.transaction() as conn:
+        asked = [d for d in doubt_store.in_doubt(conn, source, integration_id) if d.key.applicant_id in applicant_ids]
+        if answer is Answer.WERE_SENT:
+            return doubt_store.settle_as_sent(conn, asked, run, actor)
+        if answer is Answer.SEND_AGAIN:
+            return doubt_store.order_resend(conn, asked, timeout, run, actor)
+        if answer is Answer.GIVE_UP:
+            return doubt_store.give_up(conn, asked, run, actor)
+        doubt_store.ask_again_after(conn, asked, ask_again_after)
+        return len(asked)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
+
+
+def _page(doubt: Doubt) -> str:
+    code = doubt.error_code or "no answer"
+    return f"[{code}]({doubt.log_url})" if doubt.log_url else code

@@ -1,0 +1,254 @@
+"""Deliveries in doubt, and what settles them: a record found at Kombo, or a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from kombo_provider.ledger import events
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.person import payload_email_sha256
+from kombo_provider.ledger.status import DeliveryKey, Resolution, RunRef, Status
+from kombo_provider.ledger.tables import deliveries
+
+RESEND_MARGIN = timedelta(seconds=60)
+"""A resend never starts before the request in doubt has timed out, and this much later."""
+
+MISSING_IDS_FOR = timedelta(days=7)
+"""How long after a delivery its missing ids are looked up: an ATS may have none to give."""
+
+AUTOMATIC_RESENDS_AT_MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A delivery whose outcome or ids are to be looked up; `payload` and `email_sha256` never leave the process."""
+
+    key: DeliveryKey
+    status: Status
+    attempts: int
+    job_id: str
+    payload: str | None
+    email_sha256: str | None
+    first_sent_at: datetime | None
+    sent_at: datetime | None
+    log_url: str | None
+    error_code: str | None
+    looked_up_at: datetime | None
+    kombo_application_id: str | None
+    kombo_application_remote_id: str | None
+    kombo_candidate_id: str | None
+    kombo_candidate_remote_id: str | None
+
+
+_COLUMNS = (
+    deliveries.c.source,
+    deliveries.c.integration_id,
+    deliveries.c.applicant_id,
+    deliveries.c.status,
+    deliveries.c.attempts,
+    deliveries.c.job_id,
+    deliveries.c.payload,
+    deliveries.c.email_sha256,
+    deliveries.c.first_sent_at,
+    deliveries.c.sent_at,
+    deliveries.c.log_url,
+    deliveries.c.error_code,
+    deliveries.c.looked_up_at,
+    deliveries.c.kombo_application_id,
+    deliveries.c.kombo_application_remote_id,
+    deliveries.c.kombo_candidate_id,
+    deliveries.c.kombo_candidate_remote_id,
+)
+
+
+def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) -> list[Doubt]:
+    """Return the rows in doubt and the delivered ones without an id, those not looked up for longest first."""
+    incomplete = or_(
+        deliveries.c.kombo_application_id.is_(None),
+        deliveries.c.kombo_application_remote_id.is_(None),
+        deliveries.c.kombo_candidate_id.is_(None),
+        deliveries.c.kombo_candidate_remote_id.is_(None),
+    )
+    known_by = or_(
+        deliveries.c.kombo_application_id.is_not(None),
+        deliveries.c.kombo_candidate_id.is_not(None),
+        deliveries.c.email_sha256.is_not(None),
+    )
+    recent = deliveries.c.finished_at > now(conn) - MISSING_IDS_FOR
+    missing = and_(deliveries.c.status == Status.DELIVERED, incomplete, known_by, recent)
+    query = (
+        select(*_COLUMNS)
+        .where(
+            deliveries.c.source == source,
+            deliveries.c.kombo_conn_id == kombo_conn_id,
+            or_(deliveries.c.status == Status.IN_DOUBT, missing),
+        )
+        .order_by(
+            func.coalesce(deliveries.c.looked_up_at, deliveries.c.staged_at),
+            deliveries.c.integration_id,
+            deliveries.c.applicant_id,
+        )
+        .limit(limit)
+    )
+    return [_doubt(row) for row in conn.execute(query)]
+
+
+def in_doubt(conn: Connection, source: str, integration_id: str | None = None) -> list[Doubt]:
+    """Return the rows in doubt of a source, oldest request first."""
+    conditions = [deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT]
+    if integration_id is not None:
+        conditions.append(deliveries.c.integration_id == integration_id)
+    query = select(*_COLUMNS).where(*conditions).order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
+    return [_doubt(row) for row in conn.execute(query)]
+
+
+def _doubt(row: Any) -> Doubt:
+    key = DeliveryKey(row.source, row.integration_id, row.applicant_id)
+    return Doubt(key, Status(row.status), *row[4:])
+
+
+def owned(conn: Connection, integration_id: str, application_ids: Collection[str]) -> dict[str, DeliveryKey]:
+    """Return which of the application ids belong to a delivery already, of whatever source."""
+    query = select(
+        deliveries.c.kombo_application_id, deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id
+    ).where(
+        deliveries.c.integration_id == integration_id,
+        deliveries.c.kombo_application_id.in_(sorted(application_ids)),
+    )
+    return {row[0]: DeliveryKey(*row[1:]) for row in conn.execute(query)}
+
+
+def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
+    """Remember that the rows were looked up now."""
+    at = now(conn)
+    for key in keys:
+        conn.execute(update(deliveries).where(*_is(key)).values(looked_up_at=at))
+
+
+def fill_ids(conn: Connection, doubt: Doubt, ids: dict[str, str | None], run: RunRef, actor: str) -> bool:
+    """Store ids that were found, never overwriting one; a row in doubt becomes delivered.
+
+    Return False where nothing was new, or the row moved meanwhile.
+    """
+    at = now(conn)
+    fresh = {name: value for name, value in ids.items() if value is not None and getattr(doubt, name) is None}
+    if not fresh:
+        return False
+    values: dict[str, Any] = {name: func.coalesce(deliveries.c[name], value) for name, value in fresh.items()}
+    values |= {"looked_up_at": at, "written_back_at": None}
+    if doubt.status is Status.IN_DOUBT:
+        values |= _delivered(at, Resolution.LOOKUP)
+    statement = (
+        update(deliveries)
+        .where(*_is(doubt.key), deliveries.c.status == doubt.status, deliveries.c.attempts == doubt.attempts)
+        .values(values)
+    )
+    changed = conn.execute(statement).rowcount == 1
+    if changed and doubt.status is Status.IN_DOUBT:
+        events.append(conn, [events.event(doubt.key, Status.IN_DOUBT, Status.DELIVERED, at, run, actor)])
+    return changed
+
+
+def _delivered(at: datetime, resolution: Resolution) -> dict[str, Any]:
+    return {
+        "status": Status.DELIVERED,
+        "resolution": resolution,
+        "finished_at": at,
+        "payload": None,
+        "error_message": None,
+        "warnings": None,
+    }
+
+
+def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], run: RunRef, actor: str) -> int:
+    """A person says that they were sent: delivered; the ids are looked up later."""
+    at, count = now(conn), 0
+    for doubt in doubts:
+        digest = payload_email_sha256(doubt.payload) or doubt.email_sha256
+        values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
+        count += _settle(conn, doubt, values, run, actor)
+    return count
+
+
+def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, run: RunRef, actor: str) -> int:
+    """Someone orders the requests again: ready, but not before the ones in doubt have surely ended."""
+    count = 0
+    for doubt in doubts:
+        earliest = (doubt.sent_at or now(conn)) + timeout + RESEND_MARGIN
+        values = {"status": Status.READY, "ordered_resend": 1, "not_before": earliest, "finished_at": None}
+        count += _settle(conn, doubt, values, run, actor)
+    return count
+
+
+def order_automatic_resends(conn: Connection, source: str, timeout: timedelta, run: RunRef) -> int:
+    """Order what `in_doubt="resend"` asks for: rows whose requests have surely ended, a few times each."""
+    latest = now(conn) - timeout - RESEND_MARGIN
+    due = [
+        doubt
+        for doubt in in_doubt(conn, source)
+        if doubt.attempts <= AUTOMATIC_RESENDS_AT_MOST and (doubt.sent_at is None or doubt.sent_at <= latest)
+    ]
+    return order_resend(conn, due, timeout, run, actor='in_doubt="resend"')
+
+
+def give_up(conn: Connection, doubts: Sequence[Doubt], run: RunRef, actor: str) -> int:
+    """A person gives up: cancelled, for good."""
+    values = {
+        "status": Status.CANCELLED,
+        "resolution": Resolution.HUMAN,
+        "finished_at": now(conn),
+        "payload": None,
+        "error_message": None,
+        "warnings": None,
+    }
+    return sum(_settle(conn, doubt, values, run, actor) for doubt in doubts)
+
+
+def ask_again_after(conn: Connection, doubts: Sequence[Doubt], wait: timedelta) -> None:
+    """Ask nobody about these rows for a while."""
+    at = now(conn) + wait
+    for doubt in doubts:
+        conn.execute(update(deliveries).where(*_is(doubt.key)).values(ask_after=at))
+
+
+def integrations_to_ask(conn: Connection, source: str) -> list[str]:
+    """Return the integrations with doubts that were looked up without result, and no question open."""
+    open_question = func.max(func.coalesce(deliveries.c.ask_after, deliveries.c.staged_at))
+    query = (
+        select(deliveries.c.integration_id)
+        .where(
+            deliveries.c.source == source,
+            deliveries.c.status == Status.IN_DOUBT,
+            deliveries.c.looked_up_at.is_not(None),
+        )
+        .group_by(deliveries.c.integration_id)
+        .having(open_question <= now(conn))
+        .order_by(deliveries.c.integration_id)
+    )
+    return list(conn.scalars(query))
+
+
+def _settle(conn: Connection, doubt: Doubt, values: dict[str, Any], run: RunRef, actor: str) -> int:
+    statement = (
+        update(deliveries)
+        .where(*_is(doubt.key), deliveries.c.status == Status.IN_DOUBT, deliveries.c.attempts == doubt.attempts)
+        .values(values)
+    )
+    changed = conn.execute(statement).rowcount
+    if changed:
+        to_status = Status(values["status"])
+        events.append(conn, [events.event(doubt.key, Status.IN_DOUBT, to_status, now(conn), run, actor)])
+    return changed
+
+
+def _is(key: DeliveryKey) -> list[Any]:
+    return [
+        deliveries.c.source == key.source,
+        deliveries.c.integration_id == key.integration_id,
+        deliveries.c.applicant_id == key.applicant_id,
+    ]

@@ -1,0 +1,235 @@
+"""Rows in doubt are settled by proof or by a person, never by a guess."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, update
+
+from include.sandbox.testing import API_KEY, Sandbox
+from kombo_provider.client import KomboClient
+from kombo_provider.delivery.books import SendOptions
+from kombo_provider.delivery.deliver import deliver
+from kombo_provider.delivery.pacing import Tuning
+from kombo_provider.delivery.questions import ANSWERS, Answer, carry_out, question
+from kombo_provider.delivery.resolve import resolve
+from kombo_provider.ledger import doubts, lookup, staging
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Selection
+from kombo_provider.ledger.status import DeliveryKey, RunRef
+from kombo_provider.ledger.tables import deliveries
+from kombo_provider.mapping import RowMapper
+
+INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
+JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"
+RUN = RunRef("dag", "run")
+COLUMNS = [
+    "applicant_id",
+    "integration_id",
+    "job_id",
+    "candidate__first_name",
+    "candidate__last_name",
+    "candidate__email_address",
+]
+
+
+class Desk:
+    """One source, its ledger and a client."""
+
+    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+        self.sandbox = sandbox
+        self.ledger = Ledger(create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True))
+        self.ledger.ensure()
+        self.client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=1.0)
+
+    def stage(self, *rows: tuple[str, str, str]) -> None:
+        """Stage applicants given as (applicant id, job id, e-mail)."""
+        data = [(applicant, INTEGRATION, job, "Ada", "Lovelace", email) for applicant, job, email in rows]
+        mapped = RowMapper(COLUMNS, endpoint="application").map_chunk(pd.DataFrame(data, columns=COLUMNS, dtype=object))
+        with self.ledger.transaction() as conn:
+            staging.lock_source(conn, "s")
+            staging.stage(conn, staging.Staging("s", "k", "application", RUN), mapped)
+
+    def deliver(self) -> Any:
+        options = SendOptions(RUN, "holder", 30, 1.0, Tuning(failures_in_row=99, failures_of_last=99, patience=0.5))
+        return deliver(
+            self.ledger,
+            self.client,
+            Selection("s", "k"),
+            options,
+            [INTEGRATION],
+            stop=threading.Event(),
+            read_file=lambda _: b"",
+        )
+
+    def resolve(self) -> dict[str, int]:
+        return dict(resolve(self.ledger, self.client, "s", "k", RUN))
+
+    def row(self, applicant: str) -> dict[str, Any]:
+        with self.ledger.transaction() as conn:
+            found = lookup.find(conn, DeliveryKey("s", INTEGRATION, applicant))
+        assert found is not None
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        with self.ledger.transaction() as conn:
+            query = deliveries.select().with_only_columns(deliveries.c.applicant_id, deliveries.c.status)
+            return {row[0]: row[1] for row in conn.execute(query)}
+
+    def answer(self, answer: Answer, *applicants: str) -> int:
+        return carry_out(
+            self.ledger,
+            answer,
+            "s",
+            INTEGRATION,
+            applicants,
+            run=RUN,
+            actor="Grace",
+            timeout=timedelta(seconds=1),
+            ask_again_after=timedelta(days=1),
+        )
+
+    def let_time_pass(self) -> None:
+        with self.ledger.transaction() as conn:
+            conn.execute(update(deliveries).values(not_before=None))
+
+    @contextmanager
+    def losing(self, *emails: str, **rule: Any) -> Iterator[None]:
+        """Executed, and never answered."""
+        self.sandbox.faults(
+            [{"kind": "write_no_answer", "count": 1, "seconds": 2, "match": {"email": e}, **rule} for e in emails]
+        )
+        yield
+        self.sandbox.clear_faults()
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox, tmp_path: Path) -> Desk:
+    return Desk(sandbox, tmp_path)
+
+
+def test_a_request_without_answer_is_delivered_by_look_up_once_kombo_shows_it(desk: Desk) -> None:
+    desk.sandbox.config(visibility="after_sync")
+    desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
+    with desk.losing("ada@example.com"):
+        desk.deliver()
+    assert desk.statuses() == {"1": "in_doubt", "2": "delivered"}
+    assert desk.resolve().get("still in doubt") == 1
+    desk.sandbox.sync(INTEGRATION)
+    assert desk.resolve()["delivered"] == 1
+    row = desk.row("1")
+    assert (row["status"], row["resolution"]) == ("delivered", "lookup")
+    assert row["kombo_application_id"]
+    assert row["kombo_candidate_remote_id"]
+    assert set(desk.sandbox.creates().values()) == {1}
+
+
+def test_a_look_up_never_gives_the_ids_of_one_delivery_to_another(desk: Desk) -> None:
+    desk.stage(("1", JOB, "ada@example.com"))
+    desk.deliver()
+    desk.sandbox.config(visibility_of_lost="never")
+    desk.stage(("2", JOB, "ada@example.com"))
+    with desk.losing("ada@example.com"):
+        desk.deliver()
+    assert desk.resolve() == {"still in doubt": 1}
+    assert desk.row("2")["kombo_application_id"] is None
+
+
+def test_two_doubts_about_the_same_person_and_job_are_left_to_a_person(desk: Desk) -> None:
+    desk.sandbox.config(visibility="at_once")
+    desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "ADA@example.com"))
+    with desk.losing("ada@example.com", count=2):
+        desk.deliver()
+    assert set(desk.statuses().values()) == {"in_doubt"}
+    assert desk.resolve() == {"still in doubt": 2}
+
+
+def test_an_ordered_resend_waits_for_the_first_request_to_end_and_already_exists_is_proof(desk: Desk) -> None:
+    desk.sandbox.config(refuse_duplicates=True, visibility_of_lost="never")
+    desk.stage(("1", JOB, "ada@example.com"))
+    with desk.losing("ada@example.com"):
+        desk.deliver()
+    sent_at = desk.row("1")["sent_at"]
+    assert desk.answer(Answer.SEND_AGAIN, "1") == 1
+    assert desk.row("1")["not_before"] >= sent_at + timedelta(seconds=61)
+    desk.let_time_pass()
+    desk.deliver()
+    row = desk.row("1")
+    assert (row["status"], row["resolution"]) == ("delivered", "already_exists")
+    assert set(desk.sandbox.creates().values()) == {1}
+
+
+def test_an_ordered_resend_that_is_refused_is_in_doubt_again_with_its_code(desk: Desk) -> None:
+    desk.sandbox.config(visibility_of_lost="never")
+    desk.stage(("1", JOB, "ada@example.com"))
+    with desk.losing("ada@example.com"):
+        desk.deliver()
+    desk.answer(Answer.SEND_AGAIN, "1")
+    desk.let_time_pass()
+    desk.sandbox.faults([{"kind": "error", "code": "ATS.JOB_CLOSED", "count": 1}])
+    desk.deliver()
+    row = desk.row("1")
+    assert (row["status"], row["error_code"]) == ("in_doubt", "ATS.JOB_CLOSED")
+
+
+def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: Desk) -> None:
+    desk.sandbox.config(visibility="after_sync")
+    desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
+    with desk.losing("ada@example.com", "bob@example.com"):
+        desk.deliver()
+    desk.answer(Answer.WERE_SENT, "1")
+    desk.answer(Answer.GIVE_UP, "2")
+    desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob2@example.com"))
+    desk.deliver()
+    assert desk.statuses() == {"1": "delivered", "2": "cancelled"}
+    desk.sandbox.sync(INTEGRATION)
+    assert desk.resolve() == {"ids filled in": 1}
+    assert desk.row("1")["kombo_application_id"]
+    with desk.ledger.transaction() as conn:
+        history = lookup.history(conn, DeliveryKey("s", INTEGRATION, "2"))
+    assert (history[-1]["actor"], history[-1]["to_status"]) == ("Grace", "cancelled")
+
+
+def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:
+    desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
+    desk.sandbox.faults(
+        [
+            {"kind": "null_ids", "count": 1, "match": {"email": "ada@example.com"}},
+            {"kind": "truncated", "count": 1, "match": {"email": "bob@example.com"}},
+        ]
+    )
+    desk.deliver()
+    assert set(desk.statuses().values()) == {"delivered"}
+    assert desk.row("2")["kombo_application_id"] is None
+    assert desk.resolve() == {"ids filled in": 2}
+    for applicant in ("1", "2"):
+        row = desk.row(applicant)
+        assert all(row[name] for name in ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id"))
+    assert desk.resolve() == {}
+
+
+def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk: Desk) -> None:
+    desk.sandbox.config(visibility_of_lost="never")
+    desk.stage(("1", JOB, "ada@example.com"))
+    with desk.losing("ada@example.com"):
+        desk.deliver()
+    with desk.ledger.transaction() as conn:
+        assert doubts.integrations_to_ask(conn, "s") == []  # not looked up yet
+    desk.resolve()
+    with desk.ledger.transaction() as conn:
+        assert doubts.integrations_to_ask(conn, "s") == [INTEGRATION]
+        asked = doubts.in_doubt(conn, "s", INTEGRATION)
+        doubts.ask_again_after(conn, asked, timedelta(days=7))
+        assert doubts.integrations_to_ask(conn, "s") == []
+    text = json.dumps(question("s", INTEGRATION, asked))
+    assert "ada@example.com" not in text
+    assert "Lovelace" not in text
+    assert all(str(answer) in text for answer in ANSWERS)
