@@ -34,7 +34,7 @@ class Progress:
             self._first = (now, done)
         if done < total or self._last is None:
             self._last = now
-        line = f"{phase:<11} {_bar(done, total) if self._bar else ''}{self._figures(now, done, total)}".rstrip()
+        line = f"{phase:<11} {_bar(done, total) if self._bar and total else ''}{self._figures(now, done, total)}".rstrip()
         if self._bar:
             self._out.write(f"\r\x1b[2K      {line}")
         elif phase != self._phase or (line != self._shown and now - self._shown_at >= PLAIN_EVERY_SECONDS):
@@ -63,5 +63,5 @@ class Progress:
 
 
 def _bar(done: int, total: int) -> str:
-    filled = WIDTH * done // total if total else 0
+    filled = WIDTH * done // total
     return f"[{'#' * filled}{'.' * (WIDTH - filled)}] "

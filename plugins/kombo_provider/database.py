@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 
 from kombo_provider.errors import KomboError
 
@@ -48,14 +47,16 @@ def _named_objects(original: BaseException) -> str:
 
 
 @contextmanager
-def driver_errors(error: type[KomboError], what_failed: str, what_to_do: str) -> Iterator[None]:
+def driver_errors(engine: Engine, error: type[KomboError], what_failed: str, what_to_do: str) -> Iterator[None]:
     """Turn any database error in the block into `error`, said without statement parameters or row contents.
 
-    The original is not chained: its text and its frames would carry the rows into the task log.
+    Errors of the engine's driver count too: not every call goes through SQLAlchemy. The original is not chained: its
+    text and its frames would carry the rows into the task log.
     """
+    driver: Any = engine.dialect.loaded_dbapi
     try:
         yield
-    except (DBAPIError, PoolTimeoutError) as exc:
+    except (SQLAlchemyError, driver.Error, UnicodeError) as exc:
         raise error(f"{what_failed}: {describe(exc)}. {what_to_do}") from None
 
 

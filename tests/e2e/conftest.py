@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
+from include.demo.warehouse import SOURCE_COLUMNS, WRITE_BACK_COLUMNS
 from include.sandbox.testing import API_KEY, Sandbox
-from tests.conftest import ROOT
+from tests.conftest import MADE_DAGS, ROOT
+from tests.e2e.airflow_runs import Run, run_again, run_backfill, run_dag, run_scheduled
+
+__all__ = ["Run", "Warehouse", "connect", "run_again", "run_backfill", "run_dag", "run_scheduled"]
+
+GREENHOUSE = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
+WORKDAY = "workday:HWUTwvyx2wLoSUHphiWVrp28"
+PERSONIO = "personio:8Kd3WmZx5RtQpLv2NfYh7GcB"
+JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _airflow_database() -> None:
@@ -35,17 +47,15 @@ class Warehouse:
     path: Path
 
     def execute(self, sql: str, parameters: Any = ()) -> list[Any]:
-        with sqlite3.connect(self.path, timeout=30) as connection:
-            rows = connection.execute(sql, parameters).fetchall()
-        connection.close()
-        return rows
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def add(self, number: int, **columns: Any) -> None:
         """Add a valid applicant, except for what is given."""
         columns = {
             "applicant_id": f"a-{number}",
-            "integration_id": "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js",
-            "job_id": "7sWpGf2XkLr9TzQn4VbHyJ6c",
+            "integration_id": GREENHOUSE,
+            "job_id": JOB,
             "changed_at": datetime.now(UTC).isoformat(sep=" "),
             "candidate__first_name": "Ada",
             "candidate__last_name": f"Applicant {number}",
@@ -58,11 +68,21 @@ class Warehouse:
     def statuses(self) -> dict[str, int]:
         return dict(self.execute("SELECT status, count(*) FROM kombo_deliveries GROUP BY status"))
 
+    def status_of(self, applicant_id: str) -> str | None:
+        found = self.execute("SELECT status FROM kombo_deliveries WHERE applicant_id = ?", (applicant_id,))
+        return str(found[0][0]) if found else None
+
+    def delivered(self) -> set[str]:
+        rows = self.execute("SELECT applicant_id FROM kombo_deliveries WHERE status = 'delivered'")
+        return {row[0] for row in rows}
+
+    def watermark(self) -> str | None:
+        rows = self.execute("SELECT watermark FROM kombo_sources")
+        return str(rows[0][0]) if rows and rows[0][0] else None
+
 
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> Warehouse:
-    from include.demo.warehouse import SOURCE_COLUMNS, WRITE_BACK_COLUMNS
-
     found = Warehouse(tmp_path / "warehouse.db")
     columns = ", ".join(f"{name} {kind}" for name, kind in (SOURCE_COLUMNS | WRITE_BACK_COLUMNS).items())
     found.execute(f"CREATE TABLE applicants ({columns})".replace(" UNIQUE", ""))
@@ -71,41 +91,44 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox)
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, url: str, path: Path, *, key: str = API_KEY, **extra: Any) -> None:
+    """Set the two connections that the DAGs use."""
     kombo = {"conn_type": "kombo", "host": url, "password": key, "extra": {"timeout_seconds": 20, **extra}}
     monkeypatch.setenv("AIRFLOW_CONN_KOMBO_DEFAULT", json.dumps(kombo))
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DEFAULT", json.dumps({"conn_type": "sqlite", "host": str(path)}))
 
 
-def run_dag(dag_id: str = "kombo_push_applicants", **params: Any) -> Run:
-    """Run a DAG of dags/ with Airflow, all tasks in this process, as `dag.test()` does."""
-    from airflow.dag_processing.dagbag import DagBag
+class MakesPipelines(Protocol):
+    """Writes a DAG file that calls `kombo_push_dag` with these arguments, and returns its DAG id."""
 
-    bag = DagBag(str(ROOT / "dags"), collect_dags=True)
-    assert not bag.import_errors, bag.import_errors
-    dag = bag.dags[dag_id]
-    for task in dag.tasks:
-        task.retries = 0
-    dag_run = dag.test(run_conf=params)
-    return Run(dag_run)
+    def __call__(self, **arguments: Any) -> str: ...
 
 
-class Run:
-    """A finished run."""
+_NUMBERS = count(1)
+_DAG_FILE = """# Airflow reads only files that hold the words airflow and dag.
+import datetime
+from kombo_provider.pipeline import kombo_push_dag
 
-    def __init__(self, dag_run: Any) -> None:
-        self.state = str(dag_run.state)
-        self.run_id = dag_run.run_id
-        self._dag_run = dag_run
+dag = kombo_push_dag(**{arguments!r})
+"""
 
-    def xcom(self, task_id: str, key: str = "return_value") -> Any:
-        from airflow.models.xcom import XComModel
-        from airflow.utils.session import create_session
 
-        with create_session() as session:
-            query = XComModel.get_many(run_id=self.run_id, key=key, task_ids=task_id, dag_ids=self._dag_run.dag_id)
-            row = session.scalars(query).first()
-            return XComModel.deserialize_value(row) if row is not None else None
+@pytest.fixture
+def pipeline() -> Iterator[MakesPipelines]:
+    made: list[Path] = []
 
-    @property
-    def task_states(self) -> dict[str, str]:
-        return {ti.task_id: str(ti.state) for ti in self._dag_run.get_task_instances()}
+    def make(**arguments: Any) -> str:
+        dag_id = f"made_{next(_NUMBERS)}"
+        arguments = {
+            "dag_id": dag_id,
+            "source": "demo.applicants",
+            "extract_sql": str(ROOT / "include" / "sql" / "extract_applicants.sql"),
+            "write_back_table": "applicants",
+        } | arguments
+        file = MADE_DAGS / f"{dag_id}.py"
+        file.write_text(_DAG_FILE.format(arguments=arguments))
+        made.append(file)
+        return dag_id
+
+    yield make
+    for file in made:
+        file.unlink()

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from include.demo.warehouse import fill
 from include.sandbox.testing import Sandbox
 from tests.e2e.conftest import Warehouse, run_dag
 
+IDS = ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
 
-def test_each_valid_applicant_is_created_exactly_once_and_its_ids_come_back(
-    warehouse: Warehouse, sandbox: Sandbox
-) -> None:
+
+def test_the_demo_s_applicants_arrive_once_and_everything_adds_up(warehouse: Warehouse, sandbox: Sandbox) -> None:
     warehouse.execute("DROP TABLE applicants")
-    fill(warehouse.path, datetime.now(UTC))
+    rows = fill(warehouse.path, datetime.now(UTC))
     run = run_dag()
-    print(run.state, run.task_states, run.xcom("report"), run.xcom("report", "report"))
-    print(warehouse.statuses())
-    print(warehouse.execute("select problems from kombo_deliveries where status='invalid'"))
-    print(warehouse.execute("select status, error_code, error_title,error_message from kombo_deliveries where status not in ('invalid','delivered')"))
-    assert run.state == "success"
+
+    assert run.state == "success", run.errors
+    report = run.xcom("report")
+    counted = report["extracted"]
+    assert counted["extracted"] == rows == warehouse.execute("SELECT count(*) FROM applicants")[0][0]
+    assert counted["extracted"] == sum(count for name, count in counted.items() if name != "extracted")
+    _each_valid_applicant_was_created_once(warehouse, sandbox)
+    _ids_in_the_table_are_those_of_the_ledger(warehouse)
+    _bad_rows_have_reasons_without_values(warehouse)
+
+    again = run_dag()
+    assert again.state == "success"
+    assert again.xcom("report")["requests"] == 0
+    assert again.counts["already_known"] == rows - counted["without_key"]
     assert set(sandbox.creates().values()) == {1}
+
+
+def _each_valid_applicant_was_created_once(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    delivered = warehouse.execute(
+        "SELECT a.integration_id, a.job_id, lower(a.candidate__email_address) FROM applicants a"
+        " JOIN kombo_deliveries d ON d.applicant_id = a.applicant_id AND d.status = 'delivered'"
+    )
+    assert sandbox.creates() == dict.fromkeys(delivered, 1)
+    assert warehouse.statuses() == {"delivered": len(delivered), "invalid": 9}
+    assert len(delivered) == 490
+
+
+def _ids_in_the_table_are_those_of_the_ledger(warehouse: Warehouse) -> None:
+    names = ", ".join(IDS)
+    in_table = warehouse.execute(
+        f"SELECT applicant_id, {names} FROM applicants WHERE kombo_delivered_at IS NOT NULL ORDER BY applicant_id"
+    )
+    in_ledger = warehouse.execute(f"SELECT applicant_id, {names} FROM kombo_applicant_ids ORDER BY applicant_id")
+    assert in_table == in_ledger
+    assert all(all(row) for row in in_table)
+    assert len({row[1] for row in in_table}) == 490
+
+
+def _bad_rows_have_reasons_without_values(warehouse: Warehouse) -> None:
+    bad = warehouse.execute("SELECT applicant_id, problems, payload FROM kombo_deliveries WHERE status = 'invalid'")
+    for applicant_id, problems, payload in bad:
+        source = warehouse.execute("SELECT * FROM applicants WHERE applicant_id = ?", (applicant_id,))[0]
+        found = json.loads(problems)
+        assert found
+        assert all(problem.keys() == {"field", "problem"} for problem in found)
+        values = [str(value) for value in source[4:] if value is not None and len(str(value)) > 3]
+        assert not [value for value in values if value in problems], applicant_id
+        assert payload is None

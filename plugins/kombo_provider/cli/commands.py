@@ -44,7 +44,7 @@ def preview(args: Namespace) -> None:
             for row in find_in_source(opened, args.applicant_id):
                 found = True
                 with opened.ledger.transaction() as conn:
-                    decision = staging.foresee(conn, push.source, row)
+                    (decision,) = staging.foresee(conn, push.source, [row])
                 print(f"Source {push.source}, integration {row.integration_id}, job {row.job_id}")
                 if row.payload is not None:
                     print(json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False))
@@ -66,7 +66,7 @@ def explain(args: Namespace) -> None:
             rows = find_in_source(opened, args.applicant_id)
             with opened.ledger.transaction() as conn:
                 known = lookup.find_all(conn, push.source, args.applicant_id)
-                foreseen = [staging.foresee(conn, push.source, row) for row in rows]
+                foreseen = staging.foresee(conn, push.source, rows)
                 watermark = staging.watermark(conn, push.source)
                 events = {
                     row["integration_id"]: lookup.history(

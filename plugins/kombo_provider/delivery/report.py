@@ -13,12 +13,13 @@ from kombo_provider.errors import IncompleteRunError
 from kombo_provider.ledger import summary
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.staging import COUNTERS
-from kombo_provider.ledger.status import RunRef, Status
+from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 from kombo_provider.ledger.summary import ErrorCount, Unsettled
 
 log = logging.getLogger(__name__)
 
 UNFINISHED = (Status.READY, Status.SENDING, Status.IN_DOUBT)
+_KEYS_NAMED = 20
 FAILED = (Status.INVALID, Status.REJECTED)
 
 
@@ -44,6 +45,8 @@ class RunReport:
     p95_ms: int | None
     answers_429: int
     peak_in_flight: dict[str, int]
+    in_doubt: list[DeliveryKey] = field(default_factory=list)
+    """The first of the run's rows in doubt."""
     failed_tasks: list[str] = field(default_factory=list)
 
     @property
@@ -88,6 +91,7 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, counts: M
             p95_ms=summary.latency_ms(conn, source, run, 0.95),
             answers_429=summary.answers_429(conn, source, run),
             peak_in_flight=summary.peak_in_flight(conn, source, run),
+            in_doubt=summary.keys_of_run(conn, source, run, Status.IN_DOUBT, _KEYS_NAMED),
         )
 
 
@@ -142,6 +146,7 @@ def _complaints(report: RunReport, limits: Limits) -> list[tuple[str, str]]:
         do = "run the DAG again for the ready rows."
         if Status.IN_DOUBT in unfinished:
             do += " Rows in doubt may be at Kombo: kombo_resolve_in_doubt looks them up, do not send them by hand."
+            worded += f" (in doubt: {_named(report.in_doubt, unfinished[Status.IN_DOUBT])})"
         found.append((f"Not delivered: {worded}.", do))
     failed, rows = sum(totals[status] for status in FAILED), sum(totals.values())
     if failed > limits.min_failed and failed > limits.max_failed_share * rows:
@@ -152,6 +157,12 @@ def _complaints(report: RunReport, limits: Limits) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def _named(keys: Sequence[DeliveryKey], count: int) -> str:
+    """Name rows by their keys, and say how many more there are."""
+    named = ", ".join(f"{key.applicant_id} of {key.integration_id}" for key in keys)
+    return f"{named} and {count - len(keys)} more" if count > len(keys) else named
 
 
 def _worded(issue: Unsettled, at: datetime) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
+
 from kombo_provider.errors import SourceError
-from kombo_provider.ledger import staging
+from kombo_provider.ledger import rehearsal, staging
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import DeliveryKey
@@ -62,39 +64,57 @@ class Narrowing:
 class Stager:
     """Stages one extract of a source; `counts` holds `extracted` and staging.COUNTERS, which add up to it."""
 
-    def __init__(self, ledger: Ledger, staging_for: Staging, options: MappingOptions) -> None:
-        self._ledger, self._staging, self._options = ledger, staging_for, options
+    def __init__(self, ledger: Ledger, staging_for: Staging, options: MappingOptions, *, dry_run: bool = False) -> None:
+        self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
         self.counts: Counter[str] = Counter(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
         self.job_changed = 0
         self._seen: set[int] = set()
         self._key_problems: Counter[str] = Counter()
 
-    def run(self, reader: SourceReader, window: Window, narrowing: Narrowing, watermark: datetime | None) -> None:
+    def run(
+        self,
+        reader: SourceReader,
+        window: Window,
+        narrowing: Narrowing,
+        watermark: datetime | None,
+        *,
+        replayed: Collection[tuple[str, str]] = (),
+    ) -> None:
         """Stage the rows of the window and then, unless the run is narrowed, move the watermark.
 
-        Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
+        `replayed` are keys that are taken whatever the window. Rows are committed chunk by chunk: whatever stops this,
+        a second run finds the first one's rows there.
         """
         started = logged = time.monotonic()
+        if self._dry_run:
+            with self._ledger.transaction() as conn:
+                rehearsal.clear(conn, self._staging.source)
         with reader.open() as source:
-            for rows in self._mapped(source, window, narrowing):
+            for rows in self._mapped(source, window, narrowing, replayed):
                 self._stage(rows)
                 if time.monotonic() - logged > _LOG_EVERY_SECONDS:
                     logged = time.monotonic()
                     log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
-        if watermark is not None and not narrowing:
+        if watermark is not None and not narrowing and not self._dry_run:
             with self._ledger.transaction() as conn:
                 staging.lock_source(conn, self._staging.source)
                 staging.move_watermark(conn, self._staging.source, watermark)
         self._log_end(started)
 
-    def _mapped(self, source: OpenSource, window: Window, narrowing: Narrowing) -> Iterator[list[MappedRow]]:
+    def _mapped(
+        self, source: OpenSource, window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
+    ) -> Iterator[list[MappedRow]]:
         transform = self._options.transform
         mapper = None if transform else self._mapper(source.columns)
-        for raw in source.frames(window):
+        for raw in source.frames(Window() if replayed else window):
             frame = transform(raw) if transform else raw
             if mapper is None:
                 mapper = self._mapper(list(frame.columns))
-            rows = [row for row in mapper.map_chunk(frame) if window.contains(row.changed_at) and narrowing.admits(row)]
+            rows = [
+                row
+                for row in mapper.map_chunk(frame)
+                if (window.contains(row.changed_at) or _key(row) in replayed) and narrowing.admits(row)
+            ]
             if narrowing.limit is not None:
                 rows = rows[: narrowing.limit - self.counts["extracted"]]
             yield rows
@@ -121,15 +141,21 @@ class Stager:
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
             suspects = [row for row in keyed if hash(_key(row)) in self._seen]
-            repeated = staging.known_keys(conn, self._staging.source, [_key(row) for row in suspects])
+            known = rehearsal.known_keys if self._dry_run else staging.known_keys
+            repeated = known(conn, self._staging.source, [_key(row) for row in suspects])
             fresh: dict[tuple[str, str], MappedRow] = {}
             for row in keyed:
                 if _key(row) not in repeated:
                     fresh.setdefault(_key(row), row)
-            staged = staging.stage(conn, self._staging, list(fresh.values()), on_job_changed=self._on_job_changed)
+            staged = self._enter(conn, list(fresh.values()))
         self._seen.update(map(hash, fresh))
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
+
+    def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
+        if self._dry_run:
+            return rehearsal.rehearse(conn, self._staging, rows)
+        return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed)
 
     def _has_key(self, row: MappedRow) -> bool:
         if row.key_problem is None:

@@ -158,6 +158,7 @@ class WriteBack:
 
     def _errors(self) -> Any:
         return driver_errors(
+            self._engine,
             WriteBackError,
             f"Writing ids back into {self._name} failed",
             "The ids are safe in the ledger; correct the table or the rights of the connection, then run again",

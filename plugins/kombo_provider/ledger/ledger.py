@@ -38,7 +38,7 @@ class Ledger:
         Raises LedgerError, without any row's contents, where the database refuses or goes away.
         """
         with (
-            driver_errors(LedgerError, "The ledger's database failed", _WHAT_TO_DO),
+            driver_errors(self.engine, LedgerError, "The ledger's database failed", _WHAT_TO_DO),
             self.engine.begin() as conn,
         ):
             yield conn

@@ -4,64 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger import events
+from kombo_provider.ledger.bulk import insert_rows, stamper
+from kombo_provider.ledger.decisions import COUNTERS, Known, StagedRow, decide
+from kombo_provider.ledger.known import Pair, among, known_keys, lock_and_read
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import (
-    RESTAGED_WHEN_CHANGED,
-    DeliveryKey,
-    Endpoint,
-    Resolution,
-    RunRef,
-    Status,
-)
+from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, DeliveryKey, Endpoint, Resolution, RunRef, Status
 from kombo_provider.ledger.tables import deliveries, sources
 
-COUNTERS = (
-    "new",
-    "restaged",
-    "already_known",
-    "changed_after_delivery",
-    "invalid",
-    "duplicate_keys",
-    "without_key",
-    "imported",
-    "withdrawn",
-)
-"""What can become of an extracted row; each row counts in exactly one, so they add up to `extracted`."""
-
-
-class StagedRow(Protocol):
-    """What staging needs of a mapped row (see kombo_provider.mapping.MappedRow)."""
-
-    @property
-    def integration_id(self) -> str | None: ...
-    @property
-    def applicant_id(self) -> str | None: ...
-    @property
-    def job_id(self) -> str | None: ...
-    @property
-    def payload(self) -> str | None: ...
-    @property
-    def payload_sha256(self) -> str: ...
-    @property
-    def problems(self) -> str | None: ...
-    @property
-    def changed_at(self) -> datetime | None: ...
-    @property
-    def already_sent(self) -> str | None: ...
-    @property
-    def withdrawn(self) -> bool: ...
-    @property
-    def has_files(self) -> bool: ...
+__all__ = [
+    "COUNTERS",
+    "StagedRow",
+    "Staging",
+    "foresee",
+    "holds_any",
+    "known_keys",
+    "lock_source",
+    "move_watermark",
+    "stage",
+    "watermark",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +68,14 @@ def holds_any(conn: Connection, source: str) -> bool:
     return conn.execute(select(deliveries.c.source).where(deliveries.c.source == source).limit(1)).first() is not None
 
 
-class _Known(NamedTuple):
-    status: Status
-    payload_sha256: str
-    job_id: str | None
-    resolution: str | None
+@dataclass(slots=True)
+class _Writes:
+    """What a chunk does to the ledger."""
 
-
-_Key = tuple[str | None, str | None]
+    inserted: list[tuple[Any, ...]] = field(default_factory=list)
+    replaced: list[tuple[Any, ...]] = field(default_factory=list)
+    kept: list[Pair] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def stage(
@@ -121,141 +90,121 @@ def stage(
     `lock_source` was called in the same transaction. Rows that are being sent or are in doubt are not touched,
     delivered ones never change; `on_job_changed` hears of a delivered key that now names another job.
     """
-    known = _lock_and_read(conn, staging.source, rows)
-    at = now(conn)
-    counts: Counter[str] = Counter()
-    inserts: list[dict[str, Any]] = []
-    updates: list[dict[str, Any]] = []
-    history: list[dict[str, Any]] = []
+    known = lock_and_read(conn, staging.source, [_pair(row) for row in rows])
+    at, stamp = now(conn), stamper(conn)
+    counters: list[str] = []
+    writes = _Writes()
     for row in rows:
-        before = known.get((row.integration_id, row.applicant_id))
-        counter, status = _decide(row, before)
-        counts[counter] += 1
-        if status is not None:
-            values = _values(staging, row, status, at)
-            (inserts if before is None else updates).append(values)
-            if before is not None and status != before.status:
-                history.append(events.event(_key(staging, row), before.status, status, at, staging.run, actor="stage"))
-        elif counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
-            on_job_changed(_key(staging, row))
-    if inserts:
-        conn.execute(deliveries.insert(), inserts)
-    if updates:
-        conn.execute(_UPDATE, [{_KEY_PARAMS.get(name, name): value for name, value in u.items()} for u in updates])
-    events.append(conn, history)
-    return counts
+        before = known.get((row.integration_id, row.applicant_id))  # type: ignore[arg-type]
+        counter, status = decide(row, before)
+        counters.append(counter)
+        if status is None:
+            if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
+                on_job_changed(_key(staging, row))
+        elif before is None:
+            writes.inserted.append(_values(staging, row, status, None, stamp(row.changed_at), stamp(at)))
+        elif _stays(staging, row, before, status):
+            writes.kept.append(_pair(row))
+        else:
+            writes.replaced.append(_values(staging, row, status, before, row.changed_at, at))
+            if status is not before.status:
+                writes.history.append(
+                    events.event(_key(staging, row), before.status, status, at, staging.run, actor="stage")
+                )
+    _write(conn, staging, writes)
+    return Counter(counters)
 
 
-def foresee(conn: Connection, source: str, row: StagedRow) -> tuple[str, Status | None]:
-    """Say how a row would count and which status it would take on (None: it stays as it is), changing nothing."""
-    known = _lock_and_read(conn, source, [row])
-    return _decide(row, known.get((row.integration_id, row.applicant_id)))
+def foresee(conn: Connection, source: str, rows: Sequence[StagedRow]) -> list[tuple[str, Status | None]]:
+    """Say how each row would count and which status it would take on (None: it stays as it is), changing nothing."""
+    known = lock_and_read(conn, source, [_pair(row) for row in rows])
+    return [decide(row, known.get(_pair(row))) for row in rows]
 
 
-def _decide(row: StagedRow, before: _Known | None) -> tuple[str, Status | None]:
-    """Say how the row counts and which status it takes on; None leaves the ledger's row as it is."""
-    wanted, counter = _wanted(row)
-    if before is None:
-        return counter, wanted
-    same = before.payload_sha256 == row.payload_sha256
-    if before.status is Status.DELIVERED:
-        return ("already_known" if same else "changed_after_delivery"), None
-    decided_by_human = before.status is Status.CANCELLED and before.resolution is not None
-    if before.status not in RESTAGED_WHEN_CHANGED or decided_by_human:
-        return "already_known", None
-    if counter in ("withdrawn", "imported"):
-        return ("already_known", None) if wanted is before.status else (counter, wanted)
-    if before.status is Status.READY and same:
-        return "already_known", wanted
-    if same and before.status is not Status.CANCELLED:
-        return "already_known", None
-    return ("restaged" if wanted is Status.READY else "invalid"), wanted
-
-
-def _wanted(row: StagedRow) -> tuple[Status, str]:
-    if row.withdrawn:
-        return Status.CANCELLED, "withdrawn"
-    if row.already_sent is not None:
-        return Status.DELIVERED, "imported"
-    if row.problems is not None:
-        return Status.INVALID, "invalid"
-    return Status.READY, "new"
+def _pair(row: StagedRow) -> Pair:
+    return row.integration_id or "", row.applicant_id or ""
 
 
 def _key(staging: Staging, row: StagedRow) -> DeliveryKey:
-    return DeliveryKey(staging.source, row.integration_id or "", row.applicant_id or "")
+    return DeliveryKey(staging.source, *_pair(row))
 
 
-def _values(staging: Staging, row: StagedRow, status: Status, at: datetime) -> dict[str, Any]:
-    imported = status is Status.DELIVERED
-    return {
-        "source": staging.source,
-        "integration_id": row.integration_id,
-        "applicant_id": row.applicant_id,
-        "status": status,
-        "kombo_conn_id": staging.kombo_conn_id,
-        "endpoint": staging.endpoint,
-        "job_id": row.job_id,
-        "payload": row.payload if status is Status.READY else None,
-        "payload_sha256": row.payload_sha256,
-        "has_files": int(row.has_files),
-        "problems": row.problems if status is Status.INVALID else None,
-        "kombo_application_id": (row.already_sent or None) if imported else None,
-        "resolution": Resolution.IMPORTED if imported else None,
-        "priority": int(staging.backfill),
-        "not_before": None,
-        "http_status": None,
-        "error_code": None,
-        "error_title": None,
-        "error_message": None,
-        "log_url": None,
-        "warnings": None,
-        "changed_at": row.changed_at,
-        "staged_at": at,
-        "finished_at": None if status is Status.READY else at,
-        "dag_id": staging.run.dag_id,
-        "run_id": staging.run.run_id,
-    }
+def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> bool:
+    """Tell whether a waiting row would be written as it is already."""
+    return (
+        status is before.status is Status.READY
+        and before.payload_sha256 == row.payload_sha256
+        and before.changed_at == row.changed_at
+        and (before.kombo_conn_id, before.endpoint) == (staging.kombo_conn_id, staging.endpoint)
+    )
 
 
-_KEY_PARAMS = {name: f"key_{name}" for name in DeliveryKey._fields}
-_UPDATE = (
+_COLUMNS = (
+    *("source", "integration_id", "applicant_id"),
+    *("status", "kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
+    *("kombo_application_id", "resolution", "priority"),
+    *("changed_at", "staged_at", "finished_at", "dag_id", "run_id"),
+)
+_NO_LONGER_TRUE = ("http_status", "error_code", "error_title", "error_message", "log_url", "warnings")
+
+
+def _values(
+    staging: Staging, row: StagedRow, status: Status, before: Known | None, changed_at: Any, at: Any
+) -> tuple[Any, ...]:
+    """Return a row's values for _COLUMNS.
+
+    Other columns keep theirs: `not_before` above all, which holds an ordered resend back until the request in doubt
+    has surely ended.
+    """
+    ready, imported = status is Status.READY, status is Status.DELIVERED
+    waits = before is not None and before.status is Status.READY
+    return (
+        staging.source,
+        row.integration_id,
+        row.applicant_id,
+        status.value,
+        staging.kombo_conn_id,
+        staging.endpoint,
+        row.job_id,
+        row.payload if ready else None,
+        row.payload_sha256,
+        int(row.has_files),
+        row.problems if status is Status.INVALID else None,
+        (row.already_sent or None) if imported else None,
+        Resolution.IMPORTED.value if imported else None,
+        min(before.priority, staging.backfill) if before and waits else int(staging.backfill),
+        changed_at,
+        at,
+        None if ready else at,
+        staging.run.dag_id,
+        staging.run.run_id,
+    )
+
+
+def _write(conn: Connection, staging: Staging, writes: _Writes) -> None:
+    insert_rows(conn, deliveries, _COLUMNS, writes.inserted)
+    if writes.replaced:
+        names = [f"new_{name}" for name in _COLUMNS]
+        conn.execute(_REPLACE, [dict(zip(names, values, strict=True)) for values in writes.replaced])
+    if writes.kept:
+        _keep(conn, staging, writes.kept)
+    events.append(conn, writes.history)
+
+
+_REPLACE = (
     deliveries.update()
-    .where(*(deliveries.c[name] == bindparam(param) for name, param in _KEY_PARAMS.items()))
+    .where(*(deliveries.c[name] == bindparam(f"new_{name}") for name in DeliveryKey._fields))
     .where(or_(*(deliveries.c.status == status for status in RESTAGED_WHEN_CHANGED)))
+    .values(dict.fromkeys(_NO_LONGER_TRUE))
+    .values({name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in _COLUMNS[3:]})
 )
 
 
-def _lock_and_read(conn: Connection, source: str, rows: Sequence[StagedRow]) -> dict[_Key, _Known]:
-    """Read the known ones among the rows; those that staging may change are locked against their lane's sender.
-
-    A row that becomes changeable between the two reads counts as being sent: the next extract takes it.
-    """
-    known: dict[_Key, _Known] = {}
-    keys = sorted({(row.integration_id or "", row.applicant_id or "") for row in rows})
-    for integration_id, group in groupby(keys, key=itemgetter(0)):
-        query = select(deliveries.c.applicant_id, *(deliveries.c[name] for name in _Known._fields)).where(
-            deliveries.c.source == source,
-            deliveries.c.integration_id == integration_id,
-            deliveries.c.applicant_id.in_([applicant_id for _, applicant_id in group]),
-        )
-        locking = query.where(deliveries.c.status.in_(RESTAGED_WHEN_CHANGED)).with_for_update()
-        locked = {row.applicant_id for row in conn.execute(locking)}
-        for applicant_id, status, *others in conn.execute(query):
-            missed = status in RESTAGED_WHEN_CHANGED and applicant_id not in locked
-            now_is = Status.SENDING if missed else Status(status)
-            known[(integration_id, applicant_id)] = _Known(now_is, *others)
-    return known
-
-
-def known_keys(conn: Connection, source: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return those of the (integration id, applicant id) pairs that the ledger holds."""
-    found: set[tuple[str, str]] = set()
-    for integration_id, group in groupby(sorted(set(keys)), key=itemgetter(0)):
-        query = select(deliveries.c.applicant_id).where(
-            deliveries.c.source == source,
-            deliveries.c.integration_id == integration_id,
-            deliveries.c.applicant_id.in_([applicant_id for _, applicant_id in group]),
-        )
-        found |= {(integration_id, applicant_id) for applicant_id in conn.scalars(query)}
-    return found
+def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:
+    """Count waiting rows as this run's own; how long they wait, and their place in the queue, stay."""
+    values: dict[str, Any] = {"dag_id": staging.run.dag_id, "run_id": staging.run.run_id}
+    if not staging.backfill:
+        values["priority"] = 0
+    pair = (deliveries.c.integration_id, deliveries.c.applicant_id)
+    of_keys = (deliveries.c.source == staging.source, among(conn, pair, keys))
+    conn.execute(deliveries.update().where(*of_keys, deliveries.c.status == Status.READY).values(values))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, union_all
 
-from kombo_provider.ledger.status import LaneState, RunRef, Status
+from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
 from kombo_provider.ledger.tables import EVERYWHERE, deliveries, delivery_events, lanes
 
 
@@ -42,6 +42,17 @@ def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str,
     for integration_id, status, count in conn.execute(query):
         counts.setdefault(integration_id, {})[status] = count
     return counts
+
+
+def keys_of_run(conn: Connection, source: str, run: RunRef, status: Status, limit: int) -> list[DeliveryKey]:
+    """Return the first keys, in key order, of the run's rows with a status."""
+    query = (
+        select(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+        .where(*_of_run(source, run), deliveries.c.status == status)
+        .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
+        .limit(limit)
+    )
+    return [DeliveryKey(*row) for row in conn.execute(query)]
 
 
 def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> list[ErrorCount]:
@@ -95,13 +106,33 @@ def peak_in_flight(conn: Connection, source: str, run: RunRef) -> dict[str, int]
     change = case((opened, 1), else_=-1).label("change")
     steps = (
         select(delivery_events.c.integration_id, delivery_events.c.at, change)
-        .where(*_events_of_run(source, run), opened | (delivery_events.c.from_status == Status.SENDING))
+        .where(*_events_of_run(source, run), opened | _closes_what_the_run_opened(source, run))
         .subquery()
     )
     running = func.sum(steps.c.change).over(partition_by=steps.c.integration_id, order_by=[steps.c.at, steps.c.change])
     levels = select(steps.c.integration_id, running.label("level")).subquery()
     query = select(levels.c.integration_id, func.max(levels.c.level)).group_by(levels.c.integration_id)
     return {row[0]: row[1] for row in conn.execute(query.order_by(levels.c.integration_id))}
+
+
+def _closes_what_the_run_opened(source: str, run: RunRef) -> ColumnElement[bool]:
+    """Leave out what a run settled for a dead one: those requests were never in flight in it."""
+    begun = delivery_events.alias()
+    opened_in_run = (
+        select(begun.c.event_id)
+        .where(
+            begun.c.source == source,
+            begun.c.integration_id == delivery_events.c.integration_id,
+            begun.c.applicant_id == delivery_events.c.applicant_id,
+            begun.c.dag_id == run.dag_id,
+            begun.c.run_id == run.run_id,
+            begun.c.to_status == Status.SENDING,
+        )
+        .exists()
+    )
+    return and_(
+        delivery_events.c.from_status == Status.SENDING, or_(delivery_events.c.actor == "deliver", opened_in_run)
+    )
 
 
 def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettled]:

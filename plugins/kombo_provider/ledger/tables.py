@@ -170,6 +170,21 @@ sources = Table(
     Column("watermark", UtcDateTime),
 )
 
+dry_run = Table(
+    "kombo_dry_run",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("applicant_id", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("becomes", Text),
+    Column("problems", Text),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dag_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+)
+Index("kombo_dry_run_source", dry_run.c.source)
+
 ledger_version = Table("kombo_ledger_version", metadata, Column("version", Integer, nullable=False))
 
 APPLICANT_IDS_VIEW = "kombo_applicant_ids"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,12 @@ from kombo_provider.operators.run_params import RunKind, RunParams, read_params,
 from kombo_provider.operators.settings import PushSettings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from kombo_provider.delivery.stage import Stager
     from kombo_provider.delivery.write_back import WriteBackReport
     from kombo_provider.ledger.ledger import Ledger
+    from kombo_provider.source.reader import SourceReader
 
 GROUPS_AT_MOST = 64
 COUNTS_KEY = "counts"
@@ -51,73 +54,103 @@ class KomboStageOperator(_PushOperator):
 
     def execute(self, context: Context) -> list[list[str]]:
         """Stage, then say which integrations have something to send."""
-        from kombo_provider.delivery.stage import MappingOptions, Stager, choose_window
-        from kombo_provider.delivery.write_back import WriteBack
-        from kombo_provider.ledger import doubts, erasure, sending, staging
-        from kombo_provider.ledger.ledger import now
         from kombo_provider.source.reader import SourceReader
 
         push, run, params = self.push, read_run(context), read_params(context["params"])
         sql, where = read_extract_sql(push.extract_sql, push.defined_in)
-        sql = self.render_template(sql, context)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
-        with ExitStack() as stack:
-            ledger = stack.enter_context(open_ledger(push.connections))
-            warehouse = stack.enter_context(warehouse_engine(push.connections.warehouse_conn_id))
-            with ledger.transaction() as conn:
-                at, watermark = now(conn), staging.watermark(conn, push.source)
-                empty = not staging.holds_any(conn, push.source)
-            if push.write_back_table:
-                target = WriteBack(warehouse, push.write_back_table, push.write_back_key)
-                target.check()
-                if empty and target.holds_ids():
-                    raise _lost_ledger(push)
-            window, moves_to = choose_window(
-                run.window(params.window),
-                watermark=watermark,
-                lookback=push.lookback,
-                interval=run.interval,
-                scheduled=run.scheduled,
-                started_at=at,
-            )
-            self.log.info("Taking rows of %s with changed_at in %s", push.source, window)
-            stager = Stager(
-                ledger,
-                staging.Staging(
-                    push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill
-                ),
-                MappingOptions(
-                    default_integration_id=settings.integration_id,
-                    source_timezone=push.source_timezone,
-                    extra_fields=push.extra_fields,
-                    attachments_from_files=bool(push.attachment_roots),
-                    transform=push.transform,
-                ),
-            )
-            reader = SourceReader(warehouse, sql, where=where)
+        with (
+            open_ledger(push.connections) as ledger,
+            warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
+        ):
+            reader = SourceReader(warehouse, self.render_template(sql, context), where=where)
+            self._check_target(ledger, warehouse, reader)
+            stager = self._stager(ledger, run, settings.integration_id, dry_run=params.dry_run)
             try:
-                stager.run(reader, window, params.narrowing, moves_to)
+                self._stage(ledger, stager, reader, run, params)
             finally:
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(stager.counts))
-            with ledger.transaction() as conn:
-                erasure.empty_old_payloads(conn, push.source, push.keep_failed_payload_days)
-                if push.in_doubt == "resend":
-                    doubts.order_automatic_resends(
-                        conn, push.source, timedelta(seconds=settings.timeout_seconds), run.ref
-                    )
-                ready = sending.count_ready(
-                    conn, _selection(push, params, run), sorted(params.narrowing.integration_ids)
-                )
+            if params.dry_run:
+                self.log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
+                return []
+            ready = self._ready(ledger, run, params, timedelta(seconds=settings.timeout_seconds))
         require_confirmation(ready, push.approve_above, params.confirm_rows)
         return grouped(sorted(ready))
+
+    def _check_target(self, ledger: Ledger, warehouse: Engine, reader: SourceReader) -> None:
+        """Find out before anything is sent that the ids have a place, and that the ledger is not a new, empty one."""
+        from kombo_provider.delivery.write_back import WriteBack
+        from kombo_provider.ledger import staging
+
+        if not self.push.write_back_table:
+            return
+        target = WriteBack(warehouse, self.push.write_back_table, self.push.write_back_key)
+        target.check()
+        with ledger.transaction() as conn:
+            empty = not staging.holds_any(conn, self.push.source)
+        if empty and target.holds_ids():
+            with reader.open() as source:
+                imports = "already_sent" in map(str.lower, source.columns)
+            if not imports:
+                raise _lost_ledger(self.push)
+
+    def _stager(self, ledger: Ledger, run: RunKind, default_integration_id: str | None, *, dry_run: bool) -> Stager:
+        from kombo_provider.delivery.stage import MappingOptions, Stager
+        from kombo_provider.ledger.staging import Staging
+
+        push = self.push
+        return Stager(
+            ledger,
+            Staging(push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill),
+            MappingOptions(
+                default_integration_id=default_integration_id,
+                source_timezone=push.source_timezone,
+                extra_fields=push.extra_fields,
+                attachments_from_files=bool(push.attachment_roots),
+                transform=push.transform,
+            ),
+            dry_run=dry_run,
+        )
+
+    def _stage(self, ledger: Ledger, stager: Stager, reader: SourceReader, run: RunKind, params: RunParams) -> None:
+        from kombo_provider.delivery.stage import choose_window
+        from kombo_provider.ledger import replay, staging
+        from kombo_provider.ledger.ledger import now
+
+        with ledger.transaction() as conn:
+            at, watermark = now(conn), staging.watermark(conn, self.push.source)
+            ordered = params.replay and not params.dry_run
+            replayed = replay.order_replay(conn, self.push.source, params.replay) if ordered else set()
+        window, moves_to = choose_window(
+            run.window(params.window),
+            watermark=watermark,
+            lookback=self.push.lookback,
+            interval=run.interval,
+            scheduled=run.scheduled,
+            started_at=at,
+        )
+        self.log.info("Taking rows of %s with changed_at in %s", self.push.source, window)
+        stager.run(reader, window, params.narrowing, moves_to, replayed=replayed)
+
+    def _ready(self, ledger: Ledger, run: RunKind, params: RunParams, timeout: timedelta) -> dict[str, int]:
+        """Count what the run would send, after the ledger was tidied up and automatic resends were ordered."""
+        from kombo_provider.ledger import doubts, erasure, sending
+
+        push = self.push
+        with ledger.transaction() as conn:
+            erasure.empty_old_payloads(conn, push.source, push.keep_failed_payload_days)
+            if push.in_doubt == "resend":
+                doubts.order_automatic_resends(conn, push.source, timeout, run.ref)
+            integration_ids = sorted(params.narrowing.integration_ids)
+            return sending.count_ready(conn, _selection(push, params, run), integration_ids)
 
 
 class KomboDeliverOperator(_PushOperator):
     """Sends the `ready` rows of some integrations, each within its cap, and records every answer.
 
     Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or LanePausedError (requests
-    end in doubt), naming integration, code and log page,
-    and reschedules itself, without holding a worker slot, while another process sends on a lane that has rows of it.
+    end in doubt), naming integration, code and log page. While another process sends on a lane that has rows of this
+    run, the task reschedules itself and holds no worker slot.
     """
 
     ui_color = "#e6f4ea"
@@ -180,9 +213,11 @@ class KomboWriteBackOperator(_PushOperator):
         from kombo_provider.ledger import summary
         from kombo_provider.ledger.status import Status
 
-        push, run = self.push, read_run(context).ref
+        push, run, params = self.push, read_run(context).ref, read_params(context["params"])
+        if params.dry_run:
+            return {"written": 0}
         with open_ledger(push.connections) as ledger:
-            report = self._write_back(ledger, refill=read_params(context["params"]).refill)
+            report = self._write_back(ledger, refill=params.refill)
             with ledger.transaction() as conn:
                 statuses = summary.by_status(conn, push.source, run)
         in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())

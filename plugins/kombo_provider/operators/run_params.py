@@ -30,6 +30,16 @@ def push_params() -> dict[str, Param]:
         "integration_ids": Param([], **ids, description="Stage and send only rows of these integrations."),
         "applicant_ids": Param([], **ids, description="Stage and send only these applicants."),
         "limit": Param(None, type=["null", "integer"], minimum=1, description="Stage and send at most so many rows."),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            description="Write what would become of each row to the table kombo_dry_run, and do nothing else.",
+        ),
+        "replay": Param(
+            [],
+            **ids,
+            description="Error codes, or invalid: rows refused with them are tried again, whatever the window.",
+        ),
         "refill": Param(
             False, type="boolean", description="Write all known ids back again, into a table that was rebuilt."
         ),
@@ -47,6 +57,8 @@ class RunParams:
 
     window: str
     narrowing: Narrowing
+    dry_run: bool
+    replay: frozenset[str]
     refill: bool
     confirm_rows: int | None
 
@@ -63,6 +75,8 @@ def read_params(params: Mapping[str, Any]) -> RunParams:
             applicant_ids=frozenset(map(str, params.get("applicant_ids") or ())),
             limit=params.get("limit"),
         ),
+        dry_run=bool(params.get("dry_run", False)),
+        replay=frozenset(map(str, params.get("replay") or ())),
         refill=bool(params.get("refill", False)),
         confirm_rows=params.get("confirm_rows"),
     )

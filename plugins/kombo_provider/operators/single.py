@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,10 +33,12 @@ _RETURNED = (
 class _CreateOperator(BaseOperator):
     """Creates one application; returns the four ids, also where an earlier try created it.
 
-    `applicant_id` identifies the application within `source` and `integration_id`. `body` is Kombo's request body as
-    a dict, without the job: Jinja in its strings is rendered inside `execute`, and the body is no template field,
-    because Airflow shows those. Raises NotDeliveredError where the applicant is invalid or refused, InDoubtError
-    where an earlier request may have been executed: then nothing is sent.
+    `applicant_id` identifies the application within `source` and `integration_id`. `body` is Kombo's request body,
+    without the job, or a function that is called with the task's context inside `execute` and returns it: a DAG run's
+    params are stored and shown by Airflow, so an applicant's data has to be fetched there. Jinja in the strings of a
+    body given as a dict is rendered inside `execute` too; neither is a template field. Raises NotDeliveredError where
+    the applicant is invalid or refused, InDoubtError where an earlier request may have been executed: then nothing is
+    sent.
     """
 
     template_fields: Sequence[str] = ("source", "applicant_id", "integration_id", "job_id")
@@ -48,7 +50,7 @@ class _CreateOperator(BaseOperator):
         source: str,
         applicant_id: str,
         job_id: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | Callable[[Context], Mapping[str, Any]],
         integration_id: str | None = None,
         kombo_conn_id: str = "kombo_default",
         warehouse_conn_id: str = "warehouse_default",
@@ -122,7 +124,8 @@ class _CreateOperator(BaseOperator):
         from kombo_provider.ledger import staging
         from kombo_provider.mapping import RowMapper
 
-        body = _as_columns(self.render_template(dict(self.body), context))
+        given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
+        body = _as_columns(given)
         row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id, **body}
         mapper = RowMapper(
             list(row),

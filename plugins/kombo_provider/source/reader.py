@@ -47,6 +47,7 @@ class SourceReader:
 
     def _errors(self) -> Any:
         return driver_errors(
+            self._engine,
             SourceError,
             f"The source query ({self._where}) failed",
             "Nothing was staged from here on. Correct the SELECT or the rights of the warehouse connection, run again",

@@ -1,0 +1,47 @@
+"""Many rows into a table of the ledger, by the fastest way its driver has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table
+
+
+def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of driver values (instants through `stamper`) into the columns.
+
+    A driver's own errors may leave this: `Ledger.transaction` takes care of them.
+    """
+    if not rows:
+        return
+    into = f"{qualified(conn, table.name)} ({', '.join(columns)})"
+    if conn.dialect.driver == "psycopg":
+        driver: Any = conn.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(columns))
+    conn.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+def qualified(conn: Connection, name: str) -> str:
+    """Return a table's or view's name, with the schema that the ledger lives in."""
+    schema: str | None = (conn.get_execution_options().get("schema_translate_map") or {}).get(None)
+    return f"{conn.dialect.identifier_preparer.quote_schema(schema)}.{name}" if schema else name
+
+
+def stamper(conn: Connection) -> Callable[[datetime | None], Any]:
+    """Return what makes a driver's value of an instant (see tables.UtcDateTime)."""
+    return _sqlite_text if conn.dialect.name == "sqlite" else _as_it_is
+
+
+def _sqlite_text(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
+
+
+def _as_it_is(at: datetime | None) -> datetime | None:
+    return at

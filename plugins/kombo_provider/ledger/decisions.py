@@ -1,0 +1,89 @@
+"""What becomes of an extracted row, decided from it and from what the ledger holds under its key: pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
+
+COUNTERS = (
+    "new",
+    "restaged",
+    "already_known",
+    "changed_after_delivery",
+    "invalid",
+    "duplicate_keys",
+    "without_key",
+    "imported",
+    "withdrawn",
+)
+"""What can become of an extracted row; each row counts in exactly one, so they add up to `extracted`."""
+
+
+class StagedRow(Protocol):
+    """What staging needs of a mapped row (see kombo_provider.mapping.MappedRow)."""
+
+    @property
+    def integration_id(self) -> str | None: ...
+    @property
+    def applicant_id(self) -> str | None: ...
+    @property
+    def job_id(self) -> str | None: ...
+    @property
+    def payload(self) -> str | None: ...
+    @property
+    def payload_sha256(self) -> str: ...
+    @property
+    def problems(self) -> str | None: ...
+    @property
+    def changed_at(self) -> datetime | None: ...
+    @property
+    def already_sent(self) -> str | None: ...
+    @property
+    def withdrawn(self) -> bool: ...
+    @property
+    def has_files(self) -> bool: ...
+
+
+class Known(NamedTuple):
+    """What the ledger holds of a key."""
+
+    status: Status
+    payload_sha256: str
+    job_id: str | None
+    resolution: str | None
+    kombo_conn_id: str
+    endpoint: str
+    priority: int
+    changed_at: datetime | None
+
+
+def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
+    """Say how the row counts and which status it takes on; None leaves the ledger's row as it is."""
+    wanted, counter = _wanted(row)
+    if before is None:
+        return counter, wanted
+    same = before.payload_sha256 == row.payload_sha256
+    if before.status is Status.DELIVERED:
+        return ("already_known" if same else "changed_after_delivery"), None
+    decided_by_human = before.status is Status.CANCELLED and before.resolution is not None
+    if before.status not in RESTAGED_WHEN_CHANGED or decided_by_human:
+        return "already_known", None
+    if counter in ("withdrawn", "imported"):
+        return ("already_known", None) if wanted is before.status else (counter, wanted)
+    if before.status is Status.READY and same:
+        return "already_known", wanted
+    if same and before.status is not Status.CANCELLED:
+        return "already_known", None
+    return ("restaged" if wanted is Status.READY else "invalid"), wanted
+
+
+def _wanted(row: StagedRow) -> tuple[Status, str]:
+    if row.withdrawn:
+        return Status.CANCELLED, "withdrawn"
+    if row.already_sent is not None:
+        return Status.DELIVERED, "imported"
+    if row.problems is not None:
+        return Status.INVALID, "invalid"
+    return Status.READY, "new"

@@ -1,0 +1,30 @@
+"""A person orders refused rows to be tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import Connection, and_, or_, update
+
+from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.tables import deliveries
+
+INVALID: Final = "invalid"
+"""Asks for the rows that failed our own checks, in place of an error code."""
+
+
+def order_replay(conn: Connection, source: str, codes: Collection[str]) -> set[tuple[str, str]]:
+    """Have the rows refused with these error codes staged again at their next extract, as if they had changed.
+
+    Returns their (integration id, applicant id). A row stays refused until the SELECT returns it.
+    """
+    refused = and_(deliveries.c.status == Status.REJECTED, deliveries.c.error_code.in_(sorted(codes)))
+    unchecked = deliveries.c.status == Status.INVALID if INVALID in codes else None
+    statement = (
+        update(deliveries)
+        .where(deliveries.c.source == source, refused if unchecked is None else or_(refused, unchecked))
+        .values(payload_sha256="", retryable_codes=0)
+        .returning(deliveries.c.integration_id, deliveries.c.applicant_id)
+    )
+    return {(row[0], row[1]) for row in conn.execute(statement)}

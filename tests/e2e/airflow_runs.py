@@ -1,0 +1,169 @@
+"""Runs of DAGs by a real Airflow, in this process: manual, scheduled, backfilled, or the same one again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+ROOT = Path(__file__).parents[2]
+Interval = tuple[datetime, datetime]
+
+
+class Run:
+    """A finished run; `errors` holds what its tasks raised, by task id (`deliver[0]` for a mapped one)."""
+
+    def __init__(self, dag_run: Any, errors: dict[str, BaseException]) -> None:
+        self.dag_run = dag_run
+        self.dag_id = dag_run.dag_id
+        self.run_id = dag_run.run_id
+        self.state = str(dag_run.state)
+        self.errors = errors
+
+    def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            query = XComModel.get_many(
+                run_id=self.run_id, key=key, task_ids=task_id, dag_ids=self.dag_id, map_indexes=map_index
+            )
+            row = session.scalars(query).first()
+            return XComModel.deserialize_value(row) if row is not None else None
+
+    @property
+    def task_states(self) -> dict[str, str]:
+        """The last state of each task; of a mapped one, that of any of its tasks."""
+        return {ti.task_id: str(ti.state) for ti in self.dag_run.get_task_instances()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What staging counted, zeros left out."""
+        return {name: count for name, count in (self.xcom("stage", "counts") or {}).items() if count}
+
+    def names_of_mapped(self, task_id: str) -> list[str | None]:
+        """What Airflow's UI calls the mapped tasks."""
+        found = [ti for ti in self.dag_run.get_task_instances() if ti.task_id == task_id]
+        return [ti.rendered_map_index for ti in sorted(found, key=lambda ti: ti.map_index)]
+
+    def message(self, task_id: str) -> str:
+        """What the task's error says."""
+        return str(self.errors[task_id])
+
+
+def run_dag(dag_id: str = "kombo_push_applicants", **params: Any) -> Run:
+    """Run a DAG as a person triggers it."""
+    return _test(dag_id, params)
+
+
+def run_scheduled(interval: Interval, dag_id: str = "kombo_push_applicants", **params: Any) -> Run:
+    """Run a DAG as the scheduler does for an interval."""
+    return _test(dag_id, params, lambda given: _create("scheduled", interval, given))
+
+
+def run_backfill(interval: Interval, dag_id: str = "kombo_push_applicants", **params: Any) -> Run:
+    """Run a DAG as `airflow backfill create` does for an interval."""
+    return _test(dag_id, params, lambda given: _create("backfill", interval, given))
+
+
+def run_again(dag_id: str, run_id: str) -> Run:
+    """Repeat those tasks of a run that did not succeed, as a retry or clearing them does."""
+    return _test(dag_id, {}, lambda given: _cleared(run_id, given))
+
+
+def _test(dag_id: str, params: dict[str, Any], create: Callable[[dict[str, Any]], Any] | None = None) -> Run:
+    dag = find_dag(dag_id)
+    for task in dag.tasks:
+        task.retries = 0
+    with _run_made_by(create), _errors_of_tasks() as errors:
+        return Run(dag.test(run_conf=params), errors)
+
+
+def find_dag(dag_id: str) -> Any:
+    """Read a DAG of dags/ or tests/dags, or the one that a test made; anew, for dag.test() leaves its params in it."""
+    made = Path(json.loads(os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])[0]["kwargs"]["path"])
+    for folder in (ROOT / "dags", ROOT / "tests" / "dags"):
+        if dag_id in _bag(folder):
+            return _bag(folder)[dag_id]
+    return _bag(made / f"{dag_id}.py")[dag_id]
+
+
+def _bag(folder: Path) -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(folder), collect_dags=True)
+    assert not bag.import_errors, bag.import_errors
+    return dict(bag.dags)
+
+
+@contextmanager
+def _run_made_by(create: Callable[[dict[str, Any]], Any] | None) -> Iterator[None]:
+    """`dag.test()` makes manual runs only: give it another run instead."""
+    if create is None:
+        yield
+        return
+    with patch("airflow.models.dagrun.get_or_create_dagrun", lambda **given: create(given)):
+        yield
+
+
+def _create(run_type: str, interval: Interval, given: dict[str, Any]) -> Any:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+    from sqlalchemy import select
+
+    dag, session = given["dag"], given["session"]
+    former = select(DagRun).where(DagRun.dag_id == dag.dag_id, DagRun.logical_date == interval[0])
+    for dag_run in session.scalars(former):
+        session.delete(dag_run)
+    session.commit()
+    return dag.create_dagrun(
+        run_id=f"{run_type}__{interval[0].isoformat()}",
+        run_type=DagRunType(run_type),
+        logical_date=interval[0],
+        data_interval=interval,
+        run_after=interval[1],
+        start_date=interval[1],
+        conf=given["conf"],
+        state="running",
+        triggered_by=DagRunTriggeredByType.TIMETABLE,
+        session=session,
+    )
+
+
+def _cleared(run_id: str, given: dict[str, Any]) -> Any:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    dag, session = given["dag"], given["session"]
+    dag_run = session.scalars(select(DagRun).where(DagRun.dag_id == dag.dag_id, DagRun.run_id == run_id)).one()
+    dag_run.dag = dag
+    for ti in dag_run.get_task_instances(session=session):
+        if ti.state != "success":
+            ti.state = None
+    dag_run.state = "running"
+    session.commit()
+    return dag_run
+
+
+@contextmanager
+def _errors_of_tasks() -> Iterator[dict[str, BaseException]]:
+    from airflow.sdk.execution_time import supervisor
+
+    errors: dict[str, BaseException] = {}
+    run_task = supervisor.run_task_in_process
+
+    def recording(ti: Any, task: Any, **more: Any) -> Any:
+        result = run_task(ti=ti, task=task, **more)
+        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+        errors.pop(name, None)
+        if result.error is not None:
+            errors[name] = result.error
+        return result
+
+    with patch.object(supervisor, "run_task_in_process", recording):
+        yield errors
