@@ -34,7 +34,8 @@ class Progress:
             self._first = (now, done)
         if done < total or self._last is None:
             self._last = now
-        line = f"{phase:<11} {_bar(done, total) if self._bar and total else ''}{self._figures(now, done, total)}".rstrip()
+        bar = _bar(done, total) if self._bar and total else ""
+        line = f"{phase:<11} {bar}{self._figures(now, done, total)}".rstrip()
         if self._bar:
             self._out.write(f"\r\x1b[2K      {line}")
         elif phase != self._phase or (line != self._shown and now - self._shown_at >= PLAIN_EVERY_SECONDS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
 
 def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
@@ -30,13 +30,17 @@ def get_kombo_cli_commands() -> list[CLICommand]:
                     name="preview",
                     help="Print the request body of one applicant and what would be done with it; sends nothing",
                     func=lazy_load_command("kombo_provider.cli.commands.preview"),
-                    args=(_DAG_ID, _arg(("--applicant-id",), required=True, help="The row's applicant_id")),
+                    args=(
+                        _DAG_ID,
+                        _arg(("--applicant-id",), required=True, help="The row's applicant_id"),
+                        ARG_VERBOSE,
+                    ),
                 ),
                 ActionCommand(
                     name="explain",
                     help="Say why an applicant was or was not sent, and what to do",
                     func=lazy_load_command("kombo_provider.cli.commands.explain"),
-                    args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id")),
+                    args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), ARG_VERBOSE),
                 ),
                 ActionCommand(
                     name="drain",
@@ -45,13 +49,14 @@ def get_kombo_cli_commands() -> list[CLICommand]:
                     args=(
                         *_CONNECTIONS,
                         _arg(("--timeout",), type=int, default=900, help="Seconds to wait at most, 900 by default"),
+                        ARG_VERBOSE,
                     ),
                 ),
                 ActionCommand(
                     name="resume",
                     help="Allow new requests again after a drain",
                     func=lazy_load_command("kombo_provider.cli.commands.resume"),
-                    args=_CONNECTIONS,
+                    args=(*_CONNECTIONS, ARG_VERBOSE),
                 ),
                 ActionCommand(
                     name="forget",
@@ -62,6 +67,7 @@ def get_kombo_cli_commands() -> list[CLICommand]:
                         _arg(("integration_id",), help="The integration of the delivery"),
                         _arg(("applicant_id",), help="The delivery's applicant_id"),
                         *_CONNECTIONS,
+                        ARG_VERBOSE,
                     ),
                 ),
             ],

@@ -8,6 +8,8 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 
+from airflow.utils.cli import suppress_logs_and_warning
+
 from kombo_provider.cli import explaining
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
 from kombo_provider.errors import ConfigurationError, KomboError
@@ -23,8 +25,9 @@ _POLL_SECONDS = 1.0
 
 
 def _speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
-    """Turn our own errors into one message and exit code 1."""
+    """Turn our own errors into one message and exit code 1, and keep Airflow's log off the screen (but with -v)."""
 
+    @suppress_logs_and_warning
     @functools.wraps(command)
     def run(args: Namespace) -> None:
         try:
