@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
 from kombo_provider.errors import ConfigurationError, KomboError
 
 # Somebody waits in front of the form for the Test button's answer.
 _TEST_TIMEOUT_SECONDS = 20.0
+
+
+@contextmanager
+def known_connection(conn_id: str) -> Iterator[None]:
+    """Say what to do where a connection looked up in the block does not exist; raises ConfigurationError."""
+    try:
+        yield
+    except (AirflowNotFoundException, AirflowRuntimeError) as exc:
+        if isinstance(exc, AirflowRuntimeError) and "NOT_FOUND" not in str(exc):
+            raise
+        raise ConfigurationError(
+            f"There is no Airflow connection {conn_id!r}. Add it under Admin → Connections, or name another one in the "
+            "DAG file."
+        ) from None
 
 
 class KomboHook(BaseHook):
@@ -41,7 +57,8 @@ class KomboHook(BaseHook):
     def get_settings(self) -> ConnectionSettings:
         """Return the connection's settings, read once; raises `ConfigurationError` that names the field."""
         if self._settings is None:
-            connection = self.get_connection(self.kombo_conn_id)
+            with known_connection(self.kombo_conn_id):
+                connection = self.get_connection(self.kombo_conn_id)
             try:
                 self._settings = ConnectionSettings.parse(
                     host=connection.host, password=connection.password, extra=connection.extra

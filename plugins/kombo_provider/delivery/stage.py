@@ -70,6 +70,7 @@ class Stager:
         self.job_changed = 0
         self._seen: set[int] = set()
         self._key_problems: Counter[str] = Counter()
+        self._duplicates: list[tuple[str, str]] = []
 
     def run(
         self,
@@ -116,10 +117,17 @@ class Stager:
                 if (window.contains(row.changed_at) or _key(row) in replayed) and narrowing.admits(row)
             ]
             if narrowing.limit is not None:
-                rows = rows[: narrowing.limit - self.counts["extracted"]]
+                rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
             yield rows
             if narrowing.limit is not None and self.counts["extracted"] >= narrowing.limit:
                 return
+
+    def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
+        """Pass over rows that staging would leave as they are: a limit is for the others, run after run."""
+        keyed = [row for row in rows if row.key_problem is None]
+        with self._ledger.transaction() as conn:
+            decisions = staging.foresee(conn, self._staging.source, keyed)
+        return [row for row, (_, status) in zip(keyed, decisions, strict=True) if status is not None]
 
     def _mapper(self, columns: Sequence[str]) -> RowMapper:
         options = self._options
@@ -145,12 +153,13 @@ class Stager:
             repeated = known(conn, self._staging.source, [_key(row) for row in suspects])
             fresh: dict[tuple[str, str], MappedRow] = {}
             for row in keyed:
-                if _key(row) not in repeated:
-                    fresh.setdefault(_key(row), row)
+                if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
+                    self._duplicates.append(_key(row))
             staged = self._enter(conn, list(fresh.values()))
         self._seen.update(map(hash, fresh))
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
+        del self._duplicates[_REASONS_SHOWN:]
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
@@ -181,6 +190,19 @@ class Stager:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
         for problem, count in self._key_problems.most_common(_REASONS_SHOWN):
             log.warning("%d rows have no usable key and were left out: %s", count, problem)
+        if self._duplicates:
+            log.warning(
+                "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within an "
+                "integration; if one person applies for several jobs, id || ':' || job",
+                self.counts["duplicate_keys"],
+                ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._duplicates),
+            )
+        if self.counts["changed_after_delivery"]:
+            log.warning(
+                "%d delivered rows have changed since: nothing is sent again; where it matters, change the record in "
+                "the ATS",
+                self.counts["changed_after_delivery"],
+            )
 
 
 def choose_window(
@@ -200,8 +222,11 @@ def choose_window(
     if kind == "all":
         return Window(), started_at
     if kind == "interval":
-        if interval is None:
-            raise SourceError("window=interval needs a run with a data interval: use window=new or window=all")
+        if interval is None or interval[0] >= interval[1]:
+            raise SourceError(
+                "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
+                "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
+            )
         return Window(*interval, undated=False), None
     upper = interval[1] if scheduled and interval else started_at
     if watermark is not None:

@@ -59,7 +59,7 @@ def among(conn: Connection, columns: Sequence[Any], keys: Collection[Sequence[st
     if conn.dialect.name == "postgresql":
         lists = [bindparam(None, list(part), type_=ARRAY(Text)) for part in zip(*keys, strict=True)]
         names = [f"key_{number}" for number in range(len(columns))]
-        wanted = func.unnest(*lists).table_valued(*names)
+        wanted = func.unnest(*lists).table_valued(*names).render_derived()
         return tuple_(*columns).in_(select(*(wanted.c[name] for name in names)))
     listed = func.json_each(json.dumps(list(keys), ensure_ascii=False)).table_valued("value")
     parts = [func.json_extract(listed.c.value, f"$[{number}]") for number in range(len(columns))]

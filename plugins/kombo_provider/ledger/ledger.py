@@ -18,11 +18,11 @@ _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached a
 class Ledger:
     """The tables `kombo_*` behind one SQLAlchemy engine: PostgreSQL, or SQLite in one local file.
 
-    Raises UnsupportedLedgerError for any other database.
+    Raises UnsupportedLedgerError for any other database, and for a schema where there are none.
     """
 
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
-        _refuse_unsupported(engine)
+        _refuse_unsupported(engine, schema)
         self.schema = schema
         self.engine = prepare_ledger_engine(engine).execution_options(schema_translate_map={None: schema})
 
@@ -61,10 +61,14 @@ def now(conn: Connection) -> datetime:
     return datetime.now(UTC)
 
 
-def _refuse_unsupported(engine: Engine) -> None:
+def _refuse_unsupported(engine: Engine, schema: str | None) -> None:
     name, database = engine.dialect.name, engine.url.database
     if name == "postgresql":
         return
+    if name == "sqlite" and schema:
+        raise UnsupportedLedgerError(
+            f"The ledger cannot live in schema {schema!r} of an SQLite file, which has none. Leave ledger_schema out."
+        )
     if name == "sqlite" and database not in (None, "", ":memory:") and "mode=memory" not in str(database):
         return
     where = "an in-memory SQLite database" if name == "sqlite" else f"a database of type {name}"

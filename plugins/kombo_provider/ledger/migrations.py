@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.schema import CreateSchema
 
 from kombo_provider.errors import LedgerError
+from kombo_provider.ledger.bulk import qualified
 from kombo_provider.ledger.tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
@@ -54,8 +55,6 @@ def _create(conn: Connection, schema: str | None) -> None:
     if schema and not inspect(conn).has_schema(schema):
         conn.execute(CreateSchema(schema, if_not_exists=True))
     metadata.create_all(conn)
-    preparer = conn.dialect.identifier_preparer
-    prefix = f"{preparer.quote_schema(schema)}." if schema else ""
-    query = APPLICANT_IDS_SELECT.format(deliveries=prefix + deliveries.name)
-    conn.exec_driver_sql(f"CREATE VIEW {prefix}{APPLICANT_IDS_VIEW} AS {query}")
+    query = APPLICANT_IDS_SELECT.format(deliveries=qualified(conn, deliveries.name))
+    conn.exec_driver_sql(f"CREATE VIEW {qualified(conn, APPLICANT_IDS_VIEW)} AS {query}")
     conn.execute(ledger_version.insert().values(version=NEWEST))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, func, literal, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, func, literal, or_, select, tuple_, update
 
 from kombo_provider.ledger import events
 from kombo_provider.ledger.ledger import now
@@ -224,6 +224,26 @@ def count_ready(conn: Connection, selection: Selection, integration_ids: Sequenc
         .order_by(deliveries.c.integration_id)
     )
     return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def adopt(conn: Connection, selection: Selection, integration_ids: Sequence[str], limit: int, run: RunRef) -> None:
+    """Put rows that are `ready` since earlier runs down to this one, oldest first, until it has `limit` of them."""
+    own = count_ready(conn, replace(selection, staged_by=run), integration_ids)
+    conditions = [*replace(selection, staged_by=None).conditions(), deliveries.c.status == Status.READY]
+    if integration_ids:
+        conditions.append(deliveries.c.integration_id.in_(integration_ids))
+    key = tuple_(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+    waiting = (
+        select(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+        .where(*conditions, or_(deliveries.c.run_id != run.run_id, deliveries.c.dag_id != run.dag_id))
+        .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        .limit(max(0, limit - sum(own.values())))
+    )
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.status == Status.READY, key.in_(waiting))
+        .values(dag_id=run.dag_id, run_id=run.run_id)
+    )
 
 
 def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[str]) -> datetime | None:

@@ -79,5 +79,6 @@ def _suffix(location: list[str | int]) -> str:
 def nearest(name: str, known: list[str]) -> str:
     """Return " (did you mean …?)" with the most similar known name, or nothing."""
     same_end = [other for other in known if f"__{other}".endswith(f"__{name}") or name.endswith(f"__{other}")]
-    similar = same_end or get_close_matches(name, known, n=1)
+    longer = [other for other in known if other.startswith(name)]
+    similar = same_end or longer or get_close_matches(name, known, n=1)
     return f" (did you mean {similar[0]}?)" if similar else ""

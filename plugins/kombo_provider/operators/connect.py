@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowException
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
+from kombo_provider.hook import known_connection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.operators.settings import Connections
 
@@ -44,14 +45,14 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
 
 def _engine(conn_id: str) -> Engine:
+    with known_connection(conn_id):
+        connection = BaseHook.get_connection(conn_id)
     try:
-        hook = BaseHook.get_hook(conn_id)
-    except (AirflowNotFoundException, AirflowRuntimeError) as exc:
-        if isinstance(exc, AirflowRuntimeError) and "NOT_FOUND" not in str(exc):
-            raise
+        hook = connection.get_hook()
+    except AirflowException:
         raise ConfigurationError(
-            f"There is no Airflow connection {conn_id!r}. Add it under Admin → Connections, or name another one in the "
-            "DAG file."
+            f"Connection {conn_id!r} is of type {connection.conn_type}, which Airflow does not know here. Install the "
+            "provider package of that database, or name another connection in the DAG file."
         ) from None
     if not hasattr(hook, "get_sqlalchemy_engine"):
         raise ConfigurationError(

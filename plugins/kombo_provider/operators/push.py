@@ -141,8 +141,10 @@ class KomboStageOperator(_PushOperator):
             erasure.empty_old_payloads(conn, push.source, push.keep_failed_payload_days)
             if push.in_doubt == "resend":
                 doubts.order_automatic_resends(conn, push.source, timeout, run.ref)
-            integration_ids = sorted(params.narrowing.integration_ids)
-            return sending.count_ready(conn, _selection(push, params, run), integration_ids)
+            integration_ids, selection = sorted(params.narrowing.integration_ids), _selection(push, params, run)
+            if params.narrowing.limit is not None:
+                sending.adopt(conn, selection, integration_ids, params.narrowing.limit, run.ref)
+            return sending.count_ready(conn, selection, integration_ids)
 
 
 class KomboDeliverOperator(_PushOperator):
