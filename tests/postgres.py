@@ -157,3 +157,12 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
 def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> str:
     """The SQLAlchemy URL of an empty database of this test's own."""
     return postgres_server.url(postgres_database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once in SQLite and once in PostgreSQL: the test runs twice."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'database.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -73,6 +73,8 @@ def test_a_drain_stops_new_requests_until_resume(
     assert stopped.state == "failed"
     assert sandbox.creates() == {}
     assert warehouse.statuses() == {"ready": 1}
+    call("explain", dag_id=DAG_ID, applicant_id="a-1")
+    assert "Its integration is drained since" in capsys.readouterr().out
     call("resume")
     assert run_dag().state == "success"
     assert warehouse.statuses() == {"delivered": 1}

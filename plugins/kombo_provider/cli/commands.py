@@ -71,13 +71,15 @@ def explain(args: Namespace) -> None:
                 known = lookup.find_all(conn, push.source, args.applicant_id)
                 foreseen = staging.foresee(conn, push.source, rows)
                 watermark = staging.watermark(conn, push.source)
+                integration_ids = {row["integration_id"] for row in known}
+                lanes = lane_store.statuses(conn, push.connections.kombo_conn_id, integration_ids)
                 events = {
                     row["integration_id"]: lookup.history(
                         conn, DeliveryKey(push.source, row["integration_id"], args.applicant_id)
                     )
                     for row in known
                 }
-        for line in explaining.explain(push, rows, foreseen, known, events, watermark):
+        for line in explaining.explain(push, rows, foreseen, known, events, lanes, watermark):
             print(line)
 
 

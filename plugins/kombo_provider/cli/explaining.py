@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.lanes import LaneStatus
+from kombo_provider.ledger.status import LaneState, Status
 from kombo_provider.mapping import MappedRow
 from kombo_provider.operators.settings import PushSettings
 
@@ -44,6 +45,7 @@ def explain(
     foreseen: Sequence[tuple[str, Status | None]],
     known: Sequence[Mapping[str, Any]],
     events: Mapping[str, Sequence[Mapping[str, Any]]],
+    lanes: Mapping[str, LaneStatus],
     watermark: datetime | None,
 ) -> Iterator[str]:
     """Yield the lines of `airflow kombo explain`."""
@@ -61,10 +63,17 @@ def explain(
         yield "  The ledger does not know it."
     for delivery in known:
         yield from _delivery(delivery, events[delivery["integration_id"]])
+        yield from _lane(lanes[delivery["integration_id"]])
 
 
 def _outside_window(push: PushSettings, row: MappedRow, watermark: datetime | None) -> bool:
     return watermark is not None and row.changed_at is not None and row.changed_at < watermark - push.lookback
+
+
+def _lane(lane: LaneStatus) -> Iterator[str]:
+    if lane.state is not LaneState.OPEN:
+        since = f" since {lane.since:%Y-%m-%d %H:%M:%S} UTC" if lane.since else ""
+        yield f"    Its integration is {lane.state}{since}: {lane.code or ''} {lane.log_url or ''}".rstrip(": ")
 
 
 def _delivery(delivery: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:

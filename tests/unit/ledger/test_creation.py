@@ -1,0 +1,196 @@
+"""The ledger makes itself: tables, view, schema, once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, inspect, text
+
+from kombo_provider.errors import LedgerError, UnsupportedLedgerError
+from kombo_provider.ledger import migrations
+from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.tables import ledger_version
+from tests.postgres import PostgresServer
+from tests.unit.ledger.book import CHANGED, VALID, Book
+
+DELIVERIES = """source integration_id applicant_id status kombo_conn_id endpoint job_id payload payload_sha256 problems
+kombo_application_id kombo_application_remote_id kombo_candidate_id kombo_candidate_remote_id resolution attempts
+not_before http_status error_code error_title error_message log_url warnings changed_at staged_at sent_at finished_at
+written_back_at dag_id run_id"""
+EVENTS = "source integration_id applicant_id from_status to_status at run_id actor error_code http_status duration_ms"
+LANES = "kombo_conn_id integration_id environment_id state code log_url since cap_seen lease_holder lease_epoch"
+INSTANTS = ("not_before", "changed_at", "staged_at", "sent_at", "finished_at", "written_back_at")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("kombo_deliveries", DELIVERIES),
+        ("kombo_delivery_events", EVENTS),
+        ("kombo_lanes", LANES),
+        ("kombo_sources", "source watermark"),
+        ("kombo_dry_run", "source integration_id applicant_id decision problems"),
+    ],
+)
+def test_every_promised_column_is_there(ledger: Ledger, table: str, columns: str) -> None:
+    with ledger.transaction() as conn:
+        found = {column["name"] for column in inspect(conn).get_columns(table)}
+    assert set(columns.split()) <= found
+
+
+def test_the_primary_key_is_source_integration_and_applicant(ledger: Ledger) -> None:
+    with ledger.transaction() as conn:
+        found = inspect(conn).get_pk_constraint("kombo_deliveries")["constrained_columns"]
+    assert found == ["source", "integration_id", "applicant_id"]
+
+
+def test_instants_are_timestamptz_and_on_sqlite_utc_text(book: Book) -> None:
+    book.stage(VALID)
+    with book.ledger.transaction() as conn:
+        if book.ledger.dialect == "sqlite":
+            stored = conn.execute(text("SELECT changed_at, staged_at FROM kombo_deliveries")).one()
+            assert stored[0] == "2026-03-01 12:30:00.000250"
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", stored[1])
+        else:
+            columns = inspect(conn).get_columns("kombo_deliveries")
+            kinds = {column["name"]: str(column["type"]) for column in columns if column["name"] in INSTANTS}
+            assert len(kinds) == len(INSTANTS)
+            assert {getattr(column["type"], "timezone", None) for column in columns if column["name"] in INSTANTS} == {
+                True
+            }
+    assert book.row()["changed_at"] == CHANGED
+
+
+def test_the_clock_is_aware_and_in_utc(ledger: Ledger) -> None:
+    with ledger.transaction() as conn:
+        at = now(conn)
+    assert at.tzinfo is UTC
+    assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+
+
+def test_the_view_shows_delivered_ids_and_nothing_personal(book: Book) -> None:
+    book.deliver("1", kombo_candidate_id="cand-1")
+    book.stage(VALID.but(applicant_id="2"))
+    with book.ledger.transaction() as conn:
+        rows = conn.execute(text("SELECT * FROM kombo_applicant_ids")).mappings().all()
+    assert [(row["applicant_id"], row["kombo_application_id"], row["kombo_candidate_id"]) for row in rows] == [
+        ("1", "app-1", "cand-1")
+    ]
+    assert rows[0]["delivered_at"] is not None
+    assert not {"payload", "error_message", "warnings"} & set(rows[0])
+
+
+def test_making_it_again_changes_nothing(book: Book, open_ledger: Callable[[], Ledger]) -> None:
+    book.stage(VALID)
+    open_ledger().ensure()
+    assert book.statuses() == {"ready": 1}
+
+
+_ENSURE = """
+import sys
+from sqlalchemy import create_engine
+from kombo_provider.ledger.ledger import Ledger
+ledger = Ledger(create_engine(sys.argv[1]))
+sys.stdin.readline()
+ledger.ensure()
+"""
+
+
+def test_processes_may_make_it_at_the_same_time(database_url: str, open_ledger: Callable[[], Ledger]) -> None:
+    command = [sys.executable, "-c", _ENSURE, database_url]
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in started:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate()[1] for process in started] == [""] * 4
+    ledger = open_ledger()
+    ledger.ensure()
+    with ledger.transaction() as conn:
+        assert conn.scalar(text("SELECT count(*) FROM kombo_ledger_version")) == 1
+
+
+def test_a_newer_ledger_is_refused(ledger: Ledger, open_ledger: Callable[[], Ledger]) -> None:
+    with ledger.transaction() as conn:
+        conn.execute(ledger_version.update().values(version=99))
+    with pytest.raises(LedgerError, match="at version 99, this release knows version"):
+        open_ledger().ensure()
+
+
+def test_an_older_ledger_goes_through_each_step_once(
+    ledger: Ledger, open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_column(conn: Connection, schema: str | None) -> None:
+        assert schema is None
+        conn.execute(text("ALTER TABLE kombo_sources ADD COLUMN added TEXT"))
+
+    monkeypatch.setattr(migrations, "MIGRATIONS", (add_column,))
+    monkeypatch.setattr(migrations, "NEWEST", 2)
+    open_ledger().ensure()
+    open_ledger().ensure()
+    with ledger.transaction() as conn:
+        assert conn.scalar(text("SELECT version FROM kombo_ledger_version")) == 2
+
+
+def test_it_may_live_in_a_schema_of_its_own(postgres_url: str) -> None:
+    engine = create_engine(postgres_url)
+    ledger = Ledger(engine, schema="Kombo's ledger")
+    ledger.ensure()
+    ledger.ensure()
+    book = Book(ledger)
+    book.deliver("1")
+    book.stage(VALID, VALID.but(applicant_id="2"), VALID.but(applicant_id="2", integration_id="lever:b"))
+    with engine.connect() as conn:
+        assert inspect(conn).get_table_names("public") == []
+        rows = conn.execute(text("""SELECT count(*) FROM "Kombo's ledger".kombo_applicant_ids""")).scalar()
+    engine.dispose()
+    assert rows == 1
+    assert book.statuses() == {"delivered": 1, "ready": 2}
+
+
+@pytest.mark.parametrize(
+    ("url", "schema", "said"),
+    [
+        ("sqlite://", None, "in-memory SQLite"),
+        ("sqlite:///file:x?mode=memory&uri=true", None, "in-memory SQLite"),
+        ("sqlite:////tmp/x.db", "kombo", "has none"),
+    ],
+)
+def test_a_database_that_cannot_hold_it_is_refused(url: str, schema: str | None, said: str) -> None:
+    with pytest.raises(UnsupportedLedgerError, match=said):
+        Ledger(create_engine(url), schema=schema)
+
+
+def test_a_ledger_without_rights_says_which_are_missing(
+    postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    postgres_server.execute("DROP ROLE IF EXISTS reader")
+    postgres_server.execute("CREATE ROLE reader LOGIN")
+    engine = create_engine(postgres_server.url(postgres_database, user="reader"))
+    with pytest.raises(LedgerError, match="permission denied for schema public"):
+        Ledger(engine).ensure()
+    engine.dispose()
+
+
+def test_commits_wait_for_the_disk(ledger: Ledger) -> None:
+    with ledger.transaction() as conn:
+        if ledger.dialect == "sqlite":
+            assert conn.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        else:
+            assert conn.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_a_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    engine = create_engine("postgresql+psycopg://postgres@127.0.0.1:1/none")
+    with pytest.raises(LedgerError, match="The ledger's database failed: OperationalError: connection failed"):
+        Ledger(engine).ensure()
+    nowhere = Ledger(create_engine(f"sqlite:///{tmp_path}/none/ledger.db"))
+    with pytest.raises(LedgerError, match="unable to open database file"):
+        nowhere.ensure()
