@@ -112,7 +112,7 @@ class Sender:
         """Wait for answers, commit them together with the next intents, put those on the wire."""
         for answer in self._wait():
             self._take_in(answer)
-        for lane, intent in self._commit(claim=True):
+        for lane, intent in self._commit(claim=not self._stop.is_set()):
             self._on_wire[intent.key] = (lane, intent)
             pool.submit(self._request, lane, intent, self._clock() + INTENT_SECONDS)
         self._progress.maybe_log()
@@ -214,7 +214,7 @@ class Sender:
     def _wind_down(self, pool: ThreadPoolExecutor) -> None:
         """Take in what is answered soon, put the rest in doubt, give the lanes back; at most WIND_DOWN_SECONDS."""
         self._stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False)  # requests that have not begun see `stop` and come back as withdrawn
         until = self._clock() + WIND_DOWN_SECONDS
         while self._on_wire and (left := until - self._clock()) > 0:
             try:
