@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kombo_provider.errors import KomboError
 
@@ -56,7 +57,7 @@ def driver_errors(engine: Engine, error: type[KomboError], what_failed: str, wha
     driver: Any = engine.dialect.loaded_dbapi
     try:
         yield
-    except (SQLAlchemyError, driver.Error, UnicodeError) as exc:
+    except (StatementError, PoolTimeoutError, driver.Error, UnicodeError) as exc:
         raise error(f"{what_failed}: {describe(exc)}. {what_to_do}") from None
 
 

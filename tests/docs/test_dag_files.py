@@ -76,9 +76,7 @@ def test_the_example_for_one_application_sends_the_row_once(applicants: Warehous
 def test_the_example_for_one_application_keeps_the_person_out_of_airflow(
     applicants: Warehouse, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ((email,),) = applicants.execute(
-        "SELECT candidate__email_address FROM applicants WHERE applicant_id = 'A-10004'"
-    )
+    ((email,),) = applicants.execute("SELECT candidate__email_address FROM applicants WHERE applicant_id = 'A-10004'")
     run = run_dag("kombo_example_create_application", applicant_id="A-10004")
     assert run.state == "success", run.errors
     assert [key[2] for key in sandbox.creates()] == [email.lower()]

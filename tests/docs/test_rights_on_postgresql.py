@@ -60,13 +60,13 @@ def push(engine: Engine, sandbox: Sandbox) -> dict[str, int]:
     target.check()
     assert not target.holds_ids()
     stager = Stager(ledger, Staging("crm.people", "k", "application", RUN), MappingOptions())
-    stager.run(SourceReader(engine, select, where="the README"), Window(), Narrowing(), datetime(2026, 1, 1).astimezone())
+    stager.run(
+        SourceReader(engine, select, where="the README"), Window(), Narrowing(), datetime(2026, 1, 1).astimezone()
+    )
     client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=20)
     selection, options = Selection("crm.people", "k"), SendOptions(RUN, "holder", 30, 20.0)
     integrations = ["greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js", "workday:HWUTwvyx2wLoSUHphiWVrp28"]
-    report = deliver(
-        ledger, client, selection, options, integrations, stop=threading.Event(), read_file=lambda _: b""
-    )
+    report = deliver(ledger, client, selection, options, integrations, stop=threading.Event(), read_file=lambda _: b"")
     assert not report.problems
     return dict(stager.counts) | {"written": target.run(ledger, "crm.people").written}
 
@@ -95,8 +95,10 @@ def test_a_role_that_may_create_schemas_makes_the_ledgers_itself(
 def test_the_role_cannot_touch_any_other_column(postgres_server: PostgresServer, crm: str) -> None:
     postgres_server.execute(RIGHTS[0], database=crm)
     with psycopg.connect(postgres_server.dsn(crm).replace("user=postgres", "user=kombo_airflow")) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("UPDATE crm.people SET surname = 'x'")
+        connection.execute("UPDATE crm.people SET kombo_application_id = 'x'")
+        for column in ("surname", "person_no"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(f"UPDATE crm.people SET {column} = NULL")
 
 
 def test_a_reader_of_the_view_sees_ids_and_no_payload(

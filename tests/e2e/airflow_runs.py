@@ -80,25 +80,46 @@ def _test(dag_id: str, params: dict[str, Any], create: Callable[[dict[str, Any]]
     dag = find_dag(dag_id)
     for task in dag.tasks:
         task.retries = 0
-    with _run_made_by(create), _errors_of_tasks() as errors:
+    with _only_its_bundle_synced(dag_id), _run_made_by(create), _errors_of_tasks() as errors:
         return Run(dag.test(run_conf=params), errors)
 
 
 def find_dag(dag_id: str) -> Any:
     """Read a DAG of dags/ or tests/dags, or the one that a test made; anew, for dag.test() leaves its params in it."""
-    made = Path(json.loads(os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])[0]["kwargs"]["path"])
-    for folder in (ROOT / "dags", ROOT / "tests" / "dags"):
-        if dag_id in _bag(folder):
-            return _bag(folder)[dag_id]
-    return _bag(made / f"{dag_id}.py")[dag_id]
+    return _bag(_file_of(dag_id))[dag_id]
 
 
-def _bag(folder: Path) -> dict[str, Any]:
+def _file_of(dag_id: str) -> Path:
+    files = [folder / f"{dag_id}.py" for folder in _bundles().values()]
+    return next(file for file in files if file.exists())
+
+
+def _bundles() -> dict[str, Path]:
+    config = json.loads(os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+    return {bundle["name"]: Path(bundle["kwargs"]["path"]) for bundle in config}
+
+
+def _bag(file: Path) -> dict[str, Any]:
     from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(str(folder), collect_dags=True)
+    bag = DagBag(str(file), collect_dags=True)
     assert not bag.import_errors, bag.import_errors
     return dict(bag.dags)
+
+
+_synced: set[str] = set()
+
+
+@contextmanager
+def _only_its_bundle_synced(dag_id: str) -> Iterator[None]:
+    """Keep `dag.test()` from writing all DAGs to the database each time, which takes longer than a small run."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    folder = _file_of(dag_id).parent
+    bundles = [] if dag_id in _synced else [b for b in DagBundlesManager().get_all_dag_bundles() if b.path == folder]
+    with patch.object(DagBundlesManager, "get_all_dag_bundles", lambda _: bundles):
+        yield
+    _synced.add(dag_id)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ class Ledger:
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
         _refuse_unsupported(engine, schema)
         self.schema = schema
-        self.engine = prepare_ledger_engine(engine).execution_options(schema_translate_map={None: schema})
+        prepared = prepare_ledger_engine(engine)
+        self.engine = prepared.execution_options(schema_translate_map={None: schema}) if schema else prepared
 
     @property
     def dialect(self) -> str:
@@ -69,7 +70,8 @@ def _refuse_unsupported(engine: Engine, schema: str | None) -> None:
         raise UnsupportedLedgerError(
             f"The ledger cannot live in schema {schema!r} of an SQLite file, which has none. Leave ledger_schema out."
         )
-    if name == "sqlite" and database not in (None, "", ":memory:") and "mode=memory" not in str(database):
+    in_memory = not database or ":memory:" in database or engine.url.query.get("mode") == "memory"
+    if name == "sqlite" and not in_memory:
         return
     where = "an in-memory SQLite database" if name == "sqlite" else f"a database of type {name}"
     raise UnsupportedLedgerError(

@@ -158,7 +158,7 @@ def test_it_may_live_in_a_schema_of_its_own(postgres_url: str) -> None:
     ("url", "schema", "said"),
     [
         ("sqlite://", None, "in-memory SQLite"),
-        ("sqlite:///file:x?mode=memory&uri=true", None, "in-memory SQLite"),
+        ("sqlite:///file::memory:?cache=shared&uri=true", None, "in-memory SQLite"),
         ("sqlite:////tmp/x.db", "kombo", "has none"),
     ],
 )
