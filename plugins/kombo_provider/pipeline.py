@@ -92,7 +92,8 @@ def kombo_push_dag(
     if owner is not None:
         dag_arguments["default_args"] = {**(dag_arguments.get("default_args") or {}), "owner": owner}
     params = push_params() | (dag_arguments.pop("params", None) or {})
-    own = {"doc_md": _DOC.format(source=source), "params": params}
+    description = f"Pushes the applicants of {source} into Kombo and writes the ids back"
+    own = {"description": description, "doc_md": _DOC.format(source=source), "params": params}
     dag = _dag(dag_id, _timetable(schedule), settings.defined_in, own | dag_arguments)
     with dag:
         _push_tasks(settings)
@@ -154,9 +155,9 @@ def kombo_resolve_dag(
         ledger_schema=ledger_schema,
     )
     defined_in = sys._getframe(1).f_code.co_filename
-    dag = _dag(
-        dag_id, _also_on_doubt(schedule), defined_in, {"doc_md": _RESOLVE_DOC.format(source=source)} | dag_arguments
-    )
+    description = f"Looks up what became of requests for {source} that were never answered"
+    own = {"description": description, "doc_md": _RESOLVE_DOC.format(source=source)}
+    dag = _dag(dag_id, _also_on_doubt(schedule), defined_in, own | dag_arguments)
     with dag:
         resolve = KomboResolveOperator(task_id="resolve", source=source, connections=connections)
         if write_back_table is not None:
@@ -193,7 +194,8 @@ def kombo_ask_dag(
         ledger_conn_id=ledger_conn_id,
         ledger_schema=ledger_schema,
     )
-    own = {"doc_md": _ASK_DOC.format(source=source), "max_active_runs": 64}
+    description = f"Asks a person about requests for {source} that no look-up settled"
+    own = {"description": description, "doc_md": _ASK_DOC.format(source=source), "max_active_runs": 64}
     dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
     with dag:
         questions = KomboQuestionsOperator(task_id="questions", source=source, connections=connections)

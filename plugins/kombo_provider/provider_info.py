@@ -62,5 +62,6 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Push applicants from a SQL warehouse into applicant tracking systems through Kombo.",
         "versions": [__version__],
         "connection-types": [_CONNECTION_TYPE],
+        "extra-links": ["kombo_provider.operators.links.KomboLogLink"],
         "cli": ["kombo_provider.cli.get_kombo_cli_commands"],
     }

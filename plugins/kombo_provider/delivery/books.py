@@ -60,6 +60,7 @@ class Books:
         self._ledger, self._selection, self._options, self._clock = ledger, selection, options, clock
         self._renewed_at = self._states_at = 0.0
         self._news: list[tuple[Lane, Outcome]] = []
+        self._rate_pause: float | None = None
 
     def open_lane(self, integration_id: str) -> Lane:
         """Take the integration's lane; what a dead holder left on the wire counts as in flight until it timed out."""
@@ -68,14 +69,14 @@ class Books:
             lease = lane_store.acquire(
                 conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
             )
-            status = lane_store.statuses(conn, self._selection.kombo_conn_id, [integration_id])[integration_id]
+            state = lane_store.own_state(conn, self._selection.kombo_conn_id, integration_id)
         tuning = self._options.tuning
         lane = Lane(
             integration_id=integration_id,
             lease=lease,
             lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
             pace=Pace(self._options.max_in_flight, tuning),
-            breaker=Breaker(tuning, probing=status.state in (LaneState.PAUSED, LaneState.BLOCKED)),
+            breaker=Breaker(tuning, probing=state in (LaneState.PAUSED, LaneState.BLOCKED)),
             last_progress=began,
         )
         if lease is None:
@@ -110,6 +111,7 @@ class Books:
             self._renew(conn, step, lanes if renewal_due else [lane for lane, _ in wanting])
             sending.record(conn, results, self._options.run)
             self._publish(conn, step.at)
+            self._note_caps(conn, lanes)
             if step.began - self._states_at >= STATES_AFTER_SECONDS:
                 ids = [lane.integration_id for lane in lanes]
                 step.states = lane_store.statuses(conn, self._selection.kombo_conn_id, ids)
@@ -119,7 +121,7 @@ class Books:
             for lane, room in wanting:
                 if lane.integration_id not in step.lost:
                     self._claim(conn, step, lane, room)
-        self._news.clear()
+        self._told()
         return self._apply(step, lanes)
 
     def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
@@ -158,11 +160,13 @@ class Books:
         """Have the next commit tell every process that a lane, or its whole connection, is paused, blocked or open."""
         self._news.append((lane, outcome))
 
+    def announce_rate_pause(self, seconds: float) -> None:
+        """Have the next commit tell every process that the connection's rate limit is used up for so long."""
+        self._rate_pause = max(seconds, self._rate_pause or 0.0)
+
     def _publish(self, conn: Connection, at: datetime) -> None:
         for lane, outcome in self._news:
             pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
-            if outcome.outcome_class is OutcomeClass.SAFE:
-                pause = outcome.pause_seconds or 0.0
             blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
             state = LaneState.BLOCKED if blocked else LaneState.PAUSED if pause > 0 else LaneState.OPEN
             lane_store.set_state(
@@ -176,6 +180,21 @@ class Books:
                 pauses=lane.breaker.pauses,
             )
 
+        if self._rate_pause is not None:
+            self._publish_rate_pause(conn, at + timedelta(seconds=self._rate_pause))
+
+    def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
+        conn_id = self._selection.kombo_conn_id
+        if lane_store.own_state(conn, conn_id, EVERYWHERE) in (LaneState.OPEN, LaneState.PAUSED):
+            code = "PLATFORM.RATE_LIMIT_EXCEEDED"
+            lane_store.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
+
+    def _note_caps(self, conn: Connection, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            if lane.pace.limit_seen != lane.limit_noted and lane.pace.limit_seen is not None:
+                lane_store.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, lane.pace.limit_seen)
+                lane.limit_noted = lane.pace.limit_seen
+
     def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
         """Record the last results and give the lanes back."""
         with self._ledger.transaction() as conn:
@@ -184,7 +203,11 @@ class Books:
             for lane in lanes:
                 if lane.lease is not None:
                     lane_store.release(conn, lane.lease, self._options.holder)
+        self._told()
+
+    def _told(self) -> None:
         self._news.clear()
+        self._rate_pause = None
 
 
 def _may_send(status: LaneStatus, at: datetime) -> bool:

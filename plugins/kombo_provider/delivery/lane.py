@@ -41,6 +41,7 @@ class Lane:
     peak_in_flight: int = 0
     rate_limited: int = 0
     dry: bool = False
+    limit_noted: int | None = None
     wake_at: float = 0.0
     last_progress: float = 0.0
     ending: Ending | None = None
@@ -79,8 +80,7 @@ class Lane:
             self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
         reopened = was_probing and not self.breaker.probing
         blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
-        rate_limited = outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide
-        return paused or reopened or blocked or rate_limited
+        return paused or reopened or blocked
 
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""

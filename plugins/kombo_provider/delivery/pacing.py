@@ -25,6 +25,18 @@ class Tuning:
     """How long a task stays with lanes on which nothing gets through before it leaves the rest to the next run."""
 
 
+RATE_LIMIT_NEARLY_USED = 2
+_RATE_LIMIT_PAUSE_SECONDS = 5.0
+
+
+def rate_pause_seconds(outcome: Outcome) -> float | None:
+    """How long the whole connection has to wait for Kombo's rate limit; None: it has not."""
+    if outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide:
+        return outcome.pause_seconds or _RATE_LIMIT_PAUSE_SECONDS
+    nearly = outcome.ratelimit_remaining is not None and outcome.ratelimit_remaining <= RATE_LIMIT_NEARLY_USED
+    return outcome.ratelimit_reset_seconds if nearly else None
+
+
 class Pace:
     """The lane's share of Kombo's concurrency limit, and its waits after refusals of class S.
 
@@ -35,8 +47,9 @@ class Pace:
 
     def __init__(self, max_in_flight: int, tuning: Tuning, jitter: Callable[[], float] = random.random) -> None:
         self.cap = max_in_flight
+        self.limit_seen: int | None = None
         self._allowed = float(max(1, max_in_flight // 2))
-        self._tuning, self._jitter = tuning, jitter
+        self._max_in_flight, self._tuning, self._jitter = max_in_flight, tuning, jitter
         self._proven = False
         self._refusals_in_row = 0
         self._ghosts: deque[float] = deque()
@@ -62,7 +75,8 @@ class Pace:
     def on_outcome(self, outcome: Outcome, in_flight: int, now: float) -> None:
         """Learn from an answer; `in_flight` counts it as still there."""
         if outcome.concurrency_limit is not None and outcome.concurrency_limit > 0:
-            self.cap = min(self.cap, outcome.concurrency_limit)
+            self.limit_seen = outcome.concurrency_limit
+            self.cap = min(self._max_in_flight, outcome.concurrency_limit)
         if outcome.outcome_class is OutcomeClass.SAFE and outcome.error_title != "withdrawn":
             self._refused(outcome, in_flight, now)
         elif outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:

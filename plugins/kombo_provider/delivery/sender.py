@@ -19,6 +19,7 @@ from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery.books import Books, SendOptions
 from kombo_provider.delivery.decide import WITHDRAWN, decide, interrupted, unsendable
 from kombo_provider.delivery.lane import Ending, Lane
+from kombo_provider.delivery.pacing import rate_pause_seconds
 from kombo_provider.delivery.progress import Progress
 from kombo_provider.delivery.request import ReadFile, UnreadableFileError, build_body
 from kombo_provider.errors import LedgerError
@@ -152,9 +153,10 @@ class Sender:
         if outcome.outcome_class is OutcomeClass.INTEGRATION and outcome.account_wide:
             for other in self._lanes:
                 other.stop(Ending.BLOCKED, lane.code, lane.log_url)
-        if outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide and outcome.pause_seconds:
+        if (pause := rate_pause_seconds(outcome)) is not None:
             for other in self._lanes:
-                other.wait(at + outcome.pause_seconds)
+                other.wait(at + pause)
+            self._books.announce_rate_pause(pause)
         if news:
             self._books.announce(lane, outcome)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, union_all
 
+from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
 from kombo_provider.ledger.tables import EVERYWHERE, deliveries, delivery_events, lanes
 
@@ -154,7 +155,11 @@ def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettl
         literal(0),
         lanes.c.since,
         lanes.c.log_url,
-    ).where(lanes.c.kombo_conn_id.in_([kombo_conn_id, EVERYWHERE]), lanes.c.state != LaneState.OPEN)
+    ).where(
+        lanes.c.kombo_conn_id.in_([kombo_conn_id, EVERYWHERE]),
+        lanes.c.state != LaneState.OPEN,
+        or_(lanes.c.paused_until.is_(None), lanes.c.paused_until > now(conn)),
+    )
     rows: Sequence[Unsettled] = [Unsettled(*row) for row in conn.execute(union_all(doubts, stopped))]
     return sorted(rows, key=lambda row: (row.since is None, row.since))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from airflow.sdk import BaseOperatorLink
+
+from kombo_provider.errors import ApiError
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -19,3 +23,19 @@ class KomboLogLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - signature
         """Return the page that the task remembered while it ran."""
         return getattr(operator, "kombo_log_url", None) or ""
+
+
+class HasLogUrl(Protocol):
+    """An operator that KomboLogLink can ask."""
+
+    kombo_log_url: str | None
+
+
+@contextmanager
+def remember_log_url(operator: HasLogUrl) -> Iterator[None]:
+    """Keep the log page of an error that Kombo answers inside the block."""
+    try:
+        yield
+    except ApiError as exc:
+        operator.kombo_log_url = exc.log_url
+        raise

@@ -15,7 +15,7 @@ from kombo_provider.errors import KomboError, LaneBlockedError, LanePausedError,
 from kombo_provider.hook import KomboHook
 from kombo_provider.operators.connect import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql
-from kombo_provider.operators.links import KomboLogLink
+from kombo_provider.operators.links import KomboLogLink, remember_log_url
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 from kombo_provider.operators.settings import PushSettings
 
@@ -182,7 +182,7 @@ class KomboDeliverOperator(_PushOperator):
             max_in_flight=settings.max_in_flight,
             timeout_seconds=settings.timeout_seconds,
         )
-        with open_ledger(push.connections) as ledger:
+        with remember_log_url(self), open_ledger(push.connections) as ledger:
             report = deliver(
                 ledger,
                 hook.get_conn(),
@@ -193,6 +193,8 @@ class KomboDeliverOperator(_PushOperator):
                 read_file=file_reader(push.attachment_roots),
             )
         self.kombo_log_url = report.log_url
+        for integration_id, numbers in report.numbers.items():
+            self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
         if report.problems:
             raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
         if report.held:
@@ -277,11 +279,13 @@ class KomboReportOperator(_PushOperator):
         return numbers
 
     def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:
-        states = context["ti"].get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
         found = states.get(run.ref.run_id, {})
         watched = tuple(self.task_ids.values())
+        groups = ti.xcom_pull(task_ids=self.task_ids["stage"]) or []
         return sorted(
-            name
+            _as_shown(name, self.task_ids["deliver"], groups)
             for name, state in found.items()
             if state in ("failed", "upstream_failed") and _belongs_to(name, watched)
         )
@@ -301,6 +305,14 @@ def _named(integration_ids: Sequence[str]) -> str:
 def _belongs_to(name: str, task_ids: Sequence[str]) -> bool:
     """Tell whether a task state's name is one of the tasks, or a mapped instance of one (`<task id>_<index>`)."""
     return any(name == task_id or (name.rpartition("_")[0] == task_id and name[-1].isdigit()) for task_id in task_ids)
+
+
+def _as_shown(name: str, deliver: str, groups: Sequence[Sequence[str]]) -> str:
+    """Name a mapped deliver task as Airflow's pages do: by its integrations."""
+    task_id, _, index = name.rpartition("_")
+    if task_id == deliver and index.isdigit() and int(index) < len(groups):
+        return f"{deliver} [{_named(groups[int(index)])}]"
+    return name
 
 
 def _selection(push: PushSettings, params: RunParams, run: RunKind) -> Any:

@@ -18,7 +18,8 @@ WINDOWS = ("auto", "new", "interval", "all")
 
 def push_params() -> dict[str, Param]:
     """Return the params of a push, as Airflow's form shows them."""
-    ids: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+    # Types that admit null: the form marks the others as required.
+    ids: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "string"}}
     return {
         "window": Param(
             "auto",
@@ -32,7 +33,7 @@ def push_params() -> dict[str, Param]:
         "limit": Param(None, type=["null", "integer"], minimum=1, description="Stage and send at most so many rows."),
         "dry_run": Param(
             False,
-            type="boolean",
+            type=["boolean", "null"],
             description="Write what would become of each row to the table kombo_dry_run, and do nothing else.",
         ),
         "replay": Param(
@@ -41,7 +42,9 @@ def push_params() -> dict[str, Param]:
             description="Error codes, or invalid: rows refused with them are tried again, whatever the window.",
         ),
         "refill": Param(
-            False, type="boolean", description="Write all known ids back again, into a table that was rebuilt."
+            False,
+            type=["boolean", "null"],
+            description="Write all known ids back again, into a table that was rebuilt.",
         ),
         "confirm_rows": Param(
             None,

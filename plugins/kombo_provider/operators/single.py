@@ -16,6 +16,7 @@ from kombo_provider.hook import KomboHook
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
 from kombo_provider.operators.connect import open_ledger
 from kombo_provider.operators.files import file_reader
+from kombo_provider.operators.links import KomboLogLink, remember_log_url
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class _CreateOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("source", "applicant_id", "integration_id", "job_id")
+    operator_extra_links = (KomboLogLink(),)
     endpoint: ClassVar[Endpoint]
 
     def __init__(
@@ -70,6 +72,7 @@ class _CreateOperator(BaseOperator):
         self.ledger_conn_id = ledger_conn_id
         self.ledger_schema = ledger_schema
         self.attachment_roots = attachment_roots
+        self.kombo_log_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, str | None]:
         """Stage the applicant, send it if it was not sent before, return its ids."""
@@ -81,7 +84,7 @@ class _CreateOperator(BaseOperator):
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)
         hook = KomboHook(self.kombo_conn_id)
         settings = hook.get_settings()
-        with open_ledger(self._connections()) as ledger:
+        with remember_log_url(self), open_ledger(self._connections()) as ledger:
             key = self._stage(ledger, context, run, settings.integration_id)
             if self._status(ledger, key) is Status.READY:
                 ti = context["ti"]
@@ -99,6 +102,7 @@ class _CreateOperator(BaseOperator):
                     stop=self._stop,
                     read_file=file_reader(self.attachment_roots),
                 )
+                self.kombo_log_url = report.log_url
                 if report.problems:
                     raise LaneBlockedError("\n".join(report.problems))
                 if report.held:
@@ -158,6 +162,7 @@ class _CreateOperator(BaseOperator):
             raise NotDeliveredError(f"{_named(key)} is not in the ledger; run the task again.")
         if row["status"] == Status.DELIVERED:
             return {name: row[name] for name in _RETURNED}
+        self.kombo_log_url = row["log_url"]
         page = f" Log page: {row['log_url']}." if row["log_url"] else ""
         if row["status"] in (Status.IN_DOUBT, Status.SENDING):
             raise InDoubtError(

@@ -1,0 +1,111 @@
+"""P6: the run is green only where its rows are delivered; write_back and report run whatever happened before."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from include.sandbox.testing import Sandbox
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, run_dag
+
+
+
+def test_a_failed_deliver_fails_the_report_and_the_ids_of_the_others_are_written_back(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    warehouse.add(1)
+    warehouse.add(2, integration_id=PERSONIO)
+    sandbox.config(per_integration={PERSONIO: {"status": "INACTIVE"}})
+    run = run_dag()
+    assert run.state == "failed"
+    assert run.task_states["write_back"] == "success"
+    assert run.task_states["report"] == "failed"
+    assert "Tasks failed: deliver" in run.message("report")
+    assert "Not delivered: 1 ready" in run.message("report")
+    assert "run the DAG again" in run.message("report")
+    ids = dict(warehouse.execute("SELECT applicant_id, kombo_application_id FROM applicants"))
+    assert ids["a-1"]
+    assert not ids["a-2"]
+
+
+def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    warehouse.add(1)
+    assert run_dag().state == "success"
+    warehouse.execute("ALTER TABLE applicants DROP COLUMN candidate__title")
+    run = run_dag()
+    assert run.task_states == {
+        "stage": "failed",
+        "deliver": "upstream_failed",
+        "write_back": "success",
+        "report": "failed",
+    }
+    assert "Tasks failed: deliver, stage" in run.message("report")
+
+
+def test_rows_in_doubt_fail_the_run_that_sent_them_and_are_listed_by_the_next(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    warehouse.add(1)
+    warehouse.add(2)
+    sandbox.faults([{"kind": "write_reset", "count": 1, "match": {"email": "ada1@example.com"}}])
+    run = run_dag()
+    assert run.state == "failed"
+    assert "Not delivered: 1 in_doubt" in run.message("report")
+    assert f"a-1 of {GREENHOUSE}" in run.message("report")
+    assert run.task_states["write_back"] == "success"
+
+    following = run_dag()
+    assert following.state == "success", following.errors
+    (issue,) = following.xcom("report")["older_open_issues"]
+    assert (issue["integration_id"], issue["what"], issue["rows"]) == (GREENHOUSE, "in doubt", 1)
+    assert issue["since"]
+    assert set(sandbox.creates().values()) == {1}
+
+
+@pytest.mark.parametrize(("invalid", "valid", "green"), [(2, 2, True), (3, 3, False), (3, 4, True)])
+def test_bad_rows_fail_the_run_only_above_both_thresholds(
+    warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines, invalid: int, valid: int, green: bool
+) -> None:
+    for number in range(invalid + valid):
+        warehouse.add(number, candidate__email_address="none" if number < invalid else f"ada{number}@example.com")
+    run = run_dag(pipeline(min_failed=2, max_failed_share=0.45))
+    assert run.state == ("success" if green else "failed"), run.errors
+    assert warehouse.statuses() == {"invalid": invalid, "delivered": valid}
+    if not green:
+        assert "3 of 6 rows were refused, more than 45%" in run.message("report")
+        assert "problems and error_code in kombo_deliveries" in run.message("report")
+
+
+def test_rows_that_kombo_refuses_count_like_bad_rows(
+    warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
+) -> None:
+    for number in range(3):
+        warehouse.add(number)
+    sandbox.faults([{"kind": "error", "code": "ATS.JOB_CLOSED", "match": {"email": "ada[01]@example.com"}}])
+    run = run_dag(pipeline(min_failed=1))
+    assert run.state == "failed"
+    assert "2 of 3 rows were refused, more than 5%" in run.message("report")
+    (error,) = run.xcom("report", "report")["top_errors"]
+    assert (error["code"], error["rows"]) == ("ATS.JOB_CLOSED", 2)
+    assert error["log_url"]
+
+
+def test_a_write_back_that_fails_fails_the_report_and_is_made_up_for(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    warehouse.add(1)
+    warehouse.execute(
+        "CREATE TRIGGER no_ids BEFORE UPDATE ON applicants BEGIN SELECT RAISE(FAIL, 'read only for ada1@example.com');"
+        " END"
+    )
+    run = run_dag()
+    assert run.task_states["write_back"] == "failed"
+    assert "Writing ids back into applicants failed" in run.message("write_back")
+    assert "ada1@example.com" not in run.message("write_back")
+    assert "The ids are safe in the ledger" in run.message("write_back")
+    assert "Tasks failed: write_back" in run.message("report")
+    warehouse.execute("DROP TRIGGER no_ids")
+    assert run_dag().state == "success"
+    assert warehouse.execute("SELECT kombo_application_id FROM applicants")[0][0]

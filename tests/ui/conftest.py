@@ -1,0 +1,148 @@
+"""A real Airflow with the demo in it, as `make up` starts it, and a browser that looks at it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from include.demo.environment import DAG_ID, Airflow, Files, demo_connections, free_port
+from include.demo.processes import Processes
+from include.demo.sandbox_setup import SETTINGS
+from include.demo.stack import start_airflow
+from include.demo.warehouse import fill
+from include.sandbox.testing import SandboxProcess
+from tests.conftest import ROOT
+
+CHROMIUM = shutil.which("chromium")
+# As root and without a screen, and with nothing that looks up hosts of Google's.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IMAGES = ROOT / "docs" / "images"
+RUN_SECONDS = 90
+PAGE_SECONDS = 20
+
+
+@dataclass
+class RunningAirflow:
+    """Airflow, the sandbox it talks to, and the warehouse it reads."""
+
+    url: str
+    sandbox: SandboxProcess
+    files: Files
+    session: requests.Session
+
+    def call(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return self.session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=60)
+
+    def get(self, path: str) -> Any:
+        answer = self.call("GET", path)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait_for(self, run_id: str) -> str:
+        """Return the state in which a run of the demo's DAG ends."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            state = str(self.get(f"/dags/{DAG_ID}/dagRuns/{run_id}")["state"])
+            if state in {"success", "failed"}:
+                return state
+            time.sleep(0.3)
+        raise AssertionError(f"run {run_id} did not end within {RUN_SECONDS} s")
+
+    def tasks(self, run_id: str) -> list[dict[str, Any]]:
+        found = self.get(f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return sorted(found, key=lambda task: (task["start_date"], task["map_index"]))
+
+    def page_of(self, run_id: str, task: dict[str, Any] | None = None, tab: str = "") -> str:
+        """Return the address of a run's page, or of a tab of one of its tasks."""
+        page = f"{self.url}/dags/{DAG_ID}/runs/{run_id}"
+        if task is not None:
+            page += f"/tasks/{task['task_id']}"
+            page += f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
+        return f"{page}/{tab}".rstrip("/")
+
+
+@pytest.fixture(scope="package")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    files = Files(tmp_path_factory.mktemp("demo"))
+    since = datetime.now(UTC)
+    fill(files.warehouse, since)
+    with Processes(files.logs) as processes, SandboxProcess() as sandbox:
+        sandbox.config(**SETTINGS | {"latency_seconds": [0.05, 0.2]})
+        settings = Airflow(files, port=free_port(), schedule=False)
+
+        def store(api: Any) -> None:
+            for connection_id, fields in demo_connections(files, sandbox.url).items():
+                api.put_connection(connection_id, fields)
+
+        api = start_airflow(processes, settings, settings.environment({}), before_scheduler=store)
+        api.wait_for_dag(DAG_ID, since)
+        api.unpause(DAG_ID)
+        session = requests.Session()
+        session.trust_env = False
+        token = session.get(f"{settings.url}/auth/token", timeout=60).json()["access_token"]
+        session.headers["Authorization"] = f"Bearer {token}"
+        yield RunningAirflow(settings.url, sandbox, files, session)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: on Debian, apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, airflow: RunningAirflow) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", base_url=airflow.url)
+    context.set_default_timeout(PAGE_SECONDS * 1000)
+    opened = context.new_page()
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def shoot(page: Page) -> Callable[[str], None]:
+    """Save what the page shows for the documents, if KOMBO_SCREENSHOTS asks for it."""
+
+    def save(name: str) -> None:
+        if os.environ.get("KOMBO_SCREENSHOTS"):
+            page.wait_for_timeout(500)  # until boxes have opened
+            page.screenshot(path=IMAGES / f"{name}.png", animations="disabled", caret="hide")
+
+    return save
+
+
+def names_of_applicants(warehouse: Path) -> set[str]:
+    """Return what would tell an applicant: addresses, numbers, names that are no common words."""
+    import sqlite3
+    from contextlib import closing
+
+    columns = ("candidate__email_address", "candidate__phone_number", "candidate__location__street_1")
+    with closing(sqlite3.connect(warehouse, timeout=30)) as database:
+        rows = database.execute(
+            f"SELECT {', '.join(columns)}, candidate__first_name || ' ' || candidate__last_name FROM applicants"
+        ).fetchall()
+    values = {str(value) for row in rows for value in row if value}
+    return {value for value in values if len(value) > 7 and re.search(r"\w", value)}

@@ -1,0 +1,188 @@
+"""Who may send on a lane, and whether anything may leave at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from kombo_provider.errors import ConfigurationError
+from kombo_provider.ledger import lanes
+from kombo_provider.ledger.lanes import LEASE_SECONDS, Lease
+from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.status import LaneState
+from kombo_provider.ledger.tables import EVERYWHERE
+from tests.unit.ledger.book import VALID, Book
+
+CONN, LANE = "kombo_default", "greenhouse:a"
+
+
+def _expire(book: Book) -> None:
+    with book.ledger.transaction() as conn:
+        conn.execute(update(lanes.lanes).values(lease_expires_at=now(conn) - timedelta(seconds=1)))
+
+
+def _renew(book: Book, lease: Lease | None, holder: str = "task-1") -> list[Lease]:
+    assert lease
+    with book.ledger.transaction() as conn:
+        return lanes.renew(conn, [lease], holder)
+
+
+def test_a_lane_has_one_holder_until_its_lease_ends(book: Book) -> None:
+    lease = book.acquire()
+    assert lease
+    assert lease.epoch == 1
+    assert book.acquire("task-2") is None
+    assert book.acquire("task-2", "lever:b"), "other lanes are free"
+    _expire(book)
+    taken = book.acquire("task-2")
+    assert taken
+    assert taken.epoch == 2
+
+
+def test_the_lease_ends_by_the_database_s_clock(book: Book) -> None:
+    with book.ledger.transaction() as conn:
+        began = now(conn)
+    lease = book.acquire()
+    assert lease
+    assert timedelta(0) <= lease.expires_at - began - timedelta(seconds=LEASE_SECONDS) < timedelta(seconds=20)
+    assert lease.expires_at.tzinfo is UTC
+
+
+def test_the_same_holder_s_next_try_takes_over_at_once(book: Book) -> None:
+    first = book.acquire("task-1")
+    second = book.acquire("task-1")
+    assert first
+    assert second
+    assert second.epoch == first.epoch + 1
+    assert _renew(book, first) == [first], "the try before is fenced off"
+    assert _renew(book, second) == []
+
+
+def test_a_holder_that_slept_finds_its_lease_lost(book: Book) -> None:
+    lease = book.acquire("task-1")
+    _expire(book)
+    assert _renew(book, lease) == [], "nobody took it: it may go on"
+    _expire(book)
+    book.acquire("task-2")
+    assert _renew(book, lease) == [lease]
+    assert _renew(book, None if lease is None else Lease(CONN, "lever:none", 1, lease.expires_at)) != []
+
+
+def test_renewing_extends_the_lease_and_none_is_no_work(book: Book) -> None:
+    lease = book.acquire()
+    _expire(book)
+    _renew(book, lease)
+    assert book.acquire("task-2") is None
+    with book.ledger.transaction() as conn:
+        assert lanes.renew(conn, [], "task-1") == []
+
+
+def test_a_lane_given_back_is_free_and_giving_back_late_harms_nobody(book: Book) -> None:
+    first = book.acquire("task-1")
+    assert first
+    with book.ledger.transaction() as conn:
+        lanes.release(conn, first, "task-1")
+    second = book.acquire("task-2")
+    assert second
+    with book.ledger.transaction() as conn:
+        lanes.release(conn, first, "task-1")
+    assert book.acquire("task-3") is None
+    assert second.epoch == 2
+
+
+def test_what_a_dead_holder_left_on_the_wire_is_in_doubt(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"), VALID.but(applicant_id="3", integration_id="lever:b"))
+    book.acquire("task-1")
+    book.claim(1)
+    sent_at = book.row("1")["sent_at"]
+    _expire(book)
+    lease = book.acquire("task-2")
+    assert lease
+    assert lease.possibly_executing_since == (sent_at,)
+    assert book.statuses() == {"in_doubt": 1, "ready": 2}
+    assert book.row("1")["error_title"] == lanes.HOLDER_DIED
+    assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
+
+
+def test_one_of_many_gets_the_lane(book: Book, open_ledger: Callable[[], Ledger]) -> None:
+    got: list[str] = []
+    ready = threading.Barrier(4)
+
+    def take(name: str, ledger: Ledger) -> None:
+        ready.wait()
+        if Book(ledger).acquire(name):
+            got.append(name)
+
+    threads = [threading.Thread(target=take, args=(f"task-{n}", open_ledger())) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(got) == 1
+
+
+def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lanes.LaneStatus:
+    with book.ledger.transaction() as conn:
+        return lanes.statuses(conn, conn_id, [lane])[lane]
+
+
+def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: object) -> None:
+    with book.ledger.transaction() as conn:
+        lanes.set_state(conn, conn_id, lane, state, **more)  # type: ignore[arg-type]
+
+
+def test_a_lane_nobody_knows_is_open(book: Book) -> None:
+    assert _status(book).state is LaneState.OPEN
+
+
+def test_a_state_for_the_connection_holds_for_its_lanes_and_one_for_everything_for_all(book: Book) -> None:
+    _set(book, CONN, LANE, LaneState.OPEN)
+    _set(book, CONN, EVERYWHERE, LaneState.BLOCKED, code="KEY", log_url="https://x")
+    assert (_status(book).state, _status(book).code, _status(book).log_url) == (LaneState.BLOCKED, "KEY", "https://x")
+    assert _status(book, "new:lane").state is LaneState.BLOCKED
+    assert _status(book, conn_id="kombo_other").state is LaneState.OPEN
+    _set(book, EVERYWHERE, EVERYWHERE, LaneState.DRAINED)
+    assert {_status(book).state, _status(book, conn_id="kombo_other").state} == {LaneState.DRAINED}
+    _set(book, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
+    assert _status(book).state is LaneState.BLOCKED
+
+
+def test_of_two_pauses_the_longer_one_counts(book: Book) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    _set(book, CONN, LANE, LaneState.PAUSED, paused_until=at, pauses=3)
+    _set(book, CONN, EVERYWHERE, LaneState.PAUSED, paused_until=at + timedelta(minutes=1))
+    assert _status(book).paused_until == at + timedelta(minutes=1)
+    with book.ledger.transaction() as conn:
+        assert lanes.own_state(conn, CONN, LANE) is LaneState.PAUSED
+        assert lanes.own_state(conn, CONN, "lever:b") is LaneState.OPEN
+
+
+def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
+    lease = book.acquire()
+    with book.ledger.transaction() as conn:
+        lanes.bind_environment(conn, CONN, LANE, "env-1")
+        lanes.see_cap(conn, CONN, LANE, 12)
+    _set(book, CONN, LANE, LaneState.BLOCKED, code="X")
+    with book.ledger.transaction() as conn:
+        row = conn.execute(select(lanes.lanes)).mappings().one()
+    assert (row["environment_id"], row["cap_seen"], row["lease_holder"], row["state"]) == (
+        "env-1",
+        12,
+        "task-1",
+        "blocked",
+    )
+    assert row["since"] is not None
+    assert _renew(book, lease) == []
+
+
+def test_a_key_of_another_environment_is_refused_naming_both(book: Book) -> None:
+    with book.ledger.transaction() as conn:
+        lanes.bind_environment(conn, CONN, LANE, "env-1")
+        lanes.bind_environment(conn, CONN, LANE, "env-1")
+        lanes.bind_environment(conn, CONN, "lever:b", "env-2")
+    with pytest.raises(ConfigurationError, match=r"env-2.*env-1"), book.ledger.transaction() as conn:
+        lanes.bind_environment(conn, CONN, LANE, "env-2")
