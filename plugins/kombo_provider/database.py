@@ -26,6 +26,7 @@ def describe(exc: BaseException) -> str:
     sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     kind = type(original).__name__
     first_line = (str(original).strip().splitlines() or [""])[0]
+    first_line = first_line.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
     if sqlstate is None:
         return f"{kind}: {first_line}" if kind in ("OperationalError", "ProgrammingError") else kind
     if sqlstate[:2] in _SAFE_SQLSTATE_CLASSES:

@@ -47,12 +47,16 @@ def crm(postgres_server: PostgresServer, postgres_database: str) -> Iterator[str
     drop_roles(postgres_server, postgres_database)
 
 
-def as_role(server: PostgresServer, database: str) -> Engine:
-    return create_engine(server.url(database, user="kombo_airflow"), **ENGINE_OPTIONS)
+def push(server: PostgresServer, database: str, sandbox: Sandbox) -> dict[str, int]:
+    """Do as the role what a run's tasks do; return the counts of staging and how many rows were written back."""
+    engine = create_engine(server.url(database, user="kombo_airflow"), **ENGINE_OPTIONS)
+    try:
+        return run_on(engine, sandbox)
+    finally:
+        engine.dispose()
 
 
-def push(engine: Engine, sandbox: Sandbox) -> dict[str, int]:
-    """Do what a run's tasks do; return the counts of staging and how many rows were written back."""
+def run_on(engine: Engine, sandbox: Sandbox) -> dict[str, int]:
     ledger = Ledger(engine, schema="kombo")
     ledger.ensure()
     select = next(block.text for block in readme("sql") if block.file)
@@ -75,7 +79,7 @@ def test_a_role_with_the_documented_rights_can_push_and_write_back(
     postgres_server: PostgresServer, crm: str, sandbox: Sandbox
 ) -> None:
     postgres_server.execute(RIGHTS[0], database=crm)
-    counts = push(as_role(postgres_server, crm), sandbox)
+    counts = push(postgres_server, crm, sandbox)
     assert (counts["new"], counts["invalid"], counts["written"]) == (2, 2, 2)
     assert sum(sandbox.creates().values()) == 2
 
@@ -86,10 +90,10 @@ def test_a_role_that_may_create_schemas_makes_the_ledgers_itself(
     assert MADE_BY_DBA in RIGHTS[0]
     postgres_server.execute(RIGHTS[0].replace(MADE_BY_DBA, ""), database=crm)
     with pytest.raises(LedgerError, match="permission denied for database"):
-        push(as_role(postgres_server, crm), sandbox)
+        push(postgres_server, crm, sandbox)
     assert not sandbox.creates()
     postgres_server.execute(RIGHTS[1].replace("DATABASE warehouse", f"DATABASE {crm}"), database=crm)
-    assert push(as_role(postgres_server, crm), sandbox)["written"] == 2
+    assert push(postgres_server, crm, sandbox)["written"] == 2
 
 
 def test_the_role_cannot_touch_any_other_column(postgres_server: PostgresServer, crm: str) -> None:
@@ -105,7 +109,7 @@ def test_a_reader_of_the_view_sees_ids_and_no_payload(
     postgres_server: PostgresServer, crm: str, sandbox: Sandbox
 ) -> None:
     postgres_server.execute(RIGHTS[0], database=crm)
-    push(as_role(postgres_server, crm), sandbox)
+    push(postgres_server, crm, sandbox)
     postgres_server.execute(RIGHTS[2], database=crm)
     with psycopg.connect(postgres_server.dsn(crm), autocommit=True) as connection:
         connection.execute("SET ROLE mart_reader")

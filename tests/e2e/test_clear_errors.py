@@ -32,9 +32,7 @@ def test_a_wrong_api_key(two_rows: Warehouse, sandbox: Sandbox, monkeypatch: pyt
     completes(two_rows, sandbox, 2)
 
 
-def test_a_host_that_cannot_be_reached(
-    two_rows: Warehouse, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_cannot_be_reached(two_rows: Warehouse, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(monkeypatch, "http://127.0.0.1:9/v1", two_rows.path, timeout_seconds=2)
     run = run_dag()
     says(run, "deliver[0]", "127.0.0.1:9", "the connection's host is right and can be reached")

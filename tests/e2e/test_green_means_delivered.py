@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from include.sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, run_dag
-
 
 
 def test_a_failed_deliver_fails_the_report_and_the_ids_of_the_others_are_written_back(
@@ -28,9 +26,7 @@ def test_a_failed_deliver_fails_the_report_and_the_ids_of_the_others_are_written
     assert not ids["a-2"]
 
 
-def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(
-    warehouse: Warehouse, sandbox: Sandbox
-) -> None:
+def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(warehouse: Warehouse, sandbox: Sandbox) -> None:
     warehouse.add(1)
     assert run_dag().state == "success"
     warehouse.execute("ALTER TABLE applicants DROP COLUMN candidate__title")
@@ -92,9 +88,7 @@ def test_rows_that_kombo_refuses_count_like_bad_rows(
     assert error["log_url"]
 
 
-def test_a_write_back_that_fails_fails_the_report_and_is_made_up_for(
-    warehouse: Warehouse, sandbox: Sandbox
-) -> None:
+def test_a_write_back_that_fails_fails_the_report_and_is_made_up_for(warehouse: Warehouse, sandbox: Sandbox) -> None:
     warehouse.add(1)
     warehouse.execute(
         "CREATE TRIGGER no_ids BEFORE UPDATE ON applicants BEGIN SELECT RAISE(FAIL, 'read only for ada1@example.com');"

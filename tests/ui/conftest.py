@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from include.demo.environment import DAG_ID, Airflow, Files, demo_connections, free_port
 from include.demo.processes import Processes
@@ -113,13 +113,21 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="package")
+def context(browser: Browser, airflow: RunningAirflow) -> Iterator[BrowserContext]:
+    """One for all pages: Airflow's scripts are fetched once."""
+    shared = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", base_url=airflow.url)
+    shared.set_default_timeout(PAGE_SECONDS * 1000)
+    expect.set_options(timeout=PAGE_SECONDS * 1000)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def page(browser: Browser, airflow: RunningAirflow) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", base_url=airflow.url)
-    context.set_default_timeout(PAGE_SECONDS * 1000)
+def page(context: BrowserContext) -> Iterator[Page]:
     opened = context.new_page()
     yield opened
-    context.close()
+    opened.close()
 
 
 @pytest.fixture

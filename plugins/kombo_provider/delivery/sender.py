@@ -84,6 +84,7 @@ class Sender:
         self._unrecorded: list[_Answer] = []
         self._on_wire: dict[DeliveryKey, tuple[Lane, Intent]] = {}
         self._ledger_failures = 0
+        self._closing = False
         self._bug: BaseException | None = None
 
     def open(self, integration_ids: Sequence[str]) -> list[Lane]:
@@ -202,7 +203,7 @@ class Sender:
                 intent.key.integration_id,
                 intent.job_id,
                 body,
-                may_begin=lambda: not self._stop.is_set() and self._clock() < min(begin_before, lane.lease_until),
+                may_begin=lambda: self._may_begin(lane, begin_before),
             )
             result = decide(intent, outcome)
         except UnreadableFileError as exc:
@@ -213,10 +214,15 @@ class Sender:
             result = decide(intent, outcome)
         self._answers.put(_Answer(lane, intent, outcome, result))
 
+    def _may_begin(self, lane: Lane, begin_before: float) -> bool:
+        """The last look before the first byte: nobody stopped us, the intent is fresh, the lane is still ours."""
+        stopped = self._closing or self._stop.is_set()
+        return not stopped and self._clock() < min(begin_before, lane.lease_until)
+
     def _wind_down(self, pool: ThreadPoolExecutor) -> None:
         """Take in what is answered soon, put the rest in doubt, give the lanes back; at most WIND_DOWN_SECONDS."""
-        self._stop.set()
-        pool.shutdown(wait=False)  # requests that have not begun see `stop` and come back as withdrawn
+        self._closing = True
+        pool.shutdown(wait=False)  # requests that have not begun see `_closing` and come back as withdrawn
         until = self._clock() + WIND_DOWN_SECONDS
         while self._on_wire and (left := until - self._clock()) > 0:
             try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -108,7 +110,7 @@ class Stager:
         transform = self._options.transform
         mapper = None if transform else self._mapper(source.columns)
         for raw in source.frames(Window() if replayed else window):
-            frame = transform(raw) if transform else raw
+            frame = _transformed(transform, raw) if transform else raw
             if mapper is None:
                 mapper = self._mapper(list(frame.columns))
             rows = [
@@ -203,6 +205,24 @@ class Stager:
                 "the ATS",
                 self.counts["changed_after_delivery"],
             )
+
+
+def _transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
+    """Call the user's function; what it raises may quote a row, so only its kind and its place are repeated."""
+    name = getattr(transform, "__name__", type(transform).__name__)
+    code = getattr(transform, "__code__", None)
+    try:
+        frame = transform(raw)
+    except Exception as exc:  # noqa: BLE001 - the border to the user's code
+        frames = traceback.extract_tb(exc.__traceback__)
+        place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
+        raise SourceError(
+            f"The transform {name} failed: {type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}. "
+            "Nothing was staged from here on. Correct it, or the SELECT, and run again."
+        ) from None
+    if not hasattr(frame, "columns"):
+        raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
+    return frame
 
 
 def choose_window(

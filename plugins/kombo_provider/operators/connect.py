@@ -48,7 +48,7 @@ def _engine(conn_id: str) -> Engine:
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
     try:
-        hook = connection.get_hook()
+        hook = connection.get_hook()  # type: ignore[no-untyped-call]
     except AirflowException:
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type}, which Airflow does not know here. Install the "

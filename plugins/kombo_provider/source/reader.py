@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, Row, TextClause, event, text
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 
 from kombo_provider.database import driver_errors
 from kombo_provider.errors import SourceError
@@ -102,11 +103,22 @@ class OpenSource:
         self._conn.commit()
         page = text(f"SELECT rowid, * FROM {_SNAPSHOT} WHERE rowid > :last ORDER BY rowid LIMIT :size")  # noqa: S608
         last = 0
-        while rows := self._conn.execute(page, {"last": last, "size": self._fetch_rows}).all():
+        while rows := self._page(page, {"last": last, "size": self._fetch_rows}):
             last = rows[-1][0]
             self._conn.rollback()
             yield [tuple(row[1:]) for row in rows]
         self._conn.execute(text(f"DROP TABLE {_SNAPSHOT}"))
+
+    def _page(self, page: TextClause, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
+        """Read a page; bytes that are no UTF-8 arrive as lone surrogates, which make the row invalid and no other."""
+        try:
+            return self._conn.execute(page, parameters).all()
+        except OperationalError as exc:
+            if "Could not decode" not in str(exc.orig):
+                raise
+        self._conn.rollback()
+        self._conn.connection.dbapi_connection.text_factory = _decoded  # type: ignore[union-attr]
+        return self._conn.execute(page, parameters).all()
 
     def _windowed(self, window: Window) -> tuple[str, dict[str, Any]]:
         sql = f"SELECT * FROM (\n{self._sql}\n) AS kombo_source"  # noqa: S608 - the user's own SELECT
@@ -134,6 +146,10 @@ def _cut(sql: str, column: str, dialect: str, type_code: Any, window: Window) ->
             naive = bound.replace(tzinfo=None)
             parameters[parameter] = naive.isoformat(sep=" ") if aware is None else (bound if aware else naive)
     return f"{sql} WHERE ({' AND '.join(parts)}) OR {value} IS NULL", parameters
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
 
 
 def _row_bytes(row: Sequence[Any]) -> int:
