@@ -12,7 +12,10 @@ INSTALLED := .venv/.installed
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lock clean
+ROUNDS ?= 500
+SEED ?= 1
+
+.PHONY: help setup demo up test check torture lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +37,9 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUNDS=500 SEED=1; about half an hour)
+	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)
 
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock

@@ -34,7 +34,9 @@ from kombo_provider.source.window import Window
 from tests.reliability import broken, points
 
 SOURCE, CONN = "people", "kombo_default"
-TUNING = Tuning(first_pause=0.3, longest_pause=1.0, first_backoff=0.05, longest_backoff=0.5, patience=6.0)
+TUNING = Tuning(
+    first_pause=0.3, longest_pause=1.0, outage_pause=0.5, first_backoff=0.05, longest_backoff=0.5, patience=6.0
+)
 ATTEMPT_AGAIN_SECONDS = 0.2
 
 

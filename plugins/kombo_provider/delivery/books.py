@@ -69,16 +69,20 @@ class Books:
             lease = lane_store.acquire(
                 conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
             )
-            state = lane_store.own_state(conn, self._selection.kombo_conn_id, integration_id)
+            state = lane_store.own_status(conn, self._selection.kombo_conn_id, integration_id).state
+            limit_seen = lane_store.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
         tuning = self._options.tuning
         lane = Lane(
             integration_id=integration_id,
             lease=lease,
             lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
-            pace=Pace(self._options.max_in_flight, tuning),
+            pace=Pace(self._options.max_in_flight, tuning, limit_seen=limit_seen),
+            limit_noted=limit_seen,
             breaker=Breaker(tuning, probing=state in (LaneState.PAUSED, LaneState.BLOCKED)),
             last_progress=began,
         )
+        if lane.breaker.probing:
+            lane.doubts_in_row = lane.pace.cap - 1  # one failed probe ends this try
         if lease is None:
             lane.stop(Ending.HELD)
             return lane
@@ -185,7 +189,7 @@ class Books:
 
     def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
         conn_id = self._selection.kombo_conn_id
-        if lane_store.own_state(conn, conn_id, EVERYWHERE) in (LaneState.OPEN, LaneState.PAUSED):
+        if lane_store.own_status(conn, conn_id, EVERYWHERE).state in (LaneState.OPEN, LaneState.PAUSED):
             code = "PLATFORM.RATE_LIMIT_EXCEEDED"
             lane_store.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
 

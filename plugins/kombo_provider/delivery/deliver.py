@@ -11,12 +11,14 @@ from typing import Any
 from kombo_provider.client import KomboClient
 from kombo_provider.delivery.books import SendOptions
 from kombo_provider.delivery.lane import Ending, Lane
+from kombo_provider.delivery.pacing import Tuning
 from kombo_provider.delivery.request import ReadFile
 from kombo_provider.delivery.sender import Sender
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.ledger import sending
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.lanes import LaneStatus
+from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.status import LaneState
 from kombo_provider.ledger.tables import EVERYWHERE
@@ -52,29 +54,52 @@ def deliver(
     belongs to another environment than the lanes: in each case before anything was sent.
     """
     environment_id = client.check_api_key()
-    _reopen(ledger, client, selection.kombo_conn_id, integration_ids, environment_id)
+    conn_id = selection.kombo_conn_id
+    stopped = _stopped_lanes(ledger, conn_id, integration_ids, environment_id)
+    unusable = {
+        integration_id: status
+        for integration_id, status in stopped.items()
+        if not _usable_again(ledger, client, conn_id, integration_id, status, options.tuning)
+    }
     sender = Sender(ledger, client, selection, options, stop=stop, read_file=read_file)
     lanes = sender.open(integration_ids)
+    for lane in lanes:
+        if status := unusable.get(lane.integration_id):
+            ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
+            lane.stop(ending, status.code, status.log_url)
     sender.send(lanes)
     return _report(ledger, selection, lanes)
 
 
-def _reopen(
-    ledger: Ledger, client: KomboClient, kombo_conn_id: str, integration_ids: Sequence[str], environment_id: str
-) -> None:
-    """Tie the lanes to the key's environment, and open those whose block a cheap check finds gone."""
+def _stopped_lanes(
+    ledger: Ledger, kombo_conn_id: str, integration_ids: Sequence[str], environment_id: str
+) -> dict[str, LaneStatus]:
+    """Tie the lanes to the key's environment, lift a block of the whole connection, return the lanes not open."""
     with ledger.transaction() as conn:
-        for integration_id in integration_ids:
+        for integration_id in sorted(integration_ids):
             lane_store.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
-        states = lane_store.statuses(conn, kombo_conn_id, integration_ids)
-        if lane_store.own_state(conn, kombo_conn_id, EVERYWHERE) is LaneState.BLOCKED:
+        if lane_store.own_status(conn, kombo_conn_id, EVERYWHERE).state is LaneState.BLOCKED:
             lane_store.set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.OPEN)  # the key was accepted just now
-    for integration_id, status in states.items():
-        if status.state is LaneState.BLOCKED and _works_again(client, integration_id):
-            with ledger.transaction() as conn:
-                lane_store.set_state(
-                    conn, kombo_conn_id, integration_id, LaneState.PAUSED, code=status.code, log_url=status.log_url
-                )
+        found = {name: lane_store.own_status(conn, kombo_conn_id, name) for name in integration_ids}
+    return {name: status for name, status in found.items() if status.state is not LaneState.OPEN}
+
+
+def _usable_again(
+    ledger: Ledger, client: KomboClient, kombo_conn_id: str, integration_id: str, status: LaneStatus, tuning: Tuning
+) -> bool:
+    """Find out by a cheap read whether one request may try; the lane stays paused until that one proves it."""
+    with ledger.transaction() as conn:
+        at = now(conn)
+    if status.paused_until is not None and (status.paused_until - at).total_seconds() > tuning.longest_pause:
+        return False
+    if not _works_again(client, integration_id):
+        return False
+    if status.state is LaneState.BLOCKED:
+        with ledger.transaction() as conn:
+            lane_store.set_state(
+                conn, kombo_conn_id, integration_id, LaneState.PAUSED, code=status.code, log_url=status.log_url
+            )
+    return True
 
 
 def _works_again(client: KomboClient, integration_id: str) -> bool:
@@ -82,12 +107,12 @@ def _works_again(client: KomboClient, integration_id: str) -> bool:
     try:
         integration = client.integration(integration_id)
     except ApiError as exc:
-        log.warning("Integration %s stays blocked: %s", integration_id, exc)
+        log.warning("Integration %s stays stopped: %s", integration_id, exc)
         return False
     status, setup = integration.get("status"), integration.get("setup_status")
     if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
         return True
-    log.warning("Integration %s stays blocked: Kombo says status %s, setup %s", integration_id, status, setup)
+    log.warning("Integration %s stays stopped: Kombo says status %s, setup %s", integration_id, status, setup)
     return False
 
 

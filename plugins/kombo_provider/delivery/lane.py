@@ -42,6 +42,7 @@ class Lane:
     rate_limited: int = 0
     dry: bool = False
     limit_noted: int | None = None
+    doubts_in_row: int = 0
     wake_at: float = 0.0
     last_progress: float = 0.0
     ending: Ending | None = None
@@ -78,9 +79,22 @@ class Lane:
             self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)
         elif paused:
             self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
+        paused |= self._outage(outcome, now)
         reopened = was_probing and not self.breaker.probing
         blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
         return paused or reopened or blocked
+
+    def _outage(self, outcome: Outcome, now: float) -> bool:
+        """Stop the lane after one cap's worth of doubt in a row: a later try probes it."""
+        if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
+            self.doubts_in_row += 1
+        elif outcome.outcome_class is not OutcomeClass.SAFE:
+            self.doubts_in_row = 0
+        if self.doubts_in_row < self.pace.cap or self.ending is not None:
+            return False
+        self.breaker.outage(now)
+        self.stop(Ending.PAUSED, outcome.error_code or outcome.error_title, outcome.log_url)
+        return True
 
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""

@@ -19,6 +19,8 @@ class Tuning:
     last: int = 30
     first_pause: float = 15.0
     longest_pause: float = 240.0
+    outage_pause: float = 900.0
+    """How long a lane is left alone after a whole cap's worth of doubt in a row; longer than a task's retries take."""
     first_backoff: float = 1.0
     longest_backoff: float = 30.0
     patience: float = 600.0
@@ -42,13 +44,20 @@ class Pace:
 
     In flight never exceeds `max_in_flight`, nor the `Concurrency-Limit` that Kombo names. A 429 lowers the share to
     what is on the wire; each success raises it again while Kombo says that some of the limit remains. Until the first
-    answer that proves the way to be open, half of the share is used.
+    answer that proves the way to be open, half of the share is used, and a single request where no limit was ever seen.
     """
 
-    def __init__(self, max_in_flight: int, tuning: Tuning, jitter: Callable[[], float] = random.random) -> None:
-        self.cap = max_in_flight
-        self.limit_seen: int | None = None
-        self._allowed = float(max(1, max_in_flight // 2))
+    def __init__(
+        self,
+        max_in_flight: int,
+        tuning: Tuning,
+        *,
+        limit_seen: int | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.cap = max_in_flight if limit_seen is None else min(max_in_flight, limit_seen)
+        self.limit_seen = limit_seen
+        self._allowed = 1.0 if limit_seen is None else float(max(1, self.cap // 2))
         self._max_in_flight, self._tuning, self._jitter = max_in_flight, tuning, jitter
         self._proven = False
         self._refusals_in_row = 0
@@ -132,6 +141,11 @@ class Breaker:
         self._last.clear()
         self._in_row = 0
         return True
+
+    def outage(self, now: float) -> None:
+        """Pause for long: every request of a whole wave ended in doubt."""
+        self.paused_until = now + self._tuning.outage_pause
+        self.probing = True
 
     def room(self, in_flight: int, now: float) -> int | None:
         """0 while paused, one at a time while probing, None where this sets no limit."""

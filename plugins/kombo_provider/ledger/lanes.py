@@ -188,6 +188,14 @@ def see_cap(conn: Connection, kombo_conn_id: str, integration_id: str, cap: int)
     conn.execute(_lane_update(kombo_conn_id, integration_id).values(cap_seen=cap))
 
 
+def cap_seen(conn: Connection, kombo_conn_id: str, integration_id: str) -> int | None:
+    """Return the concurrency limit that Kombo named last for an integration, None where it named none yet."""
+    query = select(lanes.c.cap_seen).where(
+        lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id
+    )
+    return conn.scalar(query)
+
+
 def bind_environment(conn: Connection, kombo_conn_id: str, integration_id: str, environment_id: str) -> None:
     """Tie the lane to the Kombo environment of the API key.
 
@@ -222,9 +230,7 @@ def _locked_lane(conn: Connection, kombo_conn_id: str, integration_id: str) -> R
     return conn.execute(query).one()
 
 
-def own_state(conn: Connection, kombo_conn_id: str, integration_id: str) -> LaneState:
-    """Return the state of just this row of `kombo_lanes`, `open` where there is none."""
-    query = select(lanes.c.state).where(
-        lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id
-    )
-    return LaneState(conn.scalar(query) or LaneState.OPEN)
+def own_status(conn: Connection, kombo_conn_id: str, integration_id: str) -> LaneStatus:
+    """Return the status of just this row of `kombo_lanes`, `open` where there is none."""
+    query = select(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+    return _strictest([conn.execute(query).first()])

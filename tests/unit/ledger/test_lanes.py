@@ -157,8 +157,8 @@ def test_of_two_pauses_the_longer_one_counts(book: Book) -> None:
     _set(book, CONN, EVERYWHERE, LaneState.PAUSED, paused_until=at + timedelta(minutes=1))
     assert _status(book).paused_until == at + timedelta(minutes=1)
     with book.ledger.transaction() as conn:
-        assert lanes.own_state(conn, CONN, LANE) is LaneState.PAUSED
-        assert lanes.own_state(conn, CONN, "lever:b") is LaneState.OPEN
+        assert lanes.own_status(conn, CONN, LANE).state is LaneState.PAUSED
+        assert lanes.own_status(conn, CONN, "lever:b").state is LaneState.OPEN
 
 
 def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:

@@ -1,0 +1,181 @@
+"""P5: a broken lane stops alone, and an outage costs at most one cap's worth of doubt."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from include.sandbox.testing import API_KEY, Sandbox
+from kombo_provider.client import KomboClient
+from kombo_provider.delivery.books import SendOptions
+from kombo_provider.delivery.deliver import DeliverReport, deliver
+from kombo_provider.delivery.pacing import Tuning
+from kombo_provider.errors import AccountError
+from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import sending, staging
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Selection
+from kombo_provider.ledger.status import RunRef
+from kombo_provider.ledger.tables import deliveries
+from kombo_provider.mapping import MappedRow
+
+INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
+RUN = RunRef("dag", "run")
+CAP, ROWS = 10, 60
+PATIENT = Tuning(first_pause=0.1, longest_pause=0.4, first_backoff=0.02, longest_backoff=0.1, patience=1.5)
+
+
+class Desk:
+    """Three lanes with rows, and a client."""
+
+    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+        self.sandbox = sandbox
+        self.ledger = Ledger(create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True))
+        self.ledger.ensure()
+        rows = [_row(integration, number) for integration in INTEGRATIONS for number in range(ROWS)]
+        with self.ledger.transaction() as conn:
+            staging.lock_source(conn, "s")
+            staging.stage(conn, staging.Staging("s", "k", "application", RUN), rows)
+
+    def deliver(self, key: str = API_KEY, tuning: Tuning = PATIENT) -> DeliverReport:
+        return deliver(
+            self.ledger,
+            KomboClient(api_key=key, base_url=self.sandbox.url, timeout_seconds=2),
+            Selection("s", "k"),
+            SendOptions(RUN, "holder", CAP, 2.0, tuning),
+            INTEGRATIONS,
+            stop=threading.Event(),
+            read_file=lambda _: b"",
+        )
+
+    def statuses(self, integration: str) -> Counter[str]:
+        with self.ledger.transaction() as conn:
+            query = deliveries.select().where(deliveries.c.integration_id == integration)
+            return Counter(row.status for row in conn.execute(query))
+
+    def ready(self) -> dict[str, int]:
+        with self.ledger.transaction() as conn:
+            return sending.count_ready(conn, Selection("s", "k"))
+
+
+def _row(integration: str, number: int) -> MappedRow:
+    email = f"{integration[:4]}-{number}@example.com"
+    payload = f'{{"candidate":{{"first_name":"A","last_name":"B","email_address":"{email}"}}}}'
+    return MappedRow(integration, str(number), "job", payload, f"{number:064}", None, None, None, False, None, False)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Sandbox(latency_seconds=0.05) as sandbox:
+        yield Desk(sandbox, tmp_path)
+
+
+def _refusing(desk: Desk, code: str) -> None:
+    desk.sandbox.faults([{"kind": "error", "code": code, "match": {"integration_id": INTEGRATIONS[1]}}])
+    desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "INVALID"}})
+
+
+def test_a_refused_integration_stops_after_one_wave_and_the_others_finish(desk: Desk) -> None:
+    _refusing(desk, "INTEGRATION.AUTHENTICATION_INVALID")
+    report = desk.deliver()
+    assert desk.ready() == {INTEGRATIONS[1]: ROWS}
+    assert desk.statuses(INTEGRATIONS[0]) == desk.statuses(INTEGRATIONS[2]) == {"delivered": ROWS}
+    (problem,) = report.problems
+    assert report.blocked
+    assert INTEGRATIONS[1] in problem
+    assert "INTEGRATION.AUTHENTICATION_INVALID" in problem
+    assert "Log page: http" in problem
+    with desk.ledger.transaction() as conn:
+        attempts = sum(
+            row.attempts
+            for row in conn.execute(deliveries.select().where(deliveries.c.integration_id == INTEGRATIONS[1]))
+        )
+    assert attempts <= CAP
+
+
+def test_a_blocked_lane_is_not_tried_while_kombo_says_invalid_and_goes_on_when_it_is_repaired(desk: Desk) -> None:
+    _refusing(desk, "INTEGRATION.AUTHENTICATION_INVALID")
+    desk.deliver()
+    before = desk.sandbox.stats()["requests_total"]
+    assert desk.deliver().blocked
+    assert desk.sandbox.stats()["requests_total"] - before <= 3  # key, integration, and no create
+    desk.sandbox.clear_faults()
+    desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "ACTIVE"}})
+    assert desk.deliver().problems == []
+    assert desk.ready() == {}
+    assert set(desk.sandbox.creates().values()) == {1}
+
+
+def test_a_key_that_is_refused_in_the_middle_stops_all_lanes_and_loses_nothing(desk: Desk) -> None:
+    desk.sandbox.faults([{"kind": "error", "code": "PLATFORM.AUTHENTICATION_INVALID"}])
+    report = desk.deliver()
+    assert len(report.problems) == len(INTEGRATIONS)
+    assert sum(desk.ready().values()) == ROWS * len(INTEGRATIONS)
+    with pytest.raises(AccountError):
+        desk.deliver(key="wrong")
+    desk.sandbox.clear_faults()
+    assert desk.deliver().problems == []
+    assert set(desk.sandbox.creates().values()) == {1}
+
+
+@pytest.mark.parametrize("fault", [{"kind": "error", "code": None, "status": 500}, {"kind": "html", "status": 503}])
+def test_a_server_that_fails_every_create_costs_at_most_one_caps_worth_of_doubt(
+    desk: Desk, fault: dict[str, Any]
+) -> None:
+    desk.sandbox.faults([fault])
+    for _ in range(3):
+        report = desk.deliver()
+        assert len(report.problems) == len(INTEGRATIONS)
+        assert not report.blocked
+    for integration in INTEGRATIONS:
+        statuses = desk.statuses(integration)
+        assert 0 < statuses["in_doubt"] <= CAP
+        assert statuses["ready"] == ROWS - statuses["in_doubt"]
+
+
+def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Desk) -> None:
+    with desk.ledger.transaction() as conn:
+        for integration in INTEGRATIONS:
+            lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
+            lane_store.see_cap(conn, "k", integration, CAP)
+    desk.sandbox.faults([{"kind": "error", "code": "PLATFORM.UNKNOWN_ERROR", "status": 500}])
+    desk.deliver()
+    for integration in INTEGRATIONS:
+        assert 0 < desk.statuses(integration)["in_doubt"] <= CAP
+
+
+def test_a_failing_lane_recovers_by_one_probe_at_a_time(desk: Desk) -> None:
+    desk.sandbox.faults([{"kind": "error", "code": None, "status": 500, "count": 4}])
+    assert desk.deliver(tuning=Tuning(first_pause=0.05, longest_pause=0.1, patience=5)).problems == []
+    assert desk.ready() == {}
+    doubts = sum(desk.statuses(integration)["in_doubt"] for integration in INTEGRATIONS)
+    assert doubts == 4
+
+
+def test_the_ats_that_is_down_is_tried_three_times_and_then_refused_with_its_code(desk: Desk) -> None:
+    desk.sandbox.faults(
+        [{"kind": "error", "code": "REMOTE.SERVICE_UNAVAILABLE", "match": {"email": "ats0-5@example.com"}}]
+    )
+    desk.deliver()
+    for _ in range(3):
+        with desk.ledger.transaction() as conn:
+            conn.execute(deliveries.update().values(not_before=None))
+        desk.deliver()
+    with desk.ledger.transaction() as conn:
+        query = deliveries.select().where(deliveries.c.error_code == "REMOTE.SERVICE_UNAVAILABLE")
+        (row,) = conn.execute(query).all()
+    assert (row.status, row.attempts) == ("rejected", 3)
+
+
+def test_in_flight_never_exceeds_a_limit_that_kombo_names_only_in_its_answers(desk: Desk) -> None:
+    desk.sandbox.config(concurrency_limit=4)
+    desk.deliver()
+    assert desk.ready() == {}
+    assert max(desk.sandbox.stats()["peak_in_flight"].values()) <= 4
+    assert desk.sandbox.stats()["by_status"].get("429", 0) == 0

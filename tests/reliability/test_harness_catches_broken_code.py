@@ -1,0 +1,56 @@
+"""The harness is worth something only if broken code fails in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.sandbox.testing import Sandbox
+from tests.reliability.rounds import Round
+from tests.reliability.test_overlaps_and_outages import _until_on_the_wire
+
+
+@pytest.fixture
+def round_(tmp_path: Path) -> Iterator[Round]:
+    with Sandbox(latency_seconds=[0.3, 0.5]) as sandbox:
+        found = Round(f"sqlite:///{tmp_path / 'ledger.db'}", sandbox, applicants=150)
+        yield found
+        found.close()
+
+
+@pytest.mark.parametrize("variant", ["intent after the request", "sending goes back to ready"])
+def test_a_kill_with_requests_on_the_wire_shows_duplicates(round_: Round, variant: str) -> None:
+    round_.broken = [variant]
+    process = round_.start()
+    _until_on_the_wire(round_)
+    process.kill()
+    process.wait()
+    round_.run()
+    assert any("twice" in complaint for complaint in round_.complaints())
+
+
+def test_a_retried_read_timeout_shows_duplicates(round_: Round) -> None:
+    round_.broken = ["read timeout is retried"]
+    round_.sandbox.faults([{"kind": "write_no_answer", "rate": 0.1, "seconds": 3}])
+    round_.run(patience_seconds=12)
+    assert any("twice" in complaint for complaint in round_.complaints())
+
+
+def test_a_holder_without_an_epoch_check_shows_more_in_flight_than_the_cap(round_: Round) -> None:
+    round_.broken = ["no epoch check"]
+    round_.sandbox.config(latency_seconds=[1.0, 1.2], concurrency_limit=1000)
+    sleeper = round_.start(cap=10)
+    round_.cap = 10
+    _until_on_the_wire(round_)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    successor = round_.start(cap=10)
+    time.sleep(3.5)
+    os.kill(sleeper.pid, signal.SIGCONT)
+    successor.wait(timeout=60)
+    sleeper.wait(timeout=60)
+    assert any("more in flight" in complaint for complaint in round_.complaints())
