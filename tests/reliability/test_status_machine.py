@@ -1,0 +1,153 @@
+"""The statuses, driven at random: no request without a reason, no row without exactly one status."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import create_engine, event, update
+
+from kombo_provider.client.outcome import CreatedIds, Outcome, OutcomeClass
+from kombo_provider.delivery.decide import ALREADY_EXISTS, decide
+from kombo_provider.ledger import doubts, lanes, sending, staging
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Intent, Selection
+from kombo_provider.ledger.status import RunRef, Status
+from kombo_provider.ledger.tables import deliveries
+from kombo_provider.mapping import MappedRow
+
+RUN, LANE = RunRef("dag", "run"), "ats:1"
+APPLICANTS = st.sampled_from(["a", "b", "c"])
+OUTCOMES = {
+    "executed": Outcome(OutcomeClass.EXECUTED, 200, ids=CreatedIds("x")),
+    "S": Outcome(OutcomeClass.SAFE, 429),
+    "V": Outcome(OutcomeClass.RETRYABLE_CODE, 503, "REMOTE.SERVICE_UNAVAILABLE"),
+    "A": Outcome(OutcomeClass.AMBIGUOUS),
+    "R": Outcome(OutcomeClass.REFUSED, 400, "REMOTE.INPUT_INVALID"),
+    "exists": Outcome(OutcomeClass.REFUSED, 400, ALREADY_EXISTS),
+    "I": Outcome(OutcomeClass.INTEGRATION, 403, "INTEGRATION.PERMISSION_MISSING"),
+}
+FREE_TO_REPEAT = {"S", "I", "R", "V", "exists"}
+
+
+class Deliveries(RuleBasedStateMachine):
+    """Three applicants on one lane; `past` is what the requests of each are known to have ended in."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        engine = create_engine(f"sqlite:///{Path(self.folder.name) / 'ledger.db'}")
+        self.ledger = Ledger(engine)
+        event.listen(engine, "connect", lambda dbapi, _: dbapi.execute("PRAGMA synchronous=OFF"))
+        self.ledger.ensure()
+        self.past: dict[str, list[str]] = {}
+        self.ordered: set[str] = set()
+        self.on_wire: dict[str, Intent] = {}
+        self.ghosts: list[Intent] = []
+        self.holder = 0
+        self._acquire()
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.ledger.close()
+            self.folder.cleanup()
+
+    def _acquire(self) -> None:
+        self.holder += 1
+        with self.ledger.transaction() as conn:
+            conn.execute(update(lanes.lanes).values(lease_expires_at=None))
+            assert lanes.acquire(conn, "k", LANE, str(self.holder), RUN) is not None
+
+    @rule(
+        applicant=APPLICANTS,
+        version=st.integers(0, 2),
+        withdrawn=st.booleans(),
+        problem=st.booleans(),
+        sent_before=st.sampled_from([None, None, None, "", "id"]),
+    )
+    def extract(self, applicant: str, version: int, withdrawn: bool, problem: bool, sent_before: str | None) -> None:
+        problems = '[{"field": "x", "problem": "y"}]' if problem else None
+        digest = f"{version}{problem}"
+        payload = None if problem else "{}"
+        row = MappedRow(LANE, applicant, "j", payload, digest, problems, None, sent_before, withdrawn, None, False)
+        with self.ledger.transaction() as conn:
+            staging.lock_source(conn, "s")
+            counts = staging.stage(conn, staging.Staging("s", "k", "application", RUN), [row])
+        assert counts.total() == 1
+
+    @rule(limit=st.integers(1, 3))
+    def send(self, limit: int) -> None:
+        with self.ledger.transaction() as conn:
+            conn.execute(update(deliveries).values(not_before=None))
+            intents = sending.claim(conn, Selection("s", "k"), LANE, limit, RUN)
+        for intent in intents:
+            applicant = intent.key.applicant_id
+            past = self.past.setdefault(applicant, [])
+            in_question = [ended for ended in past if ended not in FREE_TO_REPEAT]
+            assert not in_question or applicant in self.ordered, f"a request after {past} that nobody ordered"
+            assert "executed" not in past
+            self.ordered.discard(applicant)
+            self.on_wire[applicant] = intent
+            past.append("A")  # until an answer says otherwise
+
+    @precondition(lambda self: self.on_wire)
+    @rule(data=st.data(), kind=st.sampled_from(sorted(OUTCOMES)))
+    def answer(self, data: st.DataObject, kind: str) -> None:
+        applicant = data.draw(st.sampled_from(sorted(self.on_wire)))
+        intent = self.on_wire.pop(applicant)
+        with self.ledger.transaction() as conn:
+            sending.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
+        self.past[applicant][-1] = kind
+
+    @rule()
+    def die_and_be_followed(self) -> None:
+        self.ghosts += self.on_wire.values()
+        self.on_wire.clear()
+        self._acquire()
+
+    @precondition(lambda self: self.ghosts)
+    @rule(kind=st.sampled_from(["executed", "S", "R"]))
+    def hear_late_from_a_dead_holder(self, kind: str) -> None:
+        intent = self.ghosts.pop()
+        before = self._row(intent.key.applicant_id)
+        with self.ledger.transaction() as conn:
+            sending.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
+        after = self._row(intent.key.applicant_id)
+        proof = kind == "executed" and before.attempts == intent.attempt and before.status == Status.IN_DOUBT
+        assert after.status == (Status.DELIVERED if proof else before.status)
+
+    @rule(applicant=APPLICANTS, what=st.sampled_from(["resend", "were sent", "give up"]))
+    def a_person_decides(self, applicant: str, what: str) -> None:
+        with self.ledger.transaction() as conn:
+            asked = [doubt for doubt in doubts.in_doubt(conn, "s") if doubt.key.applicant_id == applicant]
+            if what == "resend" and doubts.order_resend(conn, asked, timedelta(seconds=1), RUN, "Grace"):
+                self.ordered.add(applicant)
+            elif what == "were sent":
+                doubts.settle_as_sent(conn, asked, RUN, "Grace")
+            elif what == "give up":
+                doubts.give_up(conn, asked, RUN, "Grace")
+
+    def _row(self, applicant: str) -> deliveries:  # type: ignore[valid-type]
+        with self.ledger.transaction() as conn:
+            return conn.execute(deliveries.select().where(deliveries.c.applicant_id == applicant)).one()
+
+    @invariant()
+    def sending_is_what_is_on_the_wire(self) -> None:
+        with self.ledger.transaction() as conn:
+            rows = conn.execute(deliveries.select()).all()
+        assert {row.applicant_id for row in rows if row.status == Status.SENDING} == set(self.on_wire)
+        for row in rows:
+            past = self.past.get(row.applicant_id, [])
+            assert row.attempts == len(past)
+            if row.status in (Status.REJECTED, Status.INVALID):
+                assert "A" not in past or row.ordered_resend, "a doubt was turned into a refusal"
+
+
+TestDeliveries = Deliveries.TestCase
+TestDeliveries.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
