@@ -15,7 +15,7 @@ from kombo_provider.errors import KomboError
 ENGINE_OPTIONS: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
 """Passed wherever an engine is made: a statement's parameters are applicants and stay out of every message."""
 
-_SQLITE_BUSY_MS = 60_000
+SQLITE_BUSY_MS = 60_000
 _SAFE_SQLSTATE_CLASSES = ("08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "54", "55", "57", "58")
 """SQLSTATE classes whose message names objects, rights or resources; the others (22, 23, …) may quote a value."""
 
@@ -62,6 +62,13 @@ def driver_errors(engine: Engine, error: type[KomboError], what_failed: str, wha
         raise error(f"{what_failed}: {describe(exc)}. {what_to_do}") from None
 
 
+def begin_writing(conn: Connection) -> None:
+    """Begin a transaction that will write: on SQLite it waits its turn now, because later it could only fail."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def prepare_ledger_engine(engine: Engine) -> Engine:
     """Make every commit of the engine durable and, on SQLite, every transaction a writer from its start."""
     if engine.dialect.name == "sqlite":
@@ -75,7 +82,7 @@ def prepare_ledger_engine(engine: Engine) -> Engine:
 def _sqlite_connect(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None  # SQLAlchemy's begin event issues BEGIN; the driver must not
     cursor = dbapi_connection.cursor()
-    for pragma in (f"busy_timeout={_SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL"):
+    for pragma in (f"busy_timeout={SQLITE_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,4 +1,4 @@
-"""P7: no value of an applicant in logs, exceptions, XCom or Airflow's database, and no API key but in its connection."""
+"""P7: no value of an applicant in logs, exceptions or Airflow's database, and no API key but in its connection."""
 
 from __future__ import annotations
 

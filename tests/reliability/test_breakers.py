@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,12 +44,12 @@ class Desk:
             staging.lock_source(conn, "s")
             staging.stage(conn, staging.Staging("s", "k", "application", RUN), rows)
 
-    def deliver(self, key: str = API_KEY, tuning: Tuning = PATIENT) -> DeliverReport:
+    def deliver(self, key: str = API_KEY, tuning: Tuning = PATIENT, timeout_seconds: float = 2.0) -> DeliverReport:
         return deliver(
             self.ledger,
-            KomboClient(api_key=key, base_url=self.sandbox.url, timeout_seconds=2),
+            KomboClient(api_key=key, base_url=self.sandbox.url, timeout_seconds=timeout_seconds),
             Selection("s", "k"),
-            SendOptions(RUN, "holder", CAP, 2.0, tuning),
+            SendOptions(RUN, "holder", CAP, timeout_seconds, tuning),
             INTEGRATIONS,
             stop=threading.Event(),
             read_file=lambda _: b"",
@@ -179,3 +180,14 @@ def test_in_flight_never_exceeds_a_limit_that_kombo_names_only_in_its_answers(de
     assert desk.ready() == {}
     assert max(desk.sandbox.stats()["peak_in_flight"].values()) <= 4
     assert desk.sandbox.stats()["by_status"].get("429", 0) == 0
+
+
+def test_a_lane_whose_last_row_ended_in_doubt_does_not_wait_for_its_timeout(desk: Desk) -> None:
+    with desk.ledger.transaction() as conn:
+        conn.execute(deliveries.delete().where(deliveries.c.applicant_id != "7"))
+    desk.sandbox.faults([{"kind": "write_reset"}])
+    started = time.monotonic()
+    report = desk.deliver(tuning=Tuning(), timeout_seconds=300)
+    assert time.monotonic() - started < 30
+    assert report.problems == []
+    assert desk.statuses(INTEGRATIONS[0]) == {"in_doubt": 1}

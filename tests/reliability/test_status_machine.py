@@ -21,7 +21,8 @@ from kombo_provider.ledger.tables import deliveries
 from kombo_provider.mapping import MappedRow
 
 RUN, LANE = RunRef("dag", "run"), "ats:1"
-APPLICANTS = st.sampled_from(["a", "b", "c"])
+NAMES = "abcdef"
+APPLICANTS = st.sampled_from(NAMES)
 OUTCOMES = {
     "executed": Outcome(OutcomeClass.EXECUTED, 200, ids=CreatedIds("x")),
     "S": Outcome(OutcomeClass.SAFE, 429),
@@ -35,7 +36,7 @@ FREE_TO_REPEAT = {"S", "I", "R", "V", "exists"}
 
 
 class Deliveries(RuleBasedStateMachine):
-    """Three applicants on one lane; `past` is what the requests of each are known to have ended in."""
+    """A few applicants on one lane; `past` is what the requests of each are known to have ended in."""
 
     @initialize()
     def begin(self) -> None:
@@ -50,6 +51,8 @@ class Deliveries(RuleBasedStateMachine):
         self.ghosts: list[Intent] = []
         self.holder = 0
         self._acquire()
+        for applicant in NAMES:
+            self._extract(applicant, "0")
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
@@ -62,24 +65,35 @@ class Deliveries(RuleBasedStateMachine):
             conn.execute(update(lanes.lanes).values(lease_expires_at=None))
             assert lanes.acquire(conn, "k", LANE, str(self.holder), RUN) is not None
 
-    @rule(
-        applicant=APPLICANTS,
-        version=st.integers(0, 2),
-        withdrawn=st.booleans(),
-        problem=st.booleans(),
-        sent_before=st.sampled_from([None, None, None, "", "id"]),
-    )
-    def extract(self, applicant: str, version: int, withdrawn: bool, problem: bool, sent_before: str | None) -> None:
-        problems = '[{"field": "x", "problem": "y"}]' if problem else None
-        digest = f"{version}{problem}"
-        payload = None if problem else "{}"
-        row = MappedRow(LANE, applicant, "j", payload, digest, problems, None, sent_before, withdrawn, None, False)
+    @rule(applicant=APPLICANTS, version=st.integers(0, 2))
+    def extract(self, applicant: str, version: int) -> None:
+        self._extract(applicant, str(version))
+
+    @rule(applicant=APPLICANTS, odd=st.sampled_from(["withdrawn", "invalid", "sent before"]))
+    def extract_what_must_not_be_sent(self, applicant: str, odd: str) -> None:
+        self._extract(applicant, odd)
+
+    def _extract(self, applicant: str, what: str) -> None:
+        invalid = what == "invalid"
+        row = MappedRow(
+            LANE,
+            applicant,
+            "j",
+            None if invalid else "{}",
+            what,
+            '[{"field": "x", "problem": "y"}]' if invalid else None,
+            None,
+            "id" if what == "sent before" else None,
+            what == "withdrawn",
+            None,
+            False,
+        )
         with self.ledger.transaction() as conn:
             staging.lock_source(conn, "s")
             counts = staging.stage(conn, staging.Staging("s", "k", "application", RUN), [row])
         assert counts.total() == 1
 
-    @rule(limit=st.integers(1, 3))
+    @rule(limit=st.integers(2, 3))
     def send(self, limit: int) -> None:
         with self.ledger.transaction() as conn:
             conn.execute(update(deliveries).values(not_before=None))
@@ -149,5 +163,5 @@ class Deliveries(RuleBasedStateMachine):
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -117,7 +117,10 @@ def main() -> int:
         with ThreadPoolExecutor(told.jobs) as pool:
             rounds = [pool.submit(play, number, told.seed, postgres) for number in range(told.rounds)]
             for done in as_completed(rounds):
-                figures.add(done.result())
+                played = done.result()
+                figures.add(played)
+                for complaint in played.complaints:
+                    print(complaint, flush=True)
                 if figures.rounds % 10 == 0:
                     _progress(figures, told.rounds, time.monotonic() - started)
     finally:

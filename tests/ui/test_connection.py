@@ -27,6 +27,7 @@ def open_form(page: Page, connection_id: str) -> Locator:
 
 
 def test_the_form_has_kombos_fields_with_their_labels(page: Page, shoot: Callable[[str], None]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 960})
     form = open_form(page, "kombo_fields")
 
     expect(form.get_by_label("API key")).to_have_attribute("type", "password")

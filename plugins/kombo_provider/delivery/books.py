@@ -107,8 +107,9 @@ class Books:
         step = _Step(began=self._clock())
         wanting = [(lane, lane.room(step.began)) for lane in lanes] if claim else []
         wanting = [(lane, room) for lane, room in wanting if room > 0]
+        idle = [lane for lane in lanes if lane.waits_in_vain(step.began)]
         renewal_due = step.began - self._renewed_at >= RENEW_AFTER_SECONDS
-        if not (results or wanting or renewal_due):
+        if not (results or wanting or idle or renewal_due):
             return []
         with self._ledger.transaction() as conn:
             step.at = now(conn)
@@ -125,6 +126,8 @@ class Books:
             for lane, room in wanting:
                 if lane.integration_id not in step.lost:
                     self._claim(conn, step, lane, room)
+            for lane in idle:
+                self._look(conn, step, lane)
         self._told()
         return self._apply(step, lanes)
 
@@ -138,9 +141,12 @@ class Books:
         intents = sending.claim(conn, self._selection, lane.integration_id, room, self._options.run)
         step.claimed += [(lane, intent) for intent in intents]
         if len(intents) < room:
-            due = sending.next_due(conn, self._selection, [lane.integration_id])
-            wait = max(0.0, (due - step.at).total_seconds()) if due and step.at else None
-            step.dry.append((lane, wait))
+            self._look(conn, step, lane)
+
+    def _look(self, conn: Connection, step: _Step, lane: Lane) -> None:
+        """Find out when the lane's next row is due, or that there is none."""
+        due = sending.next_due(conn, self._selection, [lane.integration_id])
+        step.dry.append((lane, max(0.0, (due - step.at).total_seconds()) if due and step.at else None))
 
     def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
         for lane in step.renewed:
@@ -151,6 +157,7 @@ class Books:
             if lane.integration_id in step.lost:
                 lane.stop(Ending.LOST)
         for lane, wait in step.dry:
+            lane.looked_at = step.began
             lane.wait_for_rows(wait, step.began)
         if step.states is not None and step.at is not None:
             self._states_at = step.began

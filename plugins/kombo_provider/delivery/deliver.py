@@ -150,4 +150,5 @@ def _problem(lane: Lane, waiting: int) -> str:
     code = f" ({lane.code})" if lane.code else ""
     page = f" Log page: {lane.log_url}." if lane.log_url else ""
     doing = _WHAT_TO_DO.get(ending, "Run the DAG again")
-    return f"Integration {lane.integration_id} stopped: {ending.value}{code}. {waiting} rows stay ready.{page} {doing}."
+    waits = "1 row stays ready" if waiting == 1 else f"{waiting} rows stay ready"
+    return f"Integration {lane.integration_id} stopped: {ending.value}{code}. {waits}.{page} {doing}."

@@ -41,9 +41,11 @@ class Lane:
     peak_in_flight: int = 0
     rate_limited: int = 0
     dry: bool = False
+    looked_at: float = 0.0
     limit_noted: int | None = None
     doubts_in_row: int = 0
     wake_at: float = 0.0
+    held_until: float = 0.0
     last_progress: float = 0.0
     ending: Ending | None = None
     code: str | None = None
@@ -52,11 +54,16 @@ class Lane:
 
     def room(self, now: float) -> int:
         """How many rows may be claimed now."""
-        if self.ending is not None or now < self.wake_at:
+        if self.ending is not None or now < max(self.wake_at, self.held_until):
             return 0
         room = self.pace.room(self.in_flight, now)
         probes = self.breaker.room(self.in_flight, now)
         return room if probes is None else min(room, probes)
+
+    def waits_in_vain(self, now: float) -> bool:
+        """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
+        idle = self.ending is None and not self.dry and not self.in_flight and not self.room(now)
+        return idle and now - self.looked_at >= DRY_SECONDS
 
     def started(self) -> None:
         """Count a row that goes on the wire."""
@@ -108,7 +115,7 @@ class Lane:
 
     def wait(self, until: float) -> None:
         """Claim nothing before a time."""
-        self.wake_at = max(self.wake_at, until)
+        self.held_until = max(self.held_until, until)
 
     def heed(self, status: LaneStatus, at: datetime, now: float) -> None:
         """Follow what another process, or a person, decided about the lane or its whole connection."""
@@ -121,5 +128,9 @@ class Lane:
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer."""
-        times = [at for at in (self.pace.next_change(now), self.wake_at, self.breaker.paused_until) if at and at > now]
+        times = [
+            at
+            for at in (self.pace.next_change(now), self.wake_at, self.held_until, self.breaker.paused_until)
+            if at and at > now
+        ]
         return min(times) if times else None

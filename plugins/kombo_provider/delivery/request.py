@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import mimetypes
 from collections.abc import Callable
 from typing import Any
 
@@ -43,8 +42,3 @@ def _embed(attachment: dict[str, Any], field: str, read_file: ReadFile) -> None:
     except UnreadableFileError as exc:
         raise UnreadableFileError(exc.problem, field) from None
     attachment["data"] = base64.b64encode(content).decode("ascii")
-    if "content_type" not in attachment:
-        guessed = mimetypes.guess_type(attachment["name"])[0]
-        if guessed is None:
-            raise UnreadableFileError("its content type cannot be told from its name: add content_type", field)
-        attachment["content_type"] = guessed

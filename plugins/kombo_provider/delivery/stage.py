@@ -194,8 +194,8 @@ class Stager:
             log.warning("%d rows have no usable key and were left out: %s", count, problem)
         if self._duplicates:
             log.warning(
-                "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within an "
-                "integration; if one person applies for several jobs, id || ':' || job",
+                "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within "
+                "an integration; if one person applies for several jobs, id || ':' || job",
                 self.counts["duplicate_keys"],
                 ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._duplicates),
             )

@@ -31,7 +31,7 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
     table = _reflect(conn, name)
     lost = [column for column in key.values() if column not in table.c]
     if lost:
-        known = ", ".join(column for column in table.c.keys() if column not in WRITTEN_COLUMNS)
+        known = ", ".join(column.name for column in table.columns if column.name not in WRITTEN_COLUMNS)
         raise WriteBackError(f"{name} has no column {', '.join(lost)}: write_back_key must name one of {known}.")
     missing = [column for column in WRITTEN_COLUMNS if column not in table.c]
     if missing:
@@ -54,9 +54,7 @@ def _reflect(conn: Connection, name: str) -> Table:
     folded = [part if quoted.startswith('"') else part.lower() for part, quoted in zip(exact, parts, strict=True)]
     for *schema, bare in (exact, folded):
         try:
-            return Table(
-                bare, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False
-            )
+            return Table(bare, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False)
         except NoSuchTableError:
             continue
     raise WriteBackError(

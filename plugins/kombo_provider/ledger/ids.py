@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
+from kombo_provider.ledger.known import among
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Status
-from kombo_provider.ledger.tables import UtcDateTime, deliveries
+from kombo_provider.ledger.tables import deliveries
 
 
 class DeliveredIds(NamedTuple):
@@ -60,31 +61,20 @@ def to_write_back(
     return [DeliveredIds(*row) for row in conn.execute(query)]
 
 
-_MARK = (
-    update(deliveries)
-    .where(
-        deliveries.c.source == bindparam("key_source"),
-        deliveries.c.integration_id == bindparam("key_integration_id"),
-        deliveries.c.applicant_id == bindparam("key_applicant_id"),
-    )
-    .values(written_back_at=bindparam("at", type_=UtcDateTime()))
-)
+_IDS = tuple(deliveries.c[name] for name in DeliveredIds._fields[2:6])
 
 
 def mark_written_back(conn: Connection, source: str, written: Sequence[DeliveredIds]) -> None:
-    """Remember that the target table has these ids."""
+    """Remember that the target table has these ids; a row that got more of them meanwhile is left for the next run."""
     if not written:
         return
-    at = now(conn)
+    pair = (deliveries.c.integration_id, deliveries.c.applicant_id)
+    keys = among(conn, pair, [row[:2] for row in written])
+    unchanged = among(
+        conn,
+        (*pair, *(func.coalesce(column, "") for column in _IDS)),
+        [(*row[:2], *(value or "" for value in row[2:6])) for row in written],
+    )
     conn.execute(
-        _MARK,
-        [
-            {
-                "key_source": source,
-                "key_integration_id": row.integration_id,
-                "key_applicant_id": row.applicant_id,
-                "at": at,
-            }
-            for row in written
-        ],
+        update(deliveries).where(deliveries.c.source == source, keys, unchanged).values(written_back_at=now(conn))
     )

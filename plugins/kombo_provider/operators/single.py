@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from kombo_provider.errors import InDoubtError, LaneBlockedError, NotDeliveredError
+from kombo_provider.errors import InDoubtError, LaneBlockedError, LanePausedError, NotDeliveredError
 from kombo_provider.hook import KomboHook
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
 from kombo_provider.operators.connect import open_ledger
@@ -104,7 +104,7 @@ class _CreateOperator(BaseOperator):
                 )
                 self.kombo_log_url = report.log_url
                 if report.problems:
-                    raise LaneBlockedError("\n".join(report.problems))
+                    raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
                 if report.held:
                     self.log.info("Another process is sending for %s; trying again in 15 s", key.integration_id)
                     raise AirflowRescheduleException(datetime.now(UTC) + _HELD_RETRY)  # type: ignore[no-untyped-call]

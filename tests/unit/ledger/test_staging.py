@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import create_engine
 
-from kombo_provider.ledger import erasure, lanes, sending, staging
+from kombo_provider.ledger import erasure, sending, staging
 from kombo_provider.ledger.decisions import COUNTERS
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
@@ -212,7 +213,25 @@ def test_every_row_counts_once(book: Book) -> None:
 
 
 def test_keys_are_told_apart_exactly(book: Book) -> None:
-    names = ["1", "01", "a", "A", "ß", "ss", "\u00e9", "e\u0301", "a:b", "a'b", 'a"b', "a\\b", "%", "{}", "1,2", "NULL", "🙂"]
+    names = [
+        "1",
+        "01",
+        "a",
+        "A",
+        "ß",
+        "ss",
+        "\u00e9",
+        "e\u0301",
+        "a:b",
+        "a'b",
+        'a"b',
+        "a\\b",
+        "%",
+        "{}",
+        "1,2",
+        "NULL",
+        "🙂",
+    ]
     rows = [VALID.but(applicant_id=name, integration_id=where) for name in names for where in ("a:b", "a:B")]
     assert book.stage(*rows) == {"new": len(rows)}
     assert book.stage(*rows) == {"already_known": len(rows)}
@@ -278,7 +297,7 @@ def test_two_stagings_of_the_same_keys_add_up(book: Book, open_ledger: Callable[
 
 def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Callable[[], Ledger]) -> None:
     """No deadlock, and a row that left has what was claimed, not what was staged too late."""
-    rows = [VALID.but(applicant_id=str(number)) for number in range(300)]
+    rows = [VALID.but(applicant_id=str(number)) for number in range(120)]
     book.stage(*rows)
     claimed: list[sending.Intent] = []
     errors: list[Exception] = []
@@ -297,36 +316,38 @@ def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Cal
     while sender.is_alive():
         changed = [row.but(payload=f'"{version}"', payload_sha256=str(version)) for row in reversed(rows)]
         counts = book.stage(*changed)
-        assert sum(counts.values()) == 300
+        assert sum(counts.values()) == 120
         version += 1
     _run([sender])
     assert errors == []
-    assert sorted(intent.key for intent in claimed) == sorted(key(str(number)) for number in range(300))
+    assert sorted(intent.key for intent in claimed) == sorted(key(str(number)) for number in range(120))
     for intent in claimed:
         assert book.row(intent.key.applicant_id)["payload"] == intent.payload
 
 
-def test_staging_does_not_wait_for_rows_that_a_sender_has_locked(
-    book: Book, open_ledger: Callable[[], Ledger]
-) -> None:
+def test_staging_does_not_wait_for_rows_that_a_sender_has_locked(book: Book, open_ledger: Callable[[], Ledger]) -> None:
     if book.ledger.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     book.stage(VALID, VALID.but(applicant_id="2"))
-    sender = open_ledger()
-    with sender.transaction() as conn:
+    with sender.ledger.transaction() as conn:
         sending.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
         started = time.monotonic()
         assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
         assert time.monotonic() - started < 5
     assert (book.row("1")["status"], book.row("1")["payload"]) == ("sending", VALID.payload)
+    book.ledger.close()
+    sender.ledger.close()
 
 
 def test_a_failed_transaction_leaves_nothing(book: Book) -> None:
-    with pytest.raises(ZeroDivisionError), book.ledger.transaction() as conn:
-        staging.lock_source(conn, STAGING.source)
-        staging.stage(conn, STAGING, [VALID])
-        lanes.acquire(conn, "kombo_default", "greenhouse:a", "task", RUN)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with book.ledger.transaction() as conn:
+            staging.lock_source(conn, STAGING.source)
+            staging.stage(conn, STAGING, [VALID])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert book.statuses() == {}
 
 

@@ -1,0 +1,40 @@
+"""A warehouse and a ledger for tests of the write-back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.ledger.ledger import Ledger
+from tests.unit.ledger.book import Book
+
+
+@pytest.fixture
+def open_engine() -> Iterator[Callable[[str], Engine]]:
+    """Opens an engine that is closed after the test."""
+    opened: list[Engine] = []
+
+    def open_it(url: str) -> Engine:
+        opened.append(create_engine(url, **ENGINE_OPTIONS))
+        return opened[-1]
+
+    yield open_it
+    for engine in opened:
+        engine.dispose()
+
+
+@pytest.fixture
+def warehouse(database_url: str, open_engine: Callable[[str], Engine]) -> Engine:
+    """An empty database, once SQLite and once PostgreSQL."""
+    return open_engine(database_url)
+
+
+@pytest.fixture
+def book(database_url: str, open_engine: Callable[[str], Engine]) -> Book:
+    """The ledger in the warehouse."""
+    ledger = Ledger(open_engine(database_url))
+    ledger.ensure()
+    return Book(ledger)
