@@ -22,7 +22,7 @@ APPLICANTS = 40
 def test_after_a_kill_in_the_middle_of_deliver_a_plain_run_finishes_all_but_what_was_on_the_wire(
     warehouse: Warehouse, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=5)
+    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=3)
     for number in range(APPLICANTS):
         warehouse.add(number, integration_id=GREENHOUSE if number % 2 else PERSONIO)
     sandbox.config(latency_seconds=1)

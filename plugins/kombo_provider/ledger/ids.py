@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
-from kombo_provider.ledger.known import among
+from kombo_provider.ledger.known import has_key
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Status
 from kombo_provider.ledger.tables import deliveries
@@ -61,20 +61,11 @@ def to_write_back(
     return [DeliveredIds(*row) for row in conn.execute(query)]
 
 
-_IDS = tuple(deliveries.c[name] for name in DeliveredIds._fields[2:6])
+_ID_COLUMNS = DeliveredIds._fields[2:6]
 
 
 def mark_written_back(conn: Connection, source: str, written: Sequence[DeliveredIds]) -> None:
     """Remember that the target table has these ids; a row that got more of them meanwhile is left for the next run."""
-    if not written:
-        return
-    pair = (deliveries.c.integration_id, deliveries.c.applicant_id)
-    keys = among(conn, pair, [row[:2] for row in written])
-    unchanged = among(
-        conn,
-        (*pair, *(func.coalesce(column, "") for column in _IDS)),
-        [(*row[:2], *(value or "" for value in row[2:6])) for row in written],
-    )
-    conn.execute(
-        update(deliveries).where(deliveries.c.source == source, keys, unchanged).values(written_back_at=now(conn))
-    )
+    if written:
+        unchanged = has_key(conn, source, [row[:6] for row in written], *_ID_COLUMNS)
+        conn.execute(update(deliveries).where(unchanged).values(written_back_at=now(conn)))

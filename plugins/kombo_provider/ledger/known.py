@@ -6,7 +6,20 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    TableValuedAlias,
+    Text,
+    any_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kombo_provider.ledger.decisions import Known
@@ -50,17 +63,42 @@ def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]
 
 
 def _of(conn: Connection, source: str, keys: Collection[Pair], *columns: Any) -> Select[Any]:
-    pair = (deliveries.c.integration_id, deliveries.c.applicant_id)
-    return select(*pair, *columns).where(deliveries.c.source == source, among(conn, pair, keys))
+    return select(deliveries.c.integration_id, deliveries.c.applicant_id, *columns).where(has_key(conn, source, keys))
 
 
-def among(conn: Connection, columns: Sequence[Any], keys: Collection[Sequence[str]]) -> Any:
-    """Return the condition that the text columns are one of the keys: one parameter per column at most."""
+def has_key(conn: Connection, source: str, keys: Collection[Sequence[str | None]], *also: str) -> ColumnElement[bool]:
+    """Return the condition that a delivery has one of the keys; a key goes on with the values of the columns `also`.
+
+    The rows are addressed by their place in the table, and each place is found by one look into the primary key. Left
+    to join keys and deliveries in its own way, PostgreSQL reads the whole source for each chunk while the table is new
+    and has no statistics.
+    """
+    one = deliveries.alias("one")
+    columns = (one.c.integration_id, one.c.applicant_id, *(one.c[name] for name in also))
     if conn.dialect.name == "postgresql":
-        lists = [bindparam(None, list(part), type_=ARRAY(Text)) for part in zip(*keys, strict=True)]
-        names = [f"key_{number}" for number in range(len(columns))]
-        wanted = func.unnest(*lists).table_valued(*names).render_derived()
-        return tuple_(*columns).in_(select(*(wanted.c[name] for name in names)))
+        wanted = _arrays(keys)
+        places = _places("one.ctid", one, source, columns, list(wanted.c), wanted)
+        return column("ctid") == any_(func.array(places.scalar_subquery()))
     listed = func.json_each(json.dumps(list(keys), ensure_ascii=False)).table_valued("value")
-    parts = [func.json_extract(listed.c.value, f"$[{number}]") for number in range(len(columns))]
-    return tuple_(*columns).in_(select(*parts))
+    values = [func.json_extract(listed.c.value, f"$[{number}]") for number in range(len(columns))]
+    return column("rowid").in_(_places("one.rowid", one, source, columns, values, listed))
+
+
+def _arrays(keys: Collection[Sequence[str | None]]) -> TableValuedAlias:
+    lists = [bindparam(None, list(values), type_=ARRAY(Text)) for values in zip(*keys, strict=True)]
+    return func.unnest(*lists).table_valued(*(f"key_{number}" for number in range(len(lists)))).render_derived()
+
+
+def _places(
+    place: str,
+    one: FromClause,
+    source: str,
+    columns: Sequence[ColumnElement[Any]],
+    values: Sequence[ColumnElement[Any]],
+    wanted: FromClause,
+) -> Select[Any]:
+    same = [kept.is_not_distinct_from(value) for kept, value in zip(columns[2:], values[2:], strict=True)]
+    found: Select[Any] = select(literal_column(place)).where(
+        one.c.source == source, columns[0] == values[0], columns[1] == values[1], *same
+    )
+    return select(found.correlate(wanted).scalar_subquery()).select_from(wanted)

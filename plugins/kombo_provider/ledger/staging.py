@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kombo_provider.ledger import events
 from kombo_provider.ledger.bulk import insert_rows, stamper
 from kombo_provider.ledger.decisions import COUNTERS, Known, StagedRow, decide
-from kombo_provider.ledger.known import Pair, among, known_keys, lock_and_read
+from kombo_provider.ledger.known import Pair, has_key, known_keys, lock_and_read
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, DeliveryKey, Endpoint, Resolution, RunRef, Status
 from kombo_provider.ledger.tables import deliveries, sources
@@ -205,6 +205,5 @@ def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:
     values: dict[str, Any] = {"dag_id": staging.run.dag_id, "run_id": staging.run.run_id}
     if not staging.backfill:
         values["priority"] = 0
-    pair = (deliveries.c.integration_id, deliveries.c.applicant_id)
-    of_keys = (deliveries.c.source == staging.source, among(conn, pair, keys))
-    conn.execute(deliveries.update().where(*of_keys, deliveries.c.status == Status.READY).values(values))
+    waiting = has_key(conn, staging.source, keys), deliveries.c.status == Status.READY
+    conn.execute(deliveries.update().where(*waiting).values(values))

@@ -14,7 +14,7 @@ from tests.postgres import PostgresServer
 from tests.unit.delivery.write_back_target import IDS, columns, ids, make, run, write
 from tests.unit.ledger.book import Book
 
-MANY = 100_000
+MANY = 50_000
 
 
 @pytest.mark.parametrize("table", ["people", '"My People"', "kombo_people"])
@@ -56,7 +56,7 @@ def test_a_name_without_quotes_is_read_as_sql_reads_it(warehouse: Engine, book: 
     assert write(warehouse, book, "PEOPLE").written == 1
 
 
-@pytest.mark.parametrize("table", ["nobody", "none.people", '"People "'])
+@pytest.mark.parametrize("table", ["nobody", '"People "', "main.people.nobody"])
 def test_a_table_that_is_not_there_is_named(warehouse: Engine, table: str) -> None:
     make(warehouse)
     with pytest.raises(WriteBackError, match="There is no table") as raised:
@@ -118,7 +118,7 @@ def test_a_refused_id_quotes_no_value(warehouse: Engine, book: Book) -> None:
     assert book.row("secret")["written_back_at"] is None
 
 
-def test_a_hundred_thousand_rows_without_an_index_take_seconds(warehouse: Engine, book: Book) -> None:
+def test_fifty_thousand_rows_without_an_index_take_seconds(warehouse: Engine, book: Book) -> None:
     """One statement per row would scan the table for each of them: hours."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) SELECT i FROM n"
     run(
@@ -138,7 +138,7 @@ def test_a_hundred_thousand_rows_without_an_index_take_seconds(warehouse: Engine
     started = time.monotonic()
     report = write(warehouse, book)
     assert report.written == MANY
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 30
     assert run(warehouse, "SELECT count(*) FROM people WHERE kombo_application_id = 'app-' || CAST(id AS TEXT)") == [
         (MANY,)
     ]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine
 
 from kombo_provider.ledger import erasure, sending, staging
 from kombo_provider.ledger.decisions import COUNTERS
@@ -329,14 +328,12 @@ def test_staging_does_not_wait_for_rows_that_a_sender_has_locked(book: Book, ope
     if book.ledger.dialect == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     book.stage(VALID, VALID.but(applicant_id="2"))
-    with sender.ledger.transaction() as conn:
+    with open_ledger().transaction() as conn:
         sending.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
         started = time.monotonic()
         assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
         assert time.monotonic() - started < 5
     assert (book.row("1")["status"], book.row("1")["payload"]) == ("sending", VALID.payload)
-    book.ledger.close()
-    sender.ledger.close()
 
 
 def test_a_failed_transaction_leaves_nothing(book: Book) -> None:
