@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,11 +28,17 @@ PERSONIO = "personio:8Kd3WmZx5RtQpLv2NfYh7GcB"
 JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _airflow_database() -> None:
+@cache
+def _make_airflow_database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _airflow_database() -> None:
+    """Once in a test run, though two folders of tests ask for it."""
+    _make_airflow_database()
 
 
 @pytest.fixture

@@ -139,3 +139,12 @@ def test_instants_are_compared_whatever_their_time_zone(
     dag_id = pipeline(source_timezone=zone)
     run = run_backfill((at("10 10:00"), at("10 11:00")), dag_id)
     assert run.counts == ({"extracted": 1, "new": 1} if taken else {})
+
+
+def test_a_backfill_of_a_dag_without_intervals_says_so_and_takes_nothing(warehouse: Warehouse) -> None:
+    """Plain cron strings of Airflow 3 give an interval that starts where it ends."""
+    add(warehouse, {1: "10 10:00"})
+    run = run_backfill((at("10 10:00"), at("10 10:00")))
+    assert "needs a run with a data interval" in run.message("stage")
+    assert "CronDataIntervalTimetable" in run.message("stage")
+    assert warehouse.statuses() == {}

@@ -189,7 +189,7 @@ def test_the_test_button_reports_a_missing_connection_without_raising() -> None:
     ok, message = KomboHook(kombo_conn_id="does_not_exist").test_connection()
 
     assert not ok
-    assert "log" in message
+    assert "There is no Airflow connection 'does_not_exist'" in message
 
 
 def test_the_provider_info_fits_airflows_schema() -> None:

@@ -23,8 +23,8 @@ class Window:
     def widened(self) -> tuple[datetime | None, datetime | None]:
         """Bounds, in UTC, that no time zone can make a row of the window fall out of: for a first cut in SQL."""
         margin = timedelta(days=1)
-        lower = _shift(self.lower, -margin) if self.lower else None
-        upper = _shift(self.upper, margin) if self.upper else None
+        lower = shifted(self.lower, -margin) if self.lower else None
+        upper = shifted(self.upper, margin) if self.upper else None
         return lower, upper
 
     def __str__(self) -> str:
@@ -34,7 +34,8 @@ class Window:
         return f"[{lower}, {upper})"
 
 
-def _shift(at: datetime, by: timedelta) -> datetime:
+def shifted(at: datetime, by: timedelta) -> datetime:
+    """Return the instant moved, in UTC; at the ends of time it stays."""
     try:
         return at.astimezone(UTC) + by
     except OverflowError:

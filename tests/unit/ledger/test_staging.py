@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import create_engine
 
 from kombo_provider.ledger import erasure, sending, staging
 from kombo_provider.ledger.decisions import COUNTERS
@@ -324,16 +325,18 @@ def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Cal
         assert book.row(intent.key.applicant_id)["payload"] == intent.payload
 
 
-def test_staging_does_not_wait_for_rows_that_a_sender_has_locked(book: Book, open_ledger: Callable[[], Ledger]) -> None:
-    if book.ledger.dialect == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
+def test_staging_does_not_wait_for_rows_that_a_sender_has_locked_on_postgresql(postgres_url: str) -> None:
+    book, sender = (Book(Ledger(create_engine(postgres_url))) for _ in range(2))
+    book.ledger.ensure()
     book.stage(VALID, VALID.but(applicant_id="2"))
-    with open_ledger().transaction() as conn:
+    with sender.ledger.transaction() as conn:
         sending.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
         started = time.monotonic()
         assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
         assert time.monotonic() - started < 5
     assert (book.row("1")["status"], book.row("1")["payload"]) == ("sending", VALID.payload)
+    book.ledger.close()
+    sender.ledger.close()
 
 
 def test_a_failed_transaction_leaves_nothing(book: Book) -> None:

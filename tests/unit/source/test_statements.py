@@ -1,0 +1,115 @@
+"""SELECTs as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from kombo_provider.errors import SourceError
+from kombo_provider.source.reader import SourceReader
+from tests.unit.source.reading import read, run
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT 1 AS x", 1),
+        ("  \n SELECT 1 AS x ;\n\n", 1),
+        ("SELECT 1 AS x;;", 1),
+        ("SELECT 1 AS x -- the end", 1),
+        ("SELECT 1 AS x; -- the end; really", 1),
+        ("SELECT 1 AS x /* the ; end */ ; /* open", 1),
+        ("-- begin: here's\nSELECT /* a:b */ 1 AS x -- it's", 1),
+        ("SELECT '100%' AS x", "100%"),
+        ("SELECT '%s %(a)s %%' AS x", "%s %(a)s %%"),
+        ("SELECT 7 % 4 AS x", 3),
+        ("SELECT ':name :1 a:b' AS x", ":name :1 a:b"),
+        (r"SELECT '\:name' AS x", r"\:name"),
+        ("SELECT '; -- no comment' AS x", "; -- no comment"),
+        ("SELECT 'it''s; fine' AS x", "it's; fine"),
+        ("WITH t AS (SELECT 2 AS x) SELECT x FROM t ORDER BY x LIMIT 1", 2),
+        ("SELECT x FROM (SELECT 3 AS x) AS kombo_source", 3),
+        ("SELECT 1 AS x UNION ALL SELECT 1 WHERE 1 = 0", 1),
+    ],
+)
+def test_a_select_is_read_as_it_is_written(source: Engine, sql: str, value: Any) -> None:
+    assert read(source, sql) == [{"x": value}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT '12'::int AS x", 12),
+        ("SELECT ('{\"a:b\": \"c%\"}'::jsonb)->>'a:b' AS x", "c%"),
+        ("SELECT (ARRAY[1,2,3])[2:3] AS x", [2, 3]),
+        ("SELECT $$; -- it's :me$$ AS x", "; -- it's :me"),
+        ("SELECT $q$a;$$b$q$ AS x;", "a;$$b"),
+        (r"SELECT E'a\nb' AS x", "a\nb"),
+        ("SELECT '{\"a\":1}'::jsonb ? 'a' AS x", True),
+    ],
+)
+def test_a_select_in_postgresqls_own_words(postgres: Engine, sql: str, value: Any) -> None:
+    assert read(postgres, sql) == [{"x": value}]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1; SELECT 2", "DELETE FROM t; SELECT 1 AS x", "SELECT 1;\n-- and\nDROP TABLE t;"]
+)
+def test_more_than_one_statement_is_refused(source: Engine, sql: str) -> None:
+    with pytest.raises(SourceError, match=r"test\.sql\) holds more than one statement"):
+        read(source, sql)
+
+
+@pytest.mark.parametrize("sql", ["", " ;", "-- nothing\n/* here */;"])
+def test_an_empty_statement_is_refused(sql: str) -> None:
+    with pytest.raises(SourceError, match=r"\(test\.sql\) is empty"):
+        SourceReader(create_engine("sqlite://"), sql, where="test.sql")
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT * FROM nobody", "nobody"),
+        ("SELECT nothing FROM people", "nothing"),
+        ("DELETE FROM people", "syntax error"),
+        ("SELECT 1 AS x)", "syntax error"),
+    ],
+)
+def test_a_bad_query_is_one_clear_error(source: Engine, sql: str, said: str) -> None:
+    run(source, "CREATE TABLE people (id INTEGER)")
+    with pytest.raises(SourceError, match=r"The source query \(test\.sql\) failed: \w+Error|\w+ \(42") as raised:
+        read(source, sql)
+    assert said in str(raised.value)
+
+
+def test_names_that_need_quotes_are_read(source: Engine) -> None:
+    run(
+        source,
+        'CREATE TABLE "My People" ("Person No" INTEGER, "Changed_At" TEXT, "select" TEXT)',
+        """INSERT INTO "My People" VALUES (1, NULL, 's')""",
+    )
+    assert read(source, 'SELECT * FROM "My People"') == [{"Person No": 1, "Changed_At": None, "select": "s"}]
+
+
+def test_a_schema_and_a_view_are_read(postgres: Engine) -> None:
+    run(
+        postgres,
+        "CREATE SCHEMA crm",
+        "CREATE TABLE crm.people AS SELECT 1 AS id",
+        "CREATE VIEW crm.everybody AS SELECT id AS applicant_id FROM crm.people",
+        "CREATE MATERIALIZED VIEW crm.many AS SELECT * FROM crm.everybody",
+    )
+    assert (
+        read(postgres, "SELECT * FROM crm.everybody")
+        == read(postgres, "SELECT * FROM crm.many")
+        == [{"applicant_id": 1}]
+    )
+
+
+def test_nobody_there_is_one_clear_error() -> None:
+    reader = SourceReader(create_engine("postgresql+psycopg://postgres@127.0.0.1:1/none"), "SELECT 1", where="test.sql")
+    with pytest.raises(SourceError, match="OperationalError: connection failed"), reader.open():
+        pass
