@@ -83,14 +83,22 @@ def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
 def _kill(round_: Round, chance: random.Random, number: int, figures: Figures) -> None:
     if chance.random() < 0.4:
         point = POINTS[(number + chance.randrange(len(POINTS))) % len(POINTS)]
-        arrivals = 1 if point in NOT_WHILE_SENDING else chance.randrange(8, 25)
-        told = {"kill_at": [point, arrivals]}
+        code = round_.run(kill_at=[point, 1 if point in NOT_WHILE_SENDING else chance.randrange(20, 45)])
     else:
-        point = "at a random time"
-        told = {"kill_after": 1.4 + chance.random()}
-    if round_.run(**told) == -9:
+        point, code = "at a random time", _kill_under_load(round_, chance)
+    if code == -9:
         figures.kills[point] += 1
         figures.on_the_wire.append(round_.on_the_wire())
+
+
+def _kill_under_load(round_: Round, chance: random.Random) -> int:
+    """Kill a process at a random time after many of its requests have come on the wire; return its exit code."""
+    process = round_.start()
+    while process.poll() is None and sum(round_.sandbox.stats(summary=True)["in_flight"].values()) < 2 * ON_THE_WIRE:
+        time.sleep(0.02)
+    time.sleep(chance.random() * 0.5)
+    process.kill()
+    return process.wait()
 
 
 @contextmanager
