@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, MetaData, Table, false, update
+from sqlalchemy import Connection, DateTime, MetaData, Table, false, inspect, update
 from sqlalchemy.exc import NoSuchTableError
 
 from kombo_provider.errors import WriteBackError
@@ -53,6 +53,8 @@ def _reflect(conn: Connection, name: str) -> Table:
     exact = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
     folded = [part if quoted.startswith('"') else part.lower() for part, quoted in zip(exact, parts, strict=True)]
     for *schema, bare in (exact, folded):
+        if schema and not inspect(conn).has_schema(".".join(schema)):
+            continue
         try:
             return Table(bare, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False)
         except NoSuchTableError:
