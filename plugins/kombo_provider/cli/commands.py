@@ -89,10 +89,11 @@ def drain(args: Namespace) -> None:
     until = time.monotonic() + args.timeout
     with open_ledger(_connections(args)) as ledger:
         with ledger.transaction() as conn:
-            lane_store.set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.DRAINED, code="drain")
+            lane_store.drain(conn)
         print("New requests are stopped. Waiting for those on the wire …")
         while True:
             with ledger.transaction() as conn:
+                lane_store.sweep(conn)
                 left = count_on_wire(conn)
             if not left:
                 break

@@ -49,8 +49,14 @@ class _Step:
     lost: set[str] = field(default_factory=set)
     claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
     dry: list[tuple[Lane, float | None]] = field(default_factory=list)
-    states: dict[str, LaneStatus] | None = None
+    states: dict[str, LaneStatus] = field(default_factory=dict)
     at: datetime | None = None
+
+    def may_send(self, lane: Lane) -> bool:
+        status = self.states[lane.integration_id]
+        if status.state is LaneState.PAUSED:
+            return status.paused_until is None or self.at is None or status.paused_until <= self.at
+        return status.state is LaneState.OPEN
 
 
 class Books:
@@ -69,7 +75,7 @@ class Books:
             lease = lane_store.acquire(
                 conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
             )
-            state = lane_store.own_status(conn, self._selection.kombo_conn_id, integration_id).state
+            status = lane_store.own_status(conn, self._selection.kombo_conn_id, integration_id)
             limit_seen = lane_store.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
         tuning = self._options.tuning
         lane = Lane(
@@ -78,7 +84,11 @@ class Books:
             lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
             pace=Pace(self._options.max_in_flight, tuning, limit_seen=limit_seen),
             limit_noted=limit_seen,
-            breaker=Breaker(tuning, probing=state in (LaneState.PAUSED, LaneState.BLOCKED)),
+            breaker=Breaker(
+                tuning,
+                probing=status.state in (LaneState.PAUSED, LaneState.BLOCKED),
+                former_pause=status.pause_seconds,
+            ),
             last_progress=began,
         )
         if lane.breaker.probing:
@@ -115,16 +125,14 @@ class Books:
             step.at = now(conn)
             self._renew(conn, step, lanes if renewal_due else [lane for lane, _ in wanting])
             sending.record(conn, results, self._options.run)
-            self._publish(conn, step.at)
             self._note_caps(conn, lanes)
-            if step.began - self._states_at >= STATES_AFTER_SECONDS:
+            self._publish(conn, step.at)
+            if wanting or step.began - self._states_at >= STATES_AFTER_SECONDS:
+                lane_store.hold_off_drain(conn)
                 ids = [lane.integration_id for lane in lanes]
                 step.states = lane_store.statuses(conn, self._selection.kombo_conn_id, ids)
-                wanting = [
-                    (lane, room) for lane, room in wanting if _may_send(step.states[lane.integration_id], step.at)
-                ]
             for lane, room in wanting:
-                if lane.integration_id not in step.lost:
+                if lane.integration_id not in step.lost and step.may_send(lane):
                     self._claim(conn, step, lane, room)
             for lane in idle:
                 self._look(conn, step, lane)
@@ -159,7 +167,7 @@ class Books:
         for lane, wait in step.dry:
             lane.looked_at = step.began
             lane.wait_for_rows(wait, step.began)
-        if step.states is not None and step.at is not None:
+        if step.states and step.at is not None:
             self._states_at = step.began
             for lane in lanes:
                 lane.heed(step.states[lane.integration_id], step.at, step.began)
@@ -213,15 +221,9 @@ class Books:
             self._publish(conn, now(conn))
             for lane in lanes:
                 if lane.lease is not None:
-                    lane_store.release(conn, lane.lease, self._options.holder)
+                    lane_store.release(conn, lane.lease, self._options.holder, self._options.run)
         self._told()
 
     def _told(self) -> None:
         self._news.clear()
         self._rate_pause = None
-
-
-def _may_send(status: LaneStatus, at: datetime) -> bool:
-    if status.state is LaneState.PAUSED:
-        return status.paused_until is None or status.paused_until <= at
-    return status.state is LaneState.OPEN

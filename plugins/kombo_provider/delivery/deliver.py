@@ -142,6 +142,7 @@ _WHAT_TO_DO = {
     Ending.PAUSED: "Look at the log page; the next run tries one request first",
     Ending.DRAINED: "`airflow kombo resume` lets requests leave again",
     Ending.LOST: "Run the DAG again: what was on the wire is in doubt, the rest is sent",
+    Ending.STOPPED: "Run the DAG again, or clear the task: it goes on where it stopped",
 }
 
 

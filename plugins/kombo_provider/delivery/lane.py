@@ -26,6 +26,7 @@ class Ending(Enum):
     DRAINED = "new requests are stopped by `airflow kombo drain`"
     LOST = "another process took it over"
     HELD = "another process is sending on it"
+    STOPPED = "the task was told to stop"
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class Lane:
         self.rate_limited += outcome.http_status == 429
         if result.status is Status.READY:
             self.dry, self.wake_at = False, now
-        else:
+        elif result.status is not Status.IN_DOUBT:
             self.last_progress = now
         if outcome.outcome_class is OutcomeClass.INTEGRATION:
             self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)

@@ -21,6 +21,8 @@ class Tuning:
     longest_pause: float = 240.0
     outage_pause: float = 900.0
     """How long a lane is left alone after a whole cap's worth of doubt in a row; longer than a task's retries take."""
+    longest_outage_pause: float = 4 * 3600.0
+    """Each failed probe after an outage doubles the pause, from run to run, up to this."""
     first_backoff: float = 1.0
     longest_backoff: float = 30.0
     patience: float = 600.0
@@ -110,8 +112,9 @@ class Pace:
 class Breaker:
     """Pauses a lane whose requests end in doubt (class A) or fail at the ATS (class V), longer each time."""
 
-    def __init__(self, tuning: Tuning, *, probing: bool = False) -> None:
+    def __init__(self, tuning: Tuning, *, probing: bool = False, former_pause: float = 0.0) -> None:
         self._tuning = tuning
+        self._outage_pause = max(tuning.outage_pause, 2 * former_pause if former_pause >= tuning.outage_pause else 0.0)
         self._last: deque[bool] = deque(maxlen=tuning.last)
         self._in_row = 0
         self.pauses = 0
@@ -144,7 +147,7 @@ class Breaker:
 
     def outage(self, now: float) -> None:
         """Pause for long: every request of a whole wave ended in doubt."""
-        self.paused_until = now + self._tuning.outage_pause
+        self.paused_until = now + min(self._tuning.longest_outage_pause, self._outage_pause)
         self.probing = True
 
     def room(self, in_flight: int, now: float) -> int | None:

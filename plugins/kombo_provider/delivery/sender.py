@@ -35,8 +35,9 @@ INTENT_SECONDS = 10.0
 WIND_DOWN_SECONDS = 3.0
 """Airflow kills a task about five seconds after asking it to stop."""
 
+_LAST_TRIES_SECONDS = 1.0
 _LINGER_SECONDS = 0.02
-_LONGEST_WAIT_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 0.25
 _LONGEST_LEDGER_BACKOFF_SECONDS = 15.0
 
 
@@ -83,7 +84,10 @@ class Sender:
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
         self._unrecorded: list[_Answer] = []
         self._on_wire: dict[DeliveryKey, tuple[Lane, Intent]] = {}
+        self._logged: set[DeliveryKey] = set()
         self._ledger_failures = 0
+        self._beginning = threading.Lock()
+        self._begun: set[DeliveryKey] = set()
         self._closing = False
         self._bug: BaseException | None = None
 
@@ -147,6 +151,7 @@ class Sender:
         lane, outcome, at = answer.lane, answer.outcome, self._clock()
         self._unrecorded.append(answer)
         self._on_wire.pop(answer.intent.key, None)
+        self._begun.discard(answer.intent.key)
         self._progress.count(answer.result.status)
         news = lane.finished(outcome, answer.result, at)
         if outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None:
@@ -169,21 +174,26 @@ class Sender:
             self._survive(exc)
             return []
         self._unrecorded.clear()
+        self._logged.clear()
         self._ledger_failures = 0
         return claimed
 
     def _survive(self, exc: LedgerError) -> None:
         self._ledger_failures += 1
-        if self._ledger_failures == 1:
-            for answer in self._unrecorded:
-                if answer.result.status is Status.DELIVERED:
-                    _log_unrecorded(answer)
+        self._log_unrecorded()
         held_up = self._clock() - max(lane.last_progress for lane in self._lanes)
         if not self._unrecorded and not self._on_wire and held_up > self._options.tuning.patience:
             raise exc
         wait = min(_LONGEST_LEDGER_BACKOFF_SECONDS, 0.5 * 2 ** min(self._ledger_failures, 6))
         log.warning("%s. Nothing more is sent meanwhile; trying again in %.0f s.", exc, wait)
         self._stop.wait(wait)
+
+    def _log_unrecorded(self) -> None:
+        """Leave a trace of each success that the ledger does not have yet, once: the log may be all that survives."""
+        for answer in self._unrecorded:
+            if answer.result.status is Status.DELIVERED and answer.intent.key not in self._logged:
+                self._logged.add(answer.intent.key)
+                _log_success(answer)
 
     def _give_up_where_nothing_moves(self) -> None:
         at = self._clock()
@@ -203,7 +213,7 @@ class Sender:
                 intent.key.integration_id,
                 intent.job_id,
                 body,
-                may_begin=lambda: self._may_begin(lane, begin_before),
+                may_begin=lambda: self._may_begin(lane, intent, begin_before),
             )
             result = decide(intent, outcome)
         except UnreadableFileError as exc:
@@ -214,29 +224,51 @@ class Sender:
             result = decide(intent, outcome)
         self._answers.put(_Answer(lane, intent, outcome, result))
 
-    def _may_begin(self, lane: Lane, begin_before: float) -> bool:
+    def _may_begin(self, lane: Lane, intent: Intent, begin_before: float) -> bool:
         """The last look before the first byte: nobody stopped us, the intent is fresh, the lane is still ours."""
-        stopped = self._closing or self._stop.is_set()
-        return not stopped and self._clock() < min(begin_before, lane.lease_until)
+        with self._beginning:
+            stopped = self._closing or self._stop.is_set()
+            if stopped or self._clock() >= min(begin_before, lane.lease_until):
+                return False
+            self._begun.add(intent.key)
+            return True
 
     def _wind_down(self, pool: ThreadPoolExecutor) -> None:
         """Take in what is answered soon, put the rest in doubt, give the lanes back; at most WIND_DOWN_SECONDS."""
-        self._closing = True
-        pool.shutdown(wait=False)  # requests that have not begun see `_closing` and come back as withdrawn
         until = self._clock() + WIND_DOWN_SECONDS
-        while self._on_wire and (left := until - self._clock()) > 0:
+        with self._beginning:
+            self._closing = True  # from here on no request begins
+        pool.shutdown(wait=False)
+        for lane in self._lanes:
+            lane.stop(Ending.STOPPED)
+        while self._begun and (left := until - self._clock()) > 0:
             try:
                 self._take_in(self._answers.get(timeout=left))
             except Empty:
                 break
-        late = [interrupted(intent) for _, intent in self._on_wire.values()]
-        try:
-            self._books.close([*(a.result for a in self._unrecorded), *late], self._lanes)
-        except LedgerError as exc:
-            log.error("%s. The rows on the wire are put in doubt when the lanes' leases have ended.", exc)  # noqa: TRY400 - the traceback adds nothing
+        late = [
+            interrupted(intent) if intent.key in self._begun else decide(intent, WITHDRAWN)
+            for _, intent in self._on_wire.values()
+        ]
+        self._close([*(answer.result for answer in self._unrecorded), *late])
+
+    def _close(self, results: Sequence[Result]) -> None:
+        """Record the last results and give the lanes back; try again as long as Airflow is sure to let us live."""
+        until = self._clock() + _LAST_TRIES_SECONDS
+        while True:
+            try:
+                self._books.close(results, self._lanes)
+            except LedgerError as exc:
+                self._log_unrecorded()
+                if self._clock() >= until:
+                    log.error("%s. What is on the wire is put in doubt when the lanes' leases have ended.", exc)  # noqa: TRY400 - the traceback adds nothing
+                    return
+                time.sleep(_LAST_TRIES_SECONDS / 4)
+            else:
+                return
 
 
-def _log_unrecorded(answer: _Answer) -> None:
+def _log_success(answer: _Answer) -> None:
     key, ids = answer.intent.key, answer.outcome.ids
     log.error(
         "Delivered, not yet recorded: source %s, integration %s, applicant %s; application %s (%s), candidate %s (%s)",

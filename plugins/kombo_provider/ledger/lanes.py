@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Update, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.errors import ConfigurationError
@@ -47,6 +47,11 @@ class LaneStatus:
     since: datetime | None
     paused_until: datetime | None
     pauses: int
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the lane's pause lasts in all."""
+        return (self.paused_until - self.since).total_seconds() if self.paused_until and self.since else 0.0
 
 
 def acquire(conn: Connection, kombo_conn_id: str, integration_id: str, holder: str, run: RunRef) -> Lease | None:
@@ -85,16 +90,37 @@ def renew(conn: Connection, leases: Sequence[Lease], holder: str) -> list[Lease]
     return [lease for lease in leases if lease.integration_id not in renewed]
 
 
-def release(conn: Connection, lease: Lease, holder: str) -> None:
-    """Give the lane back; harmless where it was taken over."""
-    conn.execute(
+def release(conn: Connection, lease: Lease, holder: str, run: RunRef) -> None:
+    """Give the lane back, with no row left `sending` on it; harmless where it was taken over."""
+    released = conn.execute(
         _lane_update(lease.kombo_conn_id, lease.integration_id)
         .where(lanes.c.lease_epoch == lease.epoch, lanes.c.lease_holder == holder)
         .values(lease_holder=None, lease_expires_at=None)
     )
+    if released.rowcount:
+        put_in_doubt(conn, lease.kombo_conn_id, lease.integration_id, run, now(conn))
 
 
-def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run: RunRef, at: datetime) -> int:
+def sweep(conn: Connection) -> int:
+    """Put in doubt what dead holders left `sending`, whether or not anyone will send on their lanes; return how many.
+
+    A lane that somebody has locked just now is left to them.
+    """
+    at = now(conn)
+    on_wire = exists().where(
+        deliveries.c.kombo_conn_id == lanes.c.kombo_conn_id,
+        deliveries.c.integration_id == lanes.c.integration_id,
+        deliveries.c.status == Status.SENDING,
+    )
+    abandoned = or_(lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at)
+    query = select(lanes.c.kombo_conn_id, lanes.c.integration_id).where(abandoned, on_wire)
+    if not conn.execute(query.limit(1)).first():
+        return 0
+    found = conn.execute(query.with_for_update(of=lanes, skip_locked=True)).all()
+    return sum(put_in_doubt(conn, *lane, None, at) for lane in found)
+
+
+def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run: RunRef | None, at: datetime) -> int:
     """Move all `sending` rows of a lane without a living holder to `in_doubt`; return how many."""
     of_lane = and_(
         deliveries.c.kombo_conn_id == kombo_conn_id,
@@ -110,7 +136,7 @@ def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run:
     keys = [DeliveryKey(source, integration_id, applicant_id) for source, applicant_id in conn.execute(statement)]
     events.append(
         conn,
-        [events.event(key, Status.SENDING, Status.IN_DOUBT, at, run, actor="next holder of the lane") for key in keys],
+        [events.event(key, Status.SENDING, Status.IN_DOUBT, at, run, actor="after its holder") for key in keys],
     )
     return len(keys)
 
@@ -215,6 +241,25 @@ def bind_environment(conn: Connection, kombo_conn_id: str, integration_id: str, 
 
 def _lane_update(kombo_conn_id: str, integration_id: str) -> Update:
     return update(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+
+
+_DRAIN_LOCK = 0x6B6F6D63  # any constant will do
+
+
+def drain(conn: Connection) -> None:
+    """Stop new requests everywhere: no transaction that claims rows commits after this one without knowing."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(_DRAIN_LOCK)))
+    set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.DRAINED, code="drain")
+
+
+def hold_off_drain(conn: Connection) -> None:
+    """Keep a drain waiting until the end of this transaction, which is about to read whether rows may leave.
+
+    SQLite has one writer at a time anyway.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock_shared(_DRAIN_LOCK)))
 
 
 def _locked_lane(conn: Connection, kombo_conn_id: str, integration_id: str) -> Row[Any]:

@@ -148,7 +148,7 @@ RESULT_COLUMNS = (
 
 
 def record(conn: Connection, results: Sequence[Result], run: RunRef) -> None:
-    """Commit what became of intents, each only if no later attempt was made.
+    """Commit what became of intents, each only if no later attempt was made; only what changed enters the history.
 
     A delivered row is recorded also where the lane was taken over meanwhile and the row put in doubt: the answer is
     proof. Any other late answer leaves the row in doubt.
@@ -157,17 +157,38 @@ def record(conn: Connection, results: Sequence[Result], run: RunRef) -> None:
     history = []
     for status in sorted({result.status for result in results}):
         group = [result for result in results if result.status is status]
-        conn.execute(_record_statement(status), [_parameters(result, at) for result in group])
-        history += [_result_event(result, at, run) for result in group]
+        moved, late = _move(conn, group, Status.SENDING, at)
+        history += [_result_event(result, Status.SENDING, at, run) for result in moved]
+        if status is Status.DELIVERED:
+            proven, _ = _move(conn, late, Status.IN_DOUBT, at)
+            history += [_result_event(result, Status.IN_DOUBT, at, run) for result in proven]
     events.append(conn, history)
 
 
+def _move(
+    conn: Connection, group: Sequence[Result], from_status: Status, at: datetime
+) -> tuple[Sequence[Result], Sequence[Result]]:
+    """Give rows in `from_status` the one that all the results have; return which moved and which did not."""
+    if not group:
+        return (), ()
+    status = group[0].status
+    statement = _record_statement(from_status, status)
+    changed = conn.execute(statement, [_parameters(result, at) for result in group]).rowcount
+    if changed == len(group):
+        return group, ()
+    key = tuple_(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+    query = select(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id).where(
+        key.in_([result.intent.key for result in group]), deliveries.c.status == status, deliveries.c.finished_at == at
+    )
+    keys = {DeliveryKey(*row) for row in conn.execute(query)} if changed else set()
+    moved = [result for result in group if result.intent.key in keys]
+    return moved, [result for result in group if result.intent.key not in keys]
+
+
 @cache
-def _record_statement(status: Status) -> Update:
-    delivered = status is Status.DELIVERED
-    from_statuses = [Status.SENDING, Status.IN_DOUBT] if delivered else [Status.SENDING]
+def _record_statement(from_status: Status, status: Status) -> Update:
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in RESULT_COLUMNS}
-    if delivered:
+    if status is Status.DELIVERED:
         values["payload"] = None
     return (
         update(deliveries)
@@ -176,7 +197,7 @@ def _record_statement(status: Status) -> Update:
             deliveries.c.integration_id == bindparam("key_integration_id"),
             deliveries.c.applicant_id == bindparam("key_applicant_id"),
             deliveries.c.attempts == bindparam("attempt"),
-            or_(*(deliveries.c.status == from_status for from_status in from_statuses)),
+            deliveries.c.status == from_status,
         )
         .values(status=status, finished_at=bindparam("at", type_=UtcDateTime()), **values)
     )
@@ -198,10 +219,10 @@ def _parameters(result: Result, at: datetime) -> dict[str, Any]:
     }
 
 
-def _result_event(result: Result, at: datetime, run: RunRef) -> dict[str, Any]:
+def _result_event(result: Result, from_status: Status, at: datetime, run: RunRef) -> dict[str, Any]:
     return events.event(
         result.intent.key,
-        Status.SENDING,
+        from_status,
         result.status,
         at,
         run,

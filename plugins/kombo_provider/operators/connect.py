@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hook import known_connection
+from kombo_provider.ledger import lanes
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.operators.settings import Connections
 
@@ -34,13 +35,15 @@ def warehouse_engine(conn_id: str) -> Iterator[Engine]:
 
 @contextmanager
 def open_ledger(connections: Connections) -> Iterator[Ledger]:
-    """Give the ledger, its tables created or brought up to date.
+    """Give the ledger, its tables created or brought up to date, and what dead processes left `sending` in doubt.
 
     Raises UnsupportedLedgerError where the database cannot hold it.
     """
     with warehouse_engine(connections.ledger_conn_id or connections.warehouse_conn_id) as engine:
         ledger = Ledger(engine, schema=connections.ledger_schema)
         ledger.ensure()
+        with ledger.transaction() as conn:
+            lanes.sweep(conn)
         yield ledger
 
 

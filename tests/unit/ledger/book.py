@@ -86,10 +86,12 @@ class Book:
         with self.ledger.transaction() as conn:
             return lanes.acquire(conn, "kombo_default", integration_id, holder, RUN)
 
-    def claim(self, limit: int = 10, selection: Selection = SELECTION, run: RunRef = RUN) -> list[Intent]:
-        """Claim due rows of the lane."""
+    def claim(
+        self, limit: int = 10, selection: Selection = SELECTION, run: RunRef = RUN, lane: str = "greenhouse:a"
+    ) -> list[Intent]:
+        """Claim due rows of a lane."""
         with self.ledger.transaction() as conn:
-            return sending.claim(conn, selection, "greenhouse:a", limit, run)
+            return sending.claim(conn, selection, lane, limit, run)
 
     def record(self, intent: Intent, status: Status, **values: Any) -> None:
         """Record what became of an intent."""

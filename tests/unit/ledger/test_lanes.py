@@ -15,7 +15,7 @@ from kombo_provider.ledger.lanes import LEASE_SECONDS, Lease
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState
 from kombo_provider.ledger.tables import EVERYWHERE
-from tests.unit.ledger.book import VALID, Book
+from tests.unit.ledger.book import RUN, VALID, Book
 
 CONN, LANE = "kombo_default", "greenhouse:a"
 
@@ -85,11 +85,11 @@ def test_a_lane_given_back_is_free_and_giving_back_late_harms_nobody(book: Book)
     first = book.acquire("task-1")
     assert first
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1")
+        lanes.release(conn, first, "task-1", RUN)
     second = book.acquire("task-2")
     assert second
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1")
+        lanes.release(conn, first, "task-1", RUN)
     assert book.acquire("task-3") is None
     assert second.epoch == 2
 
@@ -106,6 +106,53 @@ def test_what_a_dead_holder_left_on_the_wire_is_in_doubt(book: Book) -> None:
     assert book.statuses() == {"in_doubt": 1, "ready": 2}
     assert book.row("1")["error_title"] == lanes.HOLDER_DIED
     assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
+
+
+def test_a_lane_given_back_has_nothing_left_on_the_wire(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"))
+    lease = book.acquire("task-1")
+    assert lease
+    book.claim(1)
+    with book.ledger.transaction() as conn:
+        lanes.release(conn, lease, "task-1", RUN)
+    assert book.statuses() == {"in_doubt": 1, "ready": 1}
+
+
+def test_what_a_dead_holder_left_is_put_in_doubt_though_nobody_sends_on_its_lane_again(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2", integration_id="lever:b"))
+    book.acquire("task-1")
+    book.acquire("task-2", "lever:b")
+    book.claim()
+    book.claim(lane="lever:b")
+    with book.ledger.transaction() as conn:
+        assert lanes.sweep(conn) == 0, "both leases last"
+        of_lane = update(lanes.lanes).where(lanes.lanes.c.integration_id == LANE)
+        conn.execute(of_lane.values(lease_expires_at=now(conn) - timedelta(seconds=1)))
+    with book.ledger.transaction() as conn:
+        assert lanes.sweep(conn) == 1
+        assert lanes.sweep(conn) == 0
+    assert (book.row("1")["status"], book.row("2", "lever:b")["status"]) == ("in_doubt", "sending")
+    assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
+
+
+def test_a_drain_waits_for_the_transaction_that_read_that_rows_may_leave(
+    book: Book, open_ledger: Callable[[], Ledger]
+) -> None:
+    book.acquire("task-1")
+    drained = threading.Event()
+
+    def drain(ledger: Ledger) -> None:
+        with ledger.transaction() as conn:
+            lanes.drain(conn)
+        drained.set()
+
+    thread = threading.Thread(target=drain, args=(open_ledger(),))
+    with book.ledger.transaction() as conn:
+        lanes.hold_off_drain(conn)
+        thread.start()
+        assert not drained.wait(0.3)
+    thread.join(60)
+    assert drained.is_set()
 
 
 def test_one_of_many_gets_the_lane(book: Book, open_ledger: Callable[[], Ledger]) -> None:

@@ -130,13 +130,14 @@ def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> sending.Intent:
 def test_a_late_success_of_a_fenced_holder_is_proof(book: Book, taken_over: sending.Intent) -> None:
     book.record(taken_over, Status.DELIVERED, kombo_application_id="app", resolution="response")
     assert (book.row()["status"], book.row()["kombo_application_id"]) == ("delivered", "app")
+    assert book.moves()[-2:] == [("sending", "in_doubt"), ("in_doubt", "delivered")]
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.REJECTED, Status.IN_DOUBT])
 def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: sending.Intent, status: Status) -> None:
-    before = book.row()
+    before, moves = book.row(), book.moves()
     book.record(taken_over, status, error_code="ATS.X")
-    assert book.row() == before
+    assert (book.row(), book.moves()) == (before, moves)
 
 
 def test_an_answer_to_an_earlier_attempt_is_not_recorded(book: Book) -> None:
@@ -156,3 +157,19 @@ def test_answers_of_many_kinds_are_one_transaction(book: Book) -> None:
     with book.ledger.transaction() as conn:
         sending.record(conn, results, RUN)
     assert [book.row(name)["status"] for name in names] == ["delivered", "rejected", "in_doubt"]
+
+
+def test_of_many_answers_only_those_that_change_a_row_enter_the_history(book: Book) -> None:
+    names = ("a", "b", "c")
+    book.stage(*(VALID.but(applicant_id=name) for name in names))
+    intents = book.claim()
+    book.set("b", status="in_doubt")
+    book.set("c", status="cancelled")
+    with book.ledger.transaction() as conn:
+        sending.record(conn, [Result(intent, Status.DELIVERED, {}) for intent in intents], RUN)
+    assert [book.row(name)["status"] for name in names] == ["delivered", "delivered", "cancelled"]
+    assert [book.moves(name)[1:] for name in names] == [
+        [("sending", "delivered")],
+        [("in_doubt", "delivered")],
+        [],
+    ]
