@@ -1,28 +1,24 @@
-"""Named points at which a sending process is killed: its functions are wrapped, nothing is built into the product."""
+"""Named points at which a process is killed: its functions are wrapped, nothing is built into the product."""
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from kombo_provider.client import wire
-from kombo_provider.delivery import books, write_back
-from kombo_provider.ledger import ids, sending, staging
+from sqlalchemy import Connection
 
-POINTS = (
-    "staged, before commit",
-    "intent, before commit",
-    "intent, after commit",
-    "before the first byte",
-    "after the last byte",
-    "answer at hand, before it is recorded",
-    "result, before commit",
-    "result, after commit",
-    "ids in the target, before the ledger knows",
-)
+from kombo_provider.client import wire
+from kombo_provider.delivery import books, id_lists
+from kombo_provider.delivery import stage as stage_module
+from kombo_provider.ledger import ids, lanes, sending, staging
+from kombo_provider.ledger.ledger import Ledger
+
+Arrive = Callable[[], None]
 
 
 def kill_at(point: str, count: int) -> None:
@@ -39,16 +35,8 @@ def kill_at(point: str, count: int) -> None:
     _ARM[point](arrive)
 
 
-def kill_after(seconds: float) -> None:
-    """Kill this process with SIGKILL at some time, whatever it is doing."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
-
-
-def _wrap(
-    owner: Any, name: str, *, before: Callable[..., None] | None = None, after: Callable[[Any], None] | None = None
-) -> None:
+def _wrap(owner: Any, name: str, *, before: Callable[..., None] | None = None, after: Any = None) -> None:
+    """Call `before` with the arguments, `after` with the result and the arguments."""
     original = getattr(owner, name)
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -56,87 +44,106 @@ def _wrap(
             before(*args)
         result = original(*args, **kwargs)
         if after is not None:
-            after(result)
+            after(result, *args)
         return result
 
     setattr(owner, name, wrapped)
 
 
-def _staged(arrive: Callable[[], None]) -> None:
-    _wrap(staging, "stage", after=lambda _: arrive())
+def _staged(arrive: Arrive) -> None:
+    _wrap(staging, "stage", after=lambda *_: arrive())
 
 
-def _intent_uncommitted(arrive: Callable[[], None]) -> None:
-    _wrap(sending, "claim", after=lambda intents: arrive() if intents else None)
+def _staged_for_good(arrive: Arrive) -> None:
+    _wrap(stage_module.Stager, "_stage", after=lambda *_: arrive())
 
 
-def _intent_committed(arrive: Callable[[], None]) -> None:
-    _wrap(books.Books, "commit", after=lambda claimed: arrive() if claimed else None)
+def _intent_uncommitted(arrive: Arrive) -> None:
+    _wrap(sending, "claim", after=lambda intents, *_: arrive() if intents else None)
 
 
-def _before_first_byte(arrive: Callable[[], None]) -> None:
+def _intent_committed(arrive: Arrive) -> None:
+    _wrap(books.Books, "commit", after=lambda claimed, *_: arrive() if claimed else None)
+
+
+def _before_first_byte(arrive: Arrive) -> None:
     _wrap(wire.Wire, "exchange", before=lambda _, method, *__: arrive() if method == "POST" else None)
 
 
-def _after_last_byte(arrive: Callable[[], None]) -> None:
-    import http.client
-
-    original = http.client.HTTPConnection.request
-
-    def request(self: Any, method: str, *args: Any, **kwargs: Any) -> None:
-        original(self, method, *args, **kwargs)
-        if method == "POST":
-            arrive()
-
-    http.client.HTTPConnection.request = request  # type: ignore[method-assign,assignment]
-
-
-def _answered(arrive: Callable[[], None]) -> None:
-    _wrap(wire.Wire, "exchange", after=lambda answer: arrive() if b"candidate" in answer.body else None)
-
-
-def _result_uncommitted(arrive: Callable[[], None]) -> None:
-    original = sending.record
-
-    def record(conn: Any, results: Any, run: Any) -> None:
-        original(conn, results, run)
-        if results:
-            arrive()
-
-    sending.record = record
-
-
-def _result_committed(arrive: Callable[[], None]) -> None:
-    original = books.Books.commit
-
-    def commit(self: Any, results: Any, lanes: Any, *, claim: bool = True) -> Any:
-        claimed = original(self, results, lanes, claim=claim)
-        if results:
-            arrive()
-        return claimed
-
-    books.Books.commit = commit  # type: ignore[method-assign]
-
-
-def _written_back(arrive: Callable[[], None]) -> None:
-    _wrap(ids, "mark_written_back", before=lambda *_: arrive())
-    assert write_back.id_store is ids
-
-
-_ARM: dict[str, Callable[[Callable[[], None]], None]] = dict(
-    zip(
-        POINTS,
-        (
-            _staged,
-            _intent_uncommitted,
-            _intent_committed,
-            _before_first_byte,
-            _after_last_byte,
-            _answered,
-            _result_uncommitted,
-            _result_committed,
-            _written_back,
-        ),
-        strict=True,
+def _after_last_byte(arrive: Arrive) -> None:
+    _wrap(
+        http.client.HTTPConnection, "request", after=lambda _, __, method, *___: arrive() if method == "POST" else None
     )
-)
+
+
+def _answered(arrive: Arrive) -> None:
+    _wrap(wire.Wire, "exchange", after=lambda _, __, method, *___: arrive() if method == "POST" else None)
+
+
+def _result_uncommitted(arrive: Arrive) -> None:
+    _wrap(sending, "record", after=lambda _, __, results, *___: arrive() if results else None)
+
+
+def _result_committed(arrive: Arrive) -> None:
+    _wrap(books.Books, "commit", after=lambda _, __, results, *___: arrive() if results else None)
+
+
+def _doubt_uncommitted(arrive: Arrive) -> None:
+    _wrap(lanes, "put_in_doubt", after=lambda count, *_: arrive() if count else None)
+
+
+def _doubt_committed(arrive: Arrive) -> None:
+    settled = threading.Event()
+    _wrap(lanes, "put_in_doubt", after=lambda count, *_: settled.set() if count else None)
+    transaction = Ledger.transaction
+
+    @contextmanager
+    def arriving(self: Ledger) -> Iterator[Connection]:
+        with transaction(self) as conn:
+            yield conn
+        if settled.is_set():
+            arrive()
+
+    Ledger.transaction = arriving  # type: ignore[method-assign]
+
+
+def _ids_half_written(arrive: Arrive) -> None:
+    _wrap(id_lists.IdList, "write", after=lambda *_: arrive())
+
+
+def _ids_written(arrive: Arrive) -> None:
+    _wrap(ids, "mark_written_back", before=lambda *_: arrive())
+
+
+def _ids_known(arrive: Arrive) -> None:
+    _wrap(ids, "mark_written_back", after=lambda *_: arrive())
+
+
+WHILE_SENDING: dict[str, Callable[[Arrive], None]] = {
+    "intent, before commit": _intent_uncommitted,
+    "intent, after commit": _intent_committed,
+    "before the first byte": _before_first_byte,
+    "after the last byte": _after_last_byte,
+    "answer at hand, before it is recorded": _answered,
+    "result, before commit": _result_uncommitted,
+    "result, after commit": _result_committed,
+}
+"""Points that a process passes many times, with other requests on the wire."""
+
+AFTER_A_KILL: dict[str, Callable[[Arrive], None]] = {
+    "doubt, before commit": _doubt_uncommitted,
+    "doubt, after commit": _doubt_committed,
+}
+"""Points that a process passes where a dead one left rows `sending`."""
+
+BESIDE: dict[str, Callable[[Arrive], None]] = {
+    "staged, before commit": _staged,
+    "staged, after commit": _staged_for_good,
+    "ids in the target, before commit": _ids_half_written,
+    "ids in the target, before the ledger knows": _ids_written,
+    "ids known to the ledger, before commit": _ids_known,
+}
+"""Points before the first request, and after the last."""
+
+_ARM = WHILE_SENDING | AFTER_A_KILL | BESIDE
+POINTS = tuple(_ARM)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import multiprocessing
+import tempfile
+import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from include.sandbox.testing import Sandbox
+from include.sandbox.testing import API_KEY, Sandbox
+from tests.postgres import PostgresServer
+from tests.reliability import run_process
 
 ROOT = Path(__file__).parents[2]
+KILLED = -9
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
-SELECT = (
-    "SELECT id AS applicant_id, integration AS integration_id, 'remote:7' AS job_id, 'Ada' AS candidate__first_name,"
-    " 'Lovelace' AS candidate__last_name, email AS candidate__email_address FROM people"
-)
 TABLE = (
-    "CREATE TABLE people (id integer PRIMARY KEY, integration text, email text, kombo_application_id text,"
-    " kombo_application_remote_id text, kombo_candidate_id text, kombo_candidate_remote_id text,"
-    " kombo_delivered_at text)"
+    "CREATE TABLE people (id integer PRIMARY KEY, integration text, email text, changed_at text,"
+    " kombo_application_id text, kombo_application_remote_id text, kombo_candidate_id text,"
+    " kombo_candidate_remote_id text, kombo_delivered_at text)"
 )
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([run_process.__name__])
 
 
 @dataclass
@@ -39,87 +41,119 @@ class Round:
     applicants: int = 200
     cap: int = 30
     timeout_seconds: float = 1.5
+    lease_seconds: float = 1.5
     kombo: str | None = None
     broken: Sequence[str] = ()
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[ForkServerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.engine: Engine = create_engine(self.database)
+        changed_at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 3600))
         people = [
             {"id": n, "integration": INTEGRATIONS[n % len(INTEGRATIONS)], "email": f"p{n}@example.com"}
             for n in range(self.applicants)
         ]
+        insert = f"INSERT INTO people (id, integration, email, changed_at) VALUES (:id, :integration, :email, '{changed_at}')"  # noqa: E501 - one statement
         with self.engine.begin() as conn:
             conn.execute(text(TABLE))
-            conn.execute(text("INSERT INTO people (id, integration, email) VALUES (:id, :integration, :email)"), people)
+            conn.execute(text(insert), people)
 
-    def start(self, *, holder: str | None = None, **told: Any) -> subprocess.Popen[bytes]:
-        """Start a sending process."""
-        run = uuid.uuid4().hex[:8]
+    def start(
+        self,
+        *,
+        run_id: str | None = None,
+        backfill: bool = False,
+        kill_at: tuple[str, int] | None = None,
+        patience_seconds: float = 40,
+    ) -> ForkServerProcess:
+        """Start a run of the DAG's tasks in a process of its own."""
+        extra = {"timeout_seconds": self.timeout_seconds, "max_in_flight": self.cap}
         told = {
-            "run": run,
-            "holder": holder or run,
+            "run_id": run_id or uuid.uuid4().hex[:8],
+            "backfill": backfill,
+            "kill_at": kill_at,
+            "patience_seconds": patience_seconds,
             "database": self.database,
-            "kombo": self.kombo or self.sandbox.url,
-            "timeout_seconds": self.timeout_seconds,
-            "cap": self.cap,
-            "integrations": INTEGRATIONS,
-            "select": SELECT,
+            "connection": {
+                "conn_type": "kombo",
+                "host": self.kombo or self.sandbox.url,
+                "password": API_KEY,
+                "extra": extra,
+            },
+            "lease_seconds": self.lease_seconds,
             "broken": list(self.broken),
-        } | told
-        command = [sys.executable, "-m", "tests.reliability.sending_process", json.dumps(told)]
-        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}", "OPENBLAS_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        }
+        process = _FORKS.Process(target=run_process.main, args=(told,))
+        process.start()
         self.processes.append(process)
         return process
 
     def run(self, **told: Any) -> int:
-        """Run a sending process to its end, which may be its death; return its exit code."""
-        return self.start(**told).wait(timeout=60)
+        """Run the tasks to their end, which may be a death; return the exit code."""
+        return ended(self.start(**told))
+
+    def start_busy(self, requests: int = 10, **told: Any) -> ForkServerProcess:
+        """Start a run and return when it has so many requests on the wire, or has ended."""
+        process = self.start(**told)
+        while process.is_alive() and self.in_flight() < requests:
+            time.sleep(0.02)
+        return process
+
+    def in_flight(self) -> int:
+        """How many creates the sandbox works on."""
+        return sum(self.sandbox.stats(summary=True)["in_flight"].values())
 
     def on_the_wire(self) -> int:
-        """How many intents a dead process left open."""
-        if not inspect(self.engine).has_table("kombo_deliveries"):
-            return 0  # it died before it had made the ledger
-        return self._count("SELECT count(*) FROM kombo_deliveries WHERE status = 'sending'")
+        """How many intents are open, or were left open by a dead process."""
+        return self.statuses()["sending"]
 
     def statuses(self) -> Counter[str]:
+        """Count the deliveries by status; there are none before a process has made the ledger."""
+        if not inspect(self.engine).has_table("kombo_deliveries"):
+            return Counter()
         with self.engine.connect() as conn:
             rows = conn.execute(text("SELECT status, count(*) FROM kombo_deliveries GROUP BY status")).all()
         return Counter({row[0]: row[1] for row in rows})
 
+    def held_lanes(self) -> int:
+        """How many lanes have a holder."""
+        return self._count("SELECT count(*) FROM kombo_lanes WHERE lease_holder IS NOT NULL")
+
     def complaints(self) -> list[str]:
         """What does not hold after the last re-run; empty is good."""
+        return [*self._about_creates(), *self._about_the_ledger()]
+
+    def _about_creates(self) -> list[str]:
         found = []
         creates = self.sandbox.creates()
         if twice := {key: count for key, count in creates.items() if count > 1}:
             found.append(f"{len(twice)} applicants created twice or more: {sorted(twice.items())[:3]}")
-        statuses = self.statuses()
-        if statuses.total() != self.applicants:
-            found.append(f"{self.applicants - statuses.total()} rows are not in the ledger")
-        if unsettled := {s: n for s, n in statuses.items() if s not in ("delivered", "in_doubt")}:
-            found.append(f"not settled: {unsettled}")
-        delivered = self._emails("status = 'delivered'")
-        created = {email for _, _, email in creates}
+        delivered, created = self._emails("status = 'delivered'"), {email for _, _, email in creates}
         if claimed := delivered - created:
             found.append(f"{len(claimed)} rows count as delivered and were never created")
         if hidden := created - delivered - self._emails("status = 'in_doubt'"):
             found.append(f"{len(hidden)} rows were created and count as neither delivered nor in doubt")
-        if without_ids := self._count(
-            "SELECT count(*) FROM people p JOIN kombo_deliveries d ON d.applicant_id = CAST(p.id AS text)"
-            " WHERE d.status = 'delivered' AND p.kombo_application_id IS NULL"
-        ):
-            found.append(f"{without_ids} delivered rows have no id in the table")
         peaks = self.sandbox.stats(summary=True)["peak_in_flight"]
         if above := {name: peak for name, peak in peaks.items() if peak > self.cap}:
             found.append(f"more in flight than {self.cap}: {above}")
         return found
 
+    def _about_the_ledger(self) -> list[str]:
+        found = []
+        statuses = self.statuses()
+        if statuses.total() != self.applicants:
+            found.append(f"{self.applicants - statuses.total()} rows are not in the ledger")
+        if unsettled := {s: n for s, n in statuses.items() if s not in ("delivered", "in_doubt")}:
+            found.append(f"not settled: {unsettled}")
+        for problem, query in _NONE_MAY_BE.items():
+            if count := self._count(query):
+                found.append(f"{count} {problem}")
+        return found
+
     def close(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            process.kill()
+            process.join()
         self.engine.dispose()
 
     def _count(self, sql: str) -> int:
@@ -133,3 +167,41 @@ class Round:
         )
         with self.engine.connect() as conn:
             return set(conn.execute(text(sql)).scalars())
+
+
+_NONE_MAY_BE = {
+    "delivered rows have no id in the table": (
+        "SELECT count(*) FROM people p JOIN kombo_deliveries d ON d.applicant_id = CAST(p.id AS text)"
+        " WHERE d.status = 'delivered' AND (p.kombo_application_id IS NULL"
+        " OR p.kombo_application_id <> d.kombo_application_id)"
+    ),
+    "rows have another number of attempts than of intents in their history": (
+        "SELECT count(*) FROM kombo_deliveries d WHERE attempts <> (SELECT count(*) FROM kombo_delivery_events e"
+        " WHERE e.applicant_id = d.applicant_id AND e.to_status = 'sending')"
+    ),
+    "rows have a history that ends in another status": (
+        "SELECT count(*) FROM kombo_deliveries d WHERE status <> (SELECT to_status FROM kombo_delivery_events e"
+        " WHERE e.applicant_id = d.applicant_id ORDER BY event_id DESC LIMIT 1)"
+    ),
+}
+
+
+@contextmanager
+def new_database(kind: str, postgres: PostgresServer) -> Iterator[str]:
+    """Give the URL of an empty database, `sqlite` or `postgresql`, that is gone afterwards."""
+    if kind == "postgresql":
+        name = f"round_{uuid.uuid4().hex[:12]}"
+        postgres.execute(f"CREATE DATABASE {name}")
+        yield postgres.url(name)
+        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    else:
+        with tempfile.TemporaryDirectory(prefix="kombo-round-") as folder:
+            yield f"sqlite:///{Path(folder) / 'ledger.db'}"
+
+
+def ended(process: ForkServerProcess, timeout_seconds: float = 60) -> int:
+    """Wait for a process to end and return its exit code, -9 where it was killed."""
+    process.join(timeout_seconds)
+    code = process.exitcode
+    assert code is not None, f"the process did not end within {timeout_seconds} s"
+    return code

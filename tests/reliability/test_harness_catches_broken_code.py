@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from include.sandbox.testing import Sandbox
-from tests.reliability.rounds import Round
-from tests.reliability.test_overlaps_and_outages import _until_on_the_wire
+from tests.reliability.rounds import Round, ended
 
 
 @pytest.fixture
@@ -26,10 +25,9 @@ def round_(tmp_path: Path) -> Iterator[Round]:
 @pytest.mark.parametrize("variant", ["intent after the request", "sending goes back to ready"])
 def test_a_kill_with_requests_on_the_wire_shows_duplicates(round_: Round, variant: str) -> None:
     round_.broken = [variant]
-    process = round_.start()
-    _until_on_the_wire(round_)
+    process = round_.start_busy()
     process.kill()
-    process.wait()
+    ended(process)
     round_.run()
     assert any("twice" in complaint for complaint in round_.complaints())
 
@@ -44,13 +42,13 @@ def test_a_retried_read_timeout_shows_duplicates(round_: Round) -> None:
 def test_a_holder_without_an_epoch_check_shows_more_in_flight_than_the_cap(round_: Round) -> None:
     round_.broken = ["no epoch check"]
     round_.sandbox.config(latency_seconds=[1.0, 1.2], concurrency_limit=1000)
-    sleeper = round_.start(cap=10)
     round_.cap = 10
-    _until_on_the_wire(round_)
+    sleeper = round_.start_busy()
+    assert sleeper.pid is not None
     os.kill(sleeper.pid, signal.SIGSTOP)
-    successor = round_.start(cap=10)
+    successor = round_.start()
     time.sleep(3.5)
     os.kill(sleeper.pid, signal.SIGCONT)
-    successor.wait(timeout=60)
-    sleeper.wait(timeout=60)
+    ended(successor)
+    ended(sleeper)
     assert any("more in flight" in complaint for complaint in round_.complaints())

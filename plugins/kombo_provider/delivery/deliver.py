@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kombo_provider.client import KomboClient
+from kombo_provider.delivery import books
 from kombo_provider.delivery.books import SendOptions
 from kombo_provider.delivery.lane import Ending, Lane
 from kombo_provider.delivery.pacing import Tuning
@@ -68,7 +69,9 @@ def deliver(
             ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
             lane.stop(ending, status.code, status.log_url)
     sender.send(lanes)
-    return _report(ledger, selection, lanes)
+    report = _report(ledger, selection, lanes)
+    report.held += _outlived(ledger, selection, lanes, stop, besides=report.held)
+    return report
 
 
 def _stopped_lanes(
@@ -130,6 +133,22 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
     report.blocked = all(lane.ending is Ending.BLOCKED for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
+
+
+def _outlived(
+    ledger: Ledger, selection: Selection, lanes: Sequence[Lane], stop: threading.Event, *, besides: Sequence[str]
+) -> list[str]:
+    """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
+    held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
+    with ledger.transaction() as conn:
+        on_wire = sorted(held.intersection(sending.lanes_on_wire(conn, selection.source, selection.kombo_conn_id)))
+        before = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
+    if not before:
+        return []
+    stop.wait(1.5 * books.RENEW_AFTER_SECONDS)
+    with ledger.transaction() as conn:
+        after = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
+    return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]
 
 
 def _numbers(lane: Lane) -> dict[str, Any]:

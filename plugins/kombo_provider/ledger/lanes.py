@@ -90,6 +90,14 @@ def renew(conn: Connection, leases: Sequence[Lease], holder: str) -> list[Lease]
     return [lease for lease in leases if lease.integration_id not in renewed]
 
 
+def lease_ends(conn: Connection, kombo_conn_id: str, integration_ids: Sequence[str]) -> dict[str, datetime | None]:
+    """Return when the lanes' leases end; a living holder moves that on every few seconds."""
+    query = select(lanes.c.integration_id, lanes.c.lease_expires_at).where(
+        lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id.in_(integration_ids)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def release(conn: Connection, lease: Lease, holder: str, run: RunRef) -> None:
     """Give the lane back, with no row left `sending` on it; harmless where it was taken over."""
     released = conn.execute(

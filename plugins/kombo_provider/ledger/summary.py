@@ -137,17 +137,17 @@ def _closes_what_the_run_opened(source: str, run: RunRef) -> ColumnElement[bool]
 
 
 def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettled]:
-    """Return all doubts of the source and the lanes of its connection that are not open, oldest first."""
+    """Return the source's doubts and open requests, and the lanes of its connection that are not open, oldest first."""
     doubts = (
         select(
             deliveries.c.integration_id,
-            literal("in doubt"),
+            case((deliveries.c.status == Status.IN_DOUBT, "in doubt"), else_="on the wire"),
             func.count(),
             func.min(deliveries.c.sent_at),
             func.max(deliveries.c.log_url),
         )
-        .where(deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT)
-        .group_by(deliveries.c.integration_id)
+        .where(deliveries.c.source == source, deliveries.c.status.in_([Status.IN_DOUBT, Status.SENDING]))
+        .group_by(deliveries.c.integration_id, deliveries.c.status)
     )
     stopped = select(
         lanes.c.integration_id,

@@ -43,7 +43,7 @@ class _PushOperator(BaseOperator):
 
 
 class KomboStageOperator(_PushOperator):
-    """Reads the run's window of the source into the ledger; returns the groups of integrations that have rows to send.
+    """Reads the run's window of the source into the ledger; returns the groups of integrations that want a sender.
 
     The counts of what became of each row are pushed as XCom `counts`. Raises SourceError, WriteBackError,
     UnsupportedLedgerError or ConfigurationError before anything is staged, and ConfirmationRequiredError after it
@@ -73,9 +73,9 @@ class KomboStageOperator(_PushOperator):
             if params.dry_run:
                 self.log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
                 return []
-            ready = self._ready(ledger, run, params, timedelta(seconds=settings.timeout_seconds))
+            ready, on_wire = self._to_send(ledger, run, params, timedelta(seconds=settings.timeout_seconds))
         require_confirmation(ready, push.approve_above, params.confirm_rows)
-        return grouped(sorted(ready))
+        return grouped(sorted(on_wire.union(ready)))
 
     def _check_target(self, ledger: Ledger, warehouse: Engine, reader: SourceReader) -> None:
         """Find out before anything is sent that the ids have a place, and that the ledger is not a new, empty one."""
@@ -132,8 +132,13 @@ class KomboStageOperator(_PushOperator):
         self.log.info("Taking rows of %s with changed_at in %s", self.push.source, window)
         stager.run(reader, window, params.narrowing, moves_to, replayed=replayed)
 
-    def _ready(self, ledger: Ledger, run: RunKind, params: RunParams, timeout: timedelta) -> dict[str, int]:
-        """Count what the run would send, after the ledger was tidied up and automatic resends were ordered."""
+    def _to_send(
+        self, ledger: Ledger, run: RunKind, params: RunParams, timeout: timedelta
+    ) -> tuple[dict[str, int], set[str]]:
+        """Count what the run would send, after the ledger was tidied up and automatic resends were ordered.
+
+        With it come the integrations where another process is sending, or died so lately that its lease lasts.
+        """
         from kombo_provider.ledger import doubts, erasure, sending
 
         push = self.push
@@ -144,7 +149,9 @@ class KomboStageOperator(_PushOperator):
             integration_ids, selection = sorted(params.narrowing.integration_ids), _selection(push, params, run)
             if params.narrowing.limit is not None:
                 sending.adopt(conn, selection, integration_ids, params.narrowing.limit, run.ref)
-            return sending.count_ready(conn, selection, integration_ids)
+            on_wire = set(sending.lanes_on_wire(conn, push.source, push.connections.kombo_conn_id))
+            narrowed = on_wire.intersection(integration_ids) if integration_ids else on_wire
+            return sending.count_ready(conn, selection, integration_ids), narrowed
 
 
 class KomboDeliverOperator(_PushOperator):
