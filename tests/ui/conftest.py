@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +58,18 @@ class RunningAirflow:
         answer = self.call("GET", path)
         answer.raise_for_status()
         return answer.json()
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run; return its id."""
+        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False}).raise_for_status()
+        answer = self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        """Ask or change the warehouse, which holds the ledger too."""
+        with closing(sqlite3.connect(self.files.warehouse, timeout=60)) as database, database:
+            return database.execute(sql, parameters).fetchall()
 
     def wait_for(self, run_id: str) -> str:
         """Return the state in which a run of the demo's DAG ends."""
@@ -142,11 +156,15 @@ def shoot(page: Page) -> Callable[[str], None]:
     return save
 
 
+def wait_until(condition: Callable[[], object], complaint: str, seconds: float = RUN_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.3)
+
+
 def names_of_applicants(warehouse: Path) -> set[str]:
     """Return what would tell an applicant: addresses, numbers, names that are no common words."""
-    import sqlite3
-    from contextlib import closing
-
     columns = ("candidate__email_address", "candidate__phone_number", "candidate__location__street_1")
     with closing(sqlite3.connect(warehouse, timeout=30)) as database:
         rows = database.execute(

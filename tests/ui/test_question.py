@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from include.demo.environment import DAG_ID
-from tests.ui.conftest import RunningAirflow
+from tests.ui.conftest import RunningAirflow, wait_until
 
 EMAIL = "lost.answer@example.com"
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
@@ -24,22 +20,21 @@ def question(airflow: RunningAirflow) -> str:
     """A create was executed and its connection cut, no look-up finds it: the run that asks about it."""
     airflow.sandbox.config(visibility_of_lost="never")
     airflow.sandbox.faults([{"kind": "write_reset", "count": 1, "match": {"email": EMAIL}}])
-    _execute(
-        airflow,
+    airflow.execute(
         "INSERT INTO applicants (applicant_id, integration_id, job_id, changed_at, candidate__first_name,"
         " candidate__last_name, candidate__email_address) VALUES ('A-lost', ?, '7sWpGf2XkLr9TzQn4VbHyJ6c', ?, 'Lost',"
         " 'Answer', ?)",
         (INTEGRATION, datetime.now(UTC).isoformat(sep=" "), EMAIL),
     )
-    _end(airflow, DAG_ID, _trigger(airflow, DAG_ID, {"applicant_ids": ["A-lost"], "window": "all"}))
+    _end(airflow, DAG_ID, airflow.trigger(DAG_ID, {"applicant_ids": ["A-lost"], "window": "all"}))
     assert _status(airflow) == "in_doubt"
-    assert _end(airflow, RESOLVE, _trigger(airflow, RESOLVE, {})) == "success"
+    assert _end(airflow, RESOLVE, airflow.trigger(RESOLVE, {})) == "success"
     assert _status(airflow) == "in_doubt"
-    return _trigger(airflow, ASK, {})
+    return airflow.trigger(ASK, {})
 
 
 def test_a_persons_answer_in_the_ui_settles_the_row(page: Page, airflow: RunningAirflow, question: str) -> None:
-    _wait(lambda: _asked(airflow, question), "no question was put")
+    wait_until(lambda: _asked(airflow, question), "no question was put")
     page.goto(f"{airflow.url}/dags/{ASK}/runs/{question}/tasks/ask/mapped/0/required_actions")
     body = page.locator("body")
     expect(body).to_contain_text("A-lost")
@@ -47,21 +42,12 @@ def test_a_persons_answer_in_the_ui_settles_the_row(page: Page, airflow: Running
     text = body.inner_text()
     assert EMAIL not in text
     page.get_by_role("button", name="They were sent").click()
-    _wait(lambda: _status(airflow) == "delivered", "the answer was not carried out")
-    rows = _execute(airflow, "SELECT resolution FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
+    wait_until(lambda: _status(airflow) == "delivered", "the answer was not carried out")
+    rows = airflow.execute("SELECT resolution FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
     assert rows == [("human",)]
-    actors = _execute(
-        airflow, "SELECT actor FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id"
-    )
+    actors = airflow.execute("SELECT actor FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id")
     assert actors[-1][0] not in (None, "nobody answered in time")
     assert _end(airflow, ASK, question) == "success"
-
-
-def _trigger(airflow: RunningAirflow, dag_id: str, conf: dict[str, Any]) -> str:
-    airflow.call("PATCH", f"/dags/{dag_id}", {"is_paused": False}).raise_for_status()
-    answer = airflow.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-    answer.raise_for_status()
-    return str(answer.json()["dag_run_id"])
 
 
 def _end(airflow: RunningAirflow, dag_id: str, run_id: str) -> str:
@@ -71,7 +57,7 @@ def _end(airflow: RunningAirflow, dag_id: str, run_id: str) -> str:
         found[:] = [str(airflow.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])]
         return found[0] in {"success", "failed"}
 
-    _wait(ended, f"{dag_id} did not end")
+    wait_until(ended, f"{dag_id} did not end")
     return found[0]
 
 
@@ -81,17 +67,5 @@ def _asked(airflow: RunningAirflow, run_id: str) -> bool:
 
 
 def _status(airflow: RunningAirflow) -> str | None:
-    rows = _execute(airflow, "SELECT status FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
+    rows = airflow.execute("SELECT status FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
     return str(rows[0][0]) if rows else None
-
-
-def _execute(airflow: RunningAirflow, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-    with closing(sqlite3.connect(airflow.files.warehouse, timeout=60)) as database, database:
-        return database.execute(sql, parameters).fetchall()
-
-
-def _wait(until: Any, complaint: str) -> None:
-    deadline = time.monotonic() + 90
-    while not until():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.3)

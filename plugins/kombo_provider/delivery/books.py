@@ -98,7 +98,15 @@ class Books:
             return lane
         acquired_at = lease.expires_at - timedelta(seconds=lane_store.LEASE_SECONDS)
         ages = [(acquired_at - sent_at).total_seconds() for sent_at in lease.possibly_executing_since]
-        lane.pace.expect_ghosts(began + self._options.timeout_seconds - age for age in ages)
+        left = [seconds for age in ages if (seconds := self._options.timeout_seconds - age) > 0]
+        lane.pace.expect_ghosts(began + seconds for seconds in left)
+        if left:
+            log.info(
+                "%s: %d requests of a former task may still run at Kombo: they count against its limit for up to %.0fs",
+                integration_id,
+                len(left),
+                max(left),
+            )
         return lane
 
     def count_ready(self, lanes: Sequence[Lane]) -> int:

@@ -31,6 +31,9 @@ class Unsettled(NamedTuple):
     log_url: str | None
 
 
+_WITH_REASON = (Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
+
+
 def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
     """Count the rows that the run last staged or sent: integration → status → rows."""
     query = (
@@ -59,10 +62,10 @@ def keys_of_run(conn: Connection, source: str, run: RunRef, status: Status, limi
 def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> list[ErrorCount]:
     """Return the most frequent errors of the run's undelivered rows."""
     what = func.coalesce(deliveries.c.error_code, deliveries.c.error_title, "invalid")
+    waits_with_code = and_(deliveries.c.status == Status.READY, deliveries.c.error_code.is_not(None))
     query = (
         select(what, func.count(), func.max(deliveries.c.log_url))
-        .where(*_of_run(source, run), deliveries.c.status.not_in([Status.DELIVERED, Status.CANCELLED]))
-        .where((deliveries.c.status != Status.READY) | deliveries.c.error_code.is_not(None))
+        .where(*_of_run(source, run), or_(deliveries.c.status.in_(_WITH_REASON), waits_with_code))
         .group_by(what)
         .order_by(func.count().desc(), what)
         .limit(limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kombo_provider.delivery.stage import Stager
     from kombo_provider.delivery.write_back import WriteBackReport
     from kombo_provider.ledger.ledger import Ledger
+    from kombo_provider.ledger.status import RunRef
     from kombo_provider.source.reader import SourceReader
 
 GROUPS_AT_MOST = 64
@@ -32,6 +34,7 @@ COUNTS_KEY = "counts"
 APPLICANT_IDS_ASSET = "kombo_applicant_ids"
 IN_DOUBT_ASSET = "kombo_in_doubt"
 _HELD_RETRY = timedelta(seconds=30)
+_STOPPING_POLL_SECONDS = 1.0
 
 
 class _PushOperator(BaseOperator):
@@ -228,6 +231,7 @@ class KomboWriteBackOperator(_PushOperator):
         if params.dry_run:
             return {"written": 0}
         with open_ledger(push.connections) as ledger:
+            self._await_stopping(ledger, run)
             report = self._write_back(ledger, refill=params.refill)
             with ledger.transaction() as conn:
                 statuses = summary.by_status(conn, push.source, run)
@@ -239,6 +243,24 @@ class KomboWriteBackOperator(_PushOperator):
             "keys_without_row": report.without_row,
             "keys_with_several_rows": report.with_several_rows,
         }
+
+    def _await_stopping(self, ledger: Ledger, run: RunRef) -> None:
+        """Wait until what a failed `deliver` left on the wire is settled, at most until its lease has ended.
+
+        Airflow starts this task as soon as a person marks `deliver` as failed; that one needs seconds to stop.
+        """
+        from kombo_provider.ledger import lanes, summary
+        from kombo_provider.ledger.status import Status
+
+        until = time.monotonic() + lanes.LEASE_SECONDS
+        while True:
+            with ledger.transaction() as conn:
+                lanes.sweep(conn)
+                on_wire = summary.keys_of_run(conn, self.push.source, run, Status.SENDING, limit=1)
+            if not on_wire or time.monotonic() > until:
+                return
+            self.log.info("Waiting for deliver to stop: requests of this run are on the wire")
+            time.sleep(_STOPPING_POLL_SECONDS)
 
     def _write_back(self, ledger: Ledger, *, refill: bool) -> WriteBackReport:
         from kombo_provider.delivery.write_back import WriteBack, WriteBackReport
