@@ -94,6 +94,8 @@ def _sqlite_begin_immediate(connection: Connection) -> None:
 def _postgresql_connect(dbapi_connection: Any, _record: object) -> None:
     cursor = dbapi_connection.cursor()
     cursor.execute("SET synchronous_commit TO on")
+    cursor.execute("SET lock_timeout TO '30s'")
+    cursor.execute("SET idle_in_transaction_session_timeout TO '60s'")  # a process that was stopped holds its locks
     cursor.execute("SET TIME ZONE 'UTC'")
     cursor.close()
     dbapi_connection.commit()

@@ -10,7 +10,7 @@ from kombo_provider.client.envelope import text
 
 Endpoint = Literal["application", "candidate"]
 
-_LONGEST_ID: Final = 10_000
+_LONGEST_ID: Final = 500  # an index entry of PostgreSQL has 2,704 bytes at most
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 

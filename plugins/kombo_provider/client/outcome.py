@@ -32,6 +32,7 @@ __all__ = [
     "classify_exception",
 ]
 
+WITHDRAWN: Final = "withdrawn"
 _NO_IDS: Final = CreatedIds()
 _NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REFUSED})
 
@@ -64,6 +65,11 @@ class Outcome:
     pause_seconds: float | None = None
     ratelimit_reset_seconds: float | None = None
     duration_seconds: float = 0.0
+
+    @property
+    def withdrawn(self) -> bool:
+        """The request was taken back before its first byte."""
+        return self.http_status is None and self.error_title == WITHDRAWN
 
 
 def classify_answer(
@@ -122,7 +128,7 @@ def _own_title(http_status: int, envelope: Envelope) -> str:
 
 # First match wins. {timeout} is the time the call had.
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
-    ((NotSentError,), "withdrawn", "taken back before anything was sent"),
+    ((NotSentError,), WITHDRAWN, "taken back before anything was sent"),
     ((urllib3_errors.NameResolutionError,), "name resolution", "the host's name could not be resolved"),
     ((urllib3_errors.NewConnectionError,), "no connection", "the connection could not be opened"),
     ((urllib3_errors.ConnectTimeoutError,), "timeout", "no connection in time"),

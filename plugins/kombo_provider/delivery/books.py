@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from kombo_provider.ledger import sending
 from kombo_provider.ledger.lanes import LaneStatus
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.sending import Intent, Result, Selection
-from kombo_provider.ledger.status import LaneState, RunRef
+from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef
 from kombo_provider.ledger.tables import EVERYWHERE
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class _Step:
     lost: set[str] = field(default_factory=set)
     claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
     dry: list[tuple[Lane, float | None]] = field(default_factory=list)
+    limits: list[tuple[Lane, int]] = field(default_factory=list)
     states: dict[str, LaneStatus] = field(default_factory=dict)
     at: datetime | None = None
 
@@ -67,6 +68,7 @@ class Books:
         self._renewed_at = self._states_at = 0.0
         self._news: list[tuple[Lane, Outcome]] = []
         self._rate_pause: float | None = None
+        self._unsure = False
 
     def open_lane(self, integration_id: str) -> Lane:
         """Take the integration's lane; what a dead holder left on the wire counts as in flight until it timed out."""
@@ -78,21 +80,18 @@ class Books:
             status = lane_store.own_status(conn, self._selection.kombo_conn_id, integration_id)
             limit_seen = lane_store.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
         tuning = self._options.tuning
+        unanswered = len(lease.possibly_executing_since) if lease else 0
+        probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED) or unanswered >= tuning.failures_in_row
         lane = Lane(
             integration_id=integration_id,
             lease=lease,
             lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
             pace=Pace(self._options.max_in_flight, tuning, limit_seen=limit_seen),
             limit_noted=limit_seen,
-            breaker=Breaker(
-                tuning,
-                probing=status.state in (LaneState.PAUSED, LaneState.BLOCKED),
-                former_pause=status.pause_seconds,
-            ),
+            breaker=Breaker(tuning, probing=probing, former_pause=status.pause_seconds),
+            opened_to_probe=probing,
             last_progress=began,
         )
-        if lane.breaker.probing:
-            lane.doubts_in_row = lane.pace.cap - 1  # one failed probe ends this try
         if lease is None:
             lane.stop(Ending.HELD)
             return lane
@@ -116,25 +115,35 @@ class Books:
         return sum(ready.values())
 
     def commit(
-        self, results: Sequence[Result], lanes: Sequence[Lane], *, claim: bool = True
+        self,
+        results: Sequence[Result],
+        lanes: Sequence[Lane],
+        begun: Collection[DeliveryKey],
+        *,
+        claim: bool = True,
     ) -> list[tuple[Lane, Intent]]:
         """Record results, extend leases and claim what the lanes have room for; return the claimed intents.
 
-        Raises LedgerError where nothing of it was committed.
+        `begun` are the keys whose requests were handed on. Raises LedgerError where nothing of it was committed, or
+        perhaps all of it: a later call takes back the claims that nobody heard of.
         """
         step = _Step(began=self._clock())
         wanting = [(lane, lane.room(step.began)) for lane in lanes] if claim else []
         wanting = [(lane, room) for lane, room in wanting if room > 0]
         idle = [lane for lane in lanes if lane.waits_in_vain(step.began)]
-        renewal_due = step.began - self._renewed_at >= RENEW_AFTER_SECONDS
-        if not (results or wanting or idle or renewal_due):
+        renewal_due = self._unsure or step.began - self._renewed_at >= RENEW_AFTER_SECONDS
+        if not (results or wanting or idle or renewal_due or self._news):
             return []
+        unsure, self._unsure = self._unsure, True
         with self._ledger.transaction() as conn:
             step.at = now(conn)
-            self._renew(conn, step, lanes if renewal_due else [lane for lane, _ in wanting])
-            sending.record(conn, results, self._options.run)
-            self._note_caps(conn, lanes)
-            self._publish(conn, step.at)
+            concerned = {lane.integration_id: lane for lane, *_ in (*wanting, *self._news)}
+            self._renew(conn, step, lanes if renewal_due else list(concerned.values()))
+            self._record(conn, results)
+            if unsure:
+                self._take_back(conn, step.renewed, begun)
+            self._note_limits(conn, step, lanes)
+            self._publish(conn, step.at, step.lost)
             if wanting or step.began - self._states_at >= STATES_AFTER_SECONDS:
                 lane_store.hold_off_drain(conn)
                 ids = [lane.integration_id for lane in lanes]
@@ -144,11 +153,26 @@ class Books:
                     self._claim(conn, step, lane, room)
             for lane in idle:
                 self._look(conn, step, lane)
+        self._unsure = False
         self._told()
         return self._apply(step, lanes)
 
+    def _record(self, conn: Connection, results: Sequence[Result]) -> None:
+        for result in sending.record(conn, results, self._options.run):
+            log.error(
+                "A success came for a row that has moved on: source %s, integration %s, applicant %s, application %s",
+                *result.intent.key,
+                result.values.get("kombo_application_id"),
+            )
+
+    def _take_back(self, conn: Connection, lanes: Sequence[Lane], begun: Collection[DeliveryKey]) -> None:
+        """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
+        for lane in lanes:
+            if sending.take_back(conn, lane.integration_id, self._selection.kombo_conn_id, begun):
+                lane.dry = False
+
     def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
-        held = [lane for lane in lanes if lane.lease is not None and lane.ending is not Ending.LOST]
+        held = [lane for lane in lanes if lane.lease is not None]
         lost = lane_store.renew(conn, [lane.lease for lane in held if lane.lease], self._options.holder)
         step.lost = {lease.integration_id for lease in lost}
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
@@ -167,14 +191,17 @@ class Books:
     def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
         for lane in step.renewed:
             lane.lease_until = step.began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS
-        if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
-            self._renewed_at = step.began
         for lane in lanes:
             if lane.integration_id in step.lost:
                 lane.stop(Ending.LOST)
+                lane.lease = None
+        if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
+            self._renewed_at = step.began
+        for lane, limit in step.limits:
+            lane.limit_noted = limit
         for lane, wait in step.dry:
             lane.looked_at = step.began
-            lane.wait_for_rows(wait, step.began)
+            lane.wait_for_rows(wait, step.began, self._options.tuning.patience)
         if step.states and step.at is not None:
             self._states_at = step.began
             for lane in lanes:
@@ -191,8 +218,10 @@ class Books:
         """Have the next commit tell every process that the connection's rate limit is used up for so long."""
         self._rate_pause = max(seconds, self._rate_pause or 0.0)
 
-    def _publish(self, conn: Connection, at: datetime) -> None:
+    def _publish(self, conn: Connection, at: datetime, lost: Collection[str] = ()) -> None:
         for lane, outcome in self._news:
+            if (lane.lease is None or lane.integration_id in lost) and not outcome.account_wide:
+                continue  # its new holder knows better
             pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
             blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
             state = LaneState.BLOCKED if blocked else LaneState.PAUSED if pause > 0 else LaneState.OPEN
@@ -212,24 +241,27 @@ class Books:
 
     def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
         conn_id = self._selection.kombo_conn_id
-        if lane_store.own_status(conn, conn_id, EVERYWHERE).state in (LaneState.OPEN, LaneState.PAUSED):
+        status = lane_store.own_status(conn, conn_id, EVERYWHERE)
+        longer = status.paused_until is not None and status.paused_until >= until
+        if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
             code = "PLATFORM.RATE_LIMIT_EXCEEDED"
             lane_store.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
 
-    def _note_caps(self, conn: Connection, lanes: Sequence[Lane]) -> None:
+    def _note_limits(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
-            if lane.pace.limit_seen != lane.limit_noted and lane.pace.limit_seen is not None:
-                lane_store.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, lane.pace.limit_seen)
-                lane.limit_noted = lane.pace.limit_seen
+            limit = lane.pace.limit_seen
+            if limit is not None and limit != lane.limit_noted:
+                lane_store.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, limit)
+                step.limits.append((lane, limit))
 
     def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
-        """Record the last results and give the lanes back."""
+        """Record the last results and give the lanes back, with no row left on the wire."""
         with self._ledger.transaction() as conn:
-            sending.record(conn, results, self._options.run)
+            self._record(conn, results)
             self._publish(conn, now(conn))
             for lane in lanes:
-                if lane.lease is not None:
-                    lane_store.release(conn, lane.lease, self._options.holder, self._options.run)
+                if lane.lease is not None and lane_store.release(conn, lane.lease, self._options.holder):
+                    self._take_back(conn, [lane], ())
         self._told()
 
     def _told(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger.person import payload_email_sha256
 from kombo_provider.ledger.sending import Intent, Result
@@ -17,8 +18,12 @@ RETRYABLE_CODES_AT_MOST: Final = 3
 RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)
 
 
-WITHDRAWN: Final = Outcome(OutcomeClass.SAFE, error_title="withdrawn")
+WITHDRAWN: Final = Outcome(OutcomeClass.SAFE, error_title=WITHDRAWN_TITLE)
 """Stands for an intent that was taken back before a byte of its request left."""
+
+
+BROKEN: Final = Outcome(OutcomeClass.AMBIGUOUS, error_title="Internal error of the provider")
+"""Stands for a request that a fault of ours broke off after its first byte."""
 
 
 def decide(intent: Intent, outcome: Outcome) -> Result:
@@ -49,6 +54,11 @@ def decide(intent: Intent, outcome: Outcome) -> Result:
 def unsendable(intent: Intent, field: str, problem: str) -> Result:
     """Give back an intent whose request could not be built: nothing was sent, the row is `invalid`."""
     return Result(intent, Status.INVALID, {"problems": json.dumps([{"field": field, "problem": problem}])})
+
+
+def forgotten(intent: Intent) -> Result:
+    """Take out a row whose person was forgotten while an earlier request was on the wire: it has nothing to send."""
+    return Result(intent, Status.CANCELLED, {"resolution": Resolution.HUMAN})
 
 
 def interrupted(intent: Intent) -> Result:

@@ -38,6 +38,8 @@ class Lane:
     lease_until: float
     pace: Pace
     breaker: Breaker
+    opened_to_probe: bool = False
+    """The first answer decides whether the lane goes on in this task."""
     in_flight: int = 0
     peak_in_flight: int = 0
     rate_limited: int = 0
@@ -45,6 +47,8 @@ class Lane:
     looked_at: float = 0.0
     limit_noted: int | None = None
     doubts_in_row: int = 0
+    last_doubt_at: float = float("-inf")
+    withdrawn_in_row: int = 0
     wake_at: float = 0.0
     held_until: float = 0.0
     last_progress: float = 0.0
@@ -88,30 +92,41 @@ class Lane:
         elif paused:
             self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
         paused |= self._outage(outcome, now)
+        self._withdrawn(outcome, now)
         reopened = was_probing and not self.breaker.probing
         blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
         return paused or reopened or blocked
 
     def _outage(self, outcome: Outcome, now: float) -> bool:
-        """Stop the lane after one cap's worth of doubt in a row: a later try probes it."""
-        if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
-            self.doubts_in_row += 1
-        elif outcome.outcome_class is not OutcomeClass.SAFE:
-            self.doubts_in_row = 0
-        if self.doubts_in_row < self.pace.cap or self.ending is not None:
+        """Stop the lane after one cap's worth of doubt in a row, or one probe's: a later try probes it."""
+        if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
+            began = now - outcome.duration_seconds
+            if outcome.outcome_class is not OutcomeClass.SAFE and began >= self.last_doubt_at:
+                self.doubts_in_row, self.opened_to_probe = 0, False
+            return False
+        self.doubts_in_row, self.last_doubt_at = self.doubts_in_row + 1, now
+        if self.ending is not None or self.doubts_in_row < (1 if self.opened_to_probe else self.pace.cap):
             return False
         self.breaker.outage(now)
         self.stop(Ending.PAUSED, outcome.error_code or outcome.error_title, outcome.log_url)
         return True
+
+    def _withdrawn(self, outcome: Outcome, now: float) -> None:
+        """Wait longer each time that an intent came too late for the wire: what is slow is not fast at once."""
+        if outcome.withdrawn:
+            self.withdrawn_in_row += 1
+            self.wait(now + min(30.0, 0.1 * 2 ** min(self.withdrawn_in_row, 9)))
+        else:
+            self.withdrawn_in_row = 0
 
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""
         if self.ending is None:
             self.ending, self.code, self.log_url = ending, code, log_url
 
-    def wait_for_rows(self, seconds: float | None, now: float) -> None:
-        """Ask again when the next row is due; without one the lane is done as soon as nothing is in flight."""
-        self.dry = seconds is None
+    def wait_for_rows(self, seconds: float | None, now: float, patience: float) -> None:
+        """Ask again when the next row is due; where none is in time, the lane is done once nothing is in flight."""
+        self.dry = seconds is None or seconds > patience
         self.wake_at = now + min(DRY_SECONDS, seconds or DRY_SECONDS)
 
     def wait(self, until: float) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from kombo_provider.client.limits import LONGEST_PAUSE_SECONDS
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 
 
@@ -38,7 +39,9 @@ def rate_pause_seconds(outcome: Outcome) -> float | None:
     if outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide:
         return outcome.pause_seconds or _RATE_LIMIT_PAUSE_SECONDS
     nearly = outcome.ratelimit_remaining is not None and outcome.ratelimit_remaining <= RATE_LIMIT_NEARLY_USED
-    return outcome.ratelimit_reset_seconds if nearly else None
+    if not nearly or outcome.ratelimit_reset_seconds is None:
+        return None
+    return min(outcome.ratelimit_reset_seconds, LONGEST_PAUSE_SECONDS)
 
 
 class Pace:
@@ -88,7 +91,7 @@ class Pace:
         if outcome.concurrency_limit is not None and outcome.concurrency_limit > 0:
             self.limit_seen = outcome.concurrency_limit
             self.cap = min(self._max_in_flight, outcome.concurrency_limit)
-        if outcome.outcome_class is OutcomeClass.SAFE and outcome.error_title != "withdrawn":
+        if outcome.outcome_class is OutcomeClass.SAFE and not outcome.withdrawn:
             self._refused(outcome, in_flight, now)
         elif outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
             self._answered(outcome)
@@ -110,7 +113,11 @@ class Pace:
 
 
 class Breaker:
-    """Pauses a lane whose requests end in doubt (class A) or fail at the ATS (class V), longer each time."""
+    """Pauses a lane whose requests end in doubt (class A) or fail at the ATS (class V), longer each time.
+
+    Only the success of a request that began after the pause did says that the way is open again: slow ones from before
+    may still succeed while all that is sent now fails.
+    """
 
     def __init__(self, tuning: Tuning, *, probing: bool = False, former_pause: float = 0.0) -> None:
         self._tuning = tuning
@@ -120,12 +127,15 @@ class Breaker:
         self.pauses = 0
         self.paused_until = 0.0
         self.probing = probing
+        self._tripped_at = float("-inf")
 
     def on_outcome(self, outcome: Outcome, now: float) -> bool:
         """Learn from an answer; return True where the lane pauses because of it."""
         if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
             return False
         failed = outcome.outcome_class in (OutcomeClass.AMBIGUOUS, OutcomeClass.RETRYABLE_CODE)
+        if not failed and now - outcome.duration_seconds < self._tripped_at:
+            return False
         self._last.append(failed)
         self._in_row = self._in_row + 1 if failed else 0
         if not failed:
@@ -140,7 +150,7 @@ class Breaker:
             return False
         self.paused_until = now + min(self._tuning.longest_pause, self._tuning.first_pause * 2**self.pauses)
         self.pauses += 1
-        self.probing = True
+        self.probing, self._tripped_at = True, now
         self._last.clear()
         self._in_row = 0
         return True
@@ -148,7 +158,7 @@ class Breaker:
     def outage(self, now: float) -> None:
         """Pause for long: every request of a whole wave ended in doubt."""
         self.paused_until = now + min(self._tuning.longest_outage_pause, self._outage_pause)
-        self.probing = True
+        self.probing, self._tripped_at = True, now
 
     def room(self, in_flight: int, now: float) -> int | None:
         """0 while paused, one at a time while probing, None where this sets no limit."""

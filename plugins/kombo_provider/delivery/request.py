@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from kombo_provider.ledger.sending import Intent
+from kombo_provider.ledger.status import DeliveryKey
 
 ReadFile = Callable[[str], bytes]
 """Returns a file's contents by its URL; raises UnreadableFileError."""
@@ -21,14 +23,40 @@ class UnreadableFileError(Exception):
         self.problem, self.field = problem, field
 
 
+_KEPT_BYTES = 64 * 1024 * 1024
+
+
+class LateBodies:
+    """Bodies whose files took too long to read for the request to begin: the row's next turn has them at hand.
+
+    Safe to use from many threads. What exceeds 64 MiB in all is read anew.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bodies: dict[DeliveryKey, bytes] = {}
+
+    def keep(self, key: DeliveryKey, body: bytes) -> None:
+        """Keep a body for the row's next turn, if there is room."""
+        with self._lock:
+            if sum(map(len, self._bodies.values())) + len(body) <= _KEPT_BYTES:
+                self._bodies[key] = body
+
+    def pop(self, key: DeliveryKey) -> bytes | None:
+        """Return the row's body, if it was kept."""
+        with self._lock:
+            return self._bodies.pop(key, None)
+
+
 def build_body(intent: Intent, read_file: ReadFile) -> bytes:
     """Return the JSON body of the request.
 
     Raises UnreadableFileError, naming the attachment by its position, for a file that cannot be read.
     """
+    payload = intent.payload or "{}"
     if not intent.has_files:
-        return intent.payload.encode()
-    body: dict[str, Any] = json.loads(intent.payload)
+        return payload.encode()
+    body: dict[str, Any] = json.loads(payload)
     for index, attachment in enumerate(body.get("attachments", [])):
         if "path" in attachment:
             _embed(attachment, f"attachments[{index}].path", read_file)

@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from traceback import format_tb
 from typing import Protocol
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery.books import Books, SendOptions
-from kombo_provider.delivery.decide import WITHDRAWN, decide, interrupted, unsendable
+from kombo_provider.delivery.decide import BROKEN, WITHDRAWN, decide, forgotten, interrupted, unsendable
 from kombo_provider.delivery.lane import Ending, Lane
 from kombo_provider.delivery.pacing import rate_pause_seconds
 from kombo_provider.delivery.progress import Progress
-from kombo_provider.delivery.request import ReadFile, UnreadableFileError, build_body
-from kombo_provider.errors import LedgerError
+from kombo_provider.delivery.request import LateBodies, ReadFile, UnreadableFileError, build_body
+from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.sending import Intent, Result, Selection
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, Status
@@ -82,12 +83,14 @@ class Sender:
         self._stop, self._read_file, self._clock = stop, read_file, clock
         self._books = Books(ledger, selection, options, clock)
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
+        self._gathered: list[_Answer] = []
         self._unrecorded: list[_Answer] = []
         self._on_wire: dict[DeliveryKey, tuple[Lane, Intent]] = {}
         self._logged: set[DeliveryKey] = set()
         self._ledger_failures = 0
         self._beginning = threading.Lock()
         self._begun: set[DeliveryKey] = set()
+        self._late_bodies = LateBodies()
         self._closing = False
         self._bug: BaseException | None = None
 
@@ -107,38 +110,44 @@ class Sender:
         threads = max(1, len(open_lanes) * self._options.max_in_flight)
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kombo")
         try:
-            while not self._stop.is_set() and self._step(pool):
+            while not self._stop.is_set() and self._bug is None and self._step(pool):
                 pass
         finally:
             self._wind_down(pool)
         if self._bug is not None:
-            raise self._bug
+            raise LanePausedError(
+                f"An internal error ({type(self._bug).__name__}) stopped the sending; the log names its place. Rows "
+                "whose request had not begun stay ready. Report it, then run the DAG again."
+            ) from None
 
     def _step(self, pool: ThreadPoolExecutor) -> bool:
         """Wait for answers, commit them together with the next intents, put those on the wire."""
-        for answer in self._wait():
-            self._take_in(answer)
-        for lane, intent in self._commit(claim=not self._stop.is_set()):
-            self._on_wire[intent.key] = (lane, intent)
+        self._wait()
+        self._take_in_gathered()
+        self._give_up_where_nothing_moves()
+        claimed = self._commit(claim=not self._stop.is_set())
+        self._on_wire.update({intent.key: (lane, intent) for lane, intent in claimed})
+        for lane, intent in claimed:
             pool.submit(self._request, lane, intent, self._clock() + INTENT_SECONDS)
         self._progress.maybe_log()
-        self._give_up_where_nothing_moves()
         return bool(self._unrecorded or self._on_wire) or any(lane.ending is None for lane in self._lanes)
 
-    def _wait(self) -> list[_Answer]:
-        """Wait for an answer, then a moment for those close behind it: one commit serves them all."""
+    def _wait(self) -> None:
+        """Gather an answer, and for a moment those close behind it: one commit serves them all."""
         timeout = self._seconds_to_next_change()
         try:
-            answers = [self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()]
+            first = self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()
+            self._gathered.append(first)
+            until = self._clock() + min(_LINGER_SECONDS, first.outcome.duration_seconds / 100)
+            while (left := until - self._clock()) > 0 or not self._answers.empty():
+                self._gathered.append(self._answers.get(timeout=max(left, 0.0001)))
         except Empty:
-            return []
-        until = self._clock() + min(_LINGER_SECONDS, answers[0].outcome.duration_seconds / 100)
-        while (left := until - self._clock()) > 0 or not self._answers.empty():
-            try:
-                answers.append(self._answers.get(timeout=max(left, 0.0001)))
-            except Empty:
-                break
-        return answers
+            return
+
+    def _take_in_gathered(self) -> None:
+        while self._gathered:
+            self._take_in(self._gathered[0])
+            del self._gathered[0]
 
     def _seconds_to_next_change(self) -> float:
         at = self._clock()
@@ -169,7 +178,7 @@ class Sender:
     def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]]:
         """Record the answers at hand and claim what may follow; where that fails, keep them and claim nothing."""
         try:
-            claimed = self._books.commit([a.result for a in self._unrecorded], self._lanes, claim=claim)
+            claimed = self._books.commit([a.result for a in self._unrecorded], self._lanes, self._on_wire, claim=claim)
         except LedgerError as exc:
             self._survive(exc)
             return []
@@ -206,21 +215,26 @@ class Sender:
 
     def _request(self, lane: Lane, intent: Intent, begin_before: float) -> None:
         """Build and make one request, in a thread of the pool; whatever happens, an answer is queued."""
+        outcome, result = WITHDRAWN, forgotten(intent)
         try:
-            body = build_body(intent, self._read_file)
-            outcome = self._client.create(
-                intent.endpoint,
-                intent.key.integration_id,
-                intent.job_id,
-                body,
-                may_begin=lambda: self._may_begin(lane, intent, begin_before),
-            )
-            result = decide(intent, outcome)
+            if intent.payload is not None:
+                body = self._late_bodies.pop(intent.key) or build_body(intent, self._read_file)
+                outcome = self._client.create(
+                    intent.endpoint,
+                    intent.key.integration_id,
+                    intent.job_id,
+                    body,
+                    may_begin=lambda: self._may_begin(lane, intent, begin_before),
+                )
+                result = decide(intent, outcome)
+                if outcome.withdrawn and intent.has_files:
+                    self._late_bodies.keep(intent.key, body)
         except UnreadableFileError as exc:
-            outcome, result = WITHDRAWN, unsendable(intent, exc.field, exc.problem)
+            result = unsendable(intent, exc.field, exc.problem)
         except BaseException as exc:  # noqa: BLE001 - a fault of ours must not leave the row without an answer
             self._bug = exc
-            outcome = Outcome(OutcomeClass.AMBIGUOUS, error_title=f"Internal error: {type(exc).__name__}")
+            log.error("Internal error, %s at:\n%s", type(exc).__name__, "".join(format_tb(exc.__traceback__)))  # noqa: TRY400 - its text could quote the row
+            outcome = BROKEN if intent.key in self._begun else WITHDRAWN
             result = decide(intent, outcome)
         self._answers.put(_Answer(lane, intent, outcome, result))
 
@@ -241,6 +255,7 @@ class Sender:
         pool.shutdown(wait=False)
         for lane in self._lanes:
             lane.stop(Ending.STOPPED)
+        self._take_in_gathered()
         while self._begun and (left := until - self._clock()) > 0:
             try:
                 self._take_in(self._answers.get(timeout=left))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 from kombo_provider.ledger.known import has_key
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Status
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger.tables import IS_TO_WRITE_BACK, deliveries
 
 
 class DeliveredIds(NamedTuple):
@@ -41,9 +41,10 @@ def to_write_back(
     conn: Connection, source: str, *, after: tuple[str, str] | None, limit: int, refill: bool
 ) -> list[DeliveredIds]:
     """Return the next delivered rows, in key order, that were not written back (any, with `refill`)."""
-    conditions = [deliveries.c.source == source, deliveries.c.status == Status.DELIVERED]
-    if not refill:
-        conditions.append(deliveries.c.written_back_at.is_(None))
+    conditions = [
+        deliveries.c.source == source,
+        deliveries.c.status == Status.DELIVERED if refill else IS_TO_WRITE_BACK,
+    ]
     if after is not None:
         integration_id, applicant_id = after
         conditions.append(

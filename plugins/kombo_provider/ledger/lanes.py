@@ -18,7 +18,7 @@ from kombo_provider.errors import ConfigurationError
 from kombo_provider.ledger import events
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
-from kombo_provider.ledger.tables import EVERYWHERE, deliveries, lanes
+from kombo_provider.ledger.tables import EVERYWHERE, IS_UNSETTLED, deliveries, lanes
 
 LEASE_SECONDS = 60.0
 
@@ -98,15 +98,14 @@ def lease_ends(conn: Connection, kombo_conn_id: str, integration_ids: Sequence[s
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def release(conn: Connection, lease: Lease, holder: str, run: RunRef) -> None:
-    """Give the lane back, with no row left `sending` on it; harmless where it was taken over."""
+def release(conn: Connection, lease: Lease, holder: str) -> bool:
+    """Give the lane back; return False, harmlessly, where it was taken over."""
     released = conn.execute(
         _lane_update(lease.kombo_conn_id, lease.integration_id)
         .where(lanes.c.lease_epoch == lease.epoch, lanes.c.lease_holder == holder)
         .values(lease_holder=None, lease_expires_at=None)
     )
-    if released.rowcount:
-        put_in_doubt(conn, lease.kombo_conn_id, lease.integration_id, run, now(conn))
+    return released.rowcount > 0
 
 
 def sweep(conn: Connection) -> int:
@@ -118,6 +117,7 @@ def sweep(conn: Connection) -> int:
     on_wire = exists().where(
         deliveries.c.kombo_conn_id == lanes.c.kombo_conn_id,
         deliveries.c.integration_id == lanes.c.integration_id,
+        IS_UNSETTLED,
         deliveries.c.status == Status.SENDING,
     )
     abandoned = or_(lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at)
@@ -133,6 +133,7 @@ def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run:
     of_lane = and_(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.integration_id == integration_id,
+        IS_UNSETTLED,
         deliveries.c.status == Status.SENDING,
     )
     statement = (
@@ -156,6 +157,7 @@ def _unanswered(conn: Connection, kombo_conn_id: str, integration_id: str) -> tu
     query = select(deliveries.c.sent_at).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.integration_id == integration_id,
+        IS_UNSETTLED,
         deliveries.c.status == Status.IN_DOUBT,
         deliveries.c.http_status.is_(None),
         deliveries.c.sent_at.is_not(None),

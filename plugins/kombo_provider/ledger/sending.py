@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from kombo_provider.ledger import events
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
-from kombo_provider.ledger.tables import UtcDateTime, deliveries
+from kombo_provider.ledger.tables import IS_READY, IS_UNSETTLED, UtcDateTime, deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +55,16 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A delivery whose request may leave: committed as `sending`; `attempt` tells it from every other try."""
+    """A delivery whose request may leave: committed as `sending`; `attempt` tells it from every other try.
+
+    `payload` is None where the person was forgotten while an earlier request was on the wire.
+    """
 
     key: DeliveryKey
     attempt: int
     endpoint: Endpoint
     job_id: str
-    payload: str
+    payload: str | None
     has_files: bool
     retryable_codes: int
     ordered_resend: bool
@@ -63,28 +81,33 @@ class Result:
     duration_ms: int | None = None
 
 
+_KEY_COLUMNS = (deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+_KEY = tuple_(*_KEY_COLUMNS)
+
+
 def claim(conn: Connection, selection: Selection, integration_id: str, limit: int, run: RunRef) -> list[Intent]:
-    """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`."""
+    """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`.
+
+    Rows that another transaction has locked are passed over: a sender waits for nobody.
+    """
     at = now(conn)
+    place: ColumnElement[Any] = literal_column("ctid" if conn.dialect.name == "postgresql" else "rowid")
     due = (
-        select(deliveries.c.applicant_id)
+        select(place)
+        .select_from(deliveries)
         .where(
             *selection.conditions(),
             deliveries.c.integration_id == integration_id,
-            deliveries.c.status == Status.READY,
+            IS_READY,
             or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
         )
         .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     statement = (
         update(deliveries)
-        .where(
-            deliveries.c.source == selection.source,
-            deliveries.c.integration_id == integration_id,
-            deliveries.c.status == Status.READY,
-            deliveries.c.applicant_id.in_(due),
-        )
+        .where(_at(conn, place, due))
         .values(
             status=Status.SENDING,
             attempts=deliveries.c.attempts + 1,
@@ -99,6 +122,13 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
     intents = [_intent(selection.source, integration_id, row) for row in conn.execute(statement)]
     events.append(conn, [events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents])
     return intents
+
+
+def _at(conn: Connection, place: ColumnElement[Any], chosen: Select[Any]) -> ColumnElement[bool]:
+    """Address rows by their place in the table: PostgreSQL, left to join them, reads a new table as a whole."""
+    if conn.dialect.name == "postgresql":
+        return place == any_(func.array(chosen.scalar_subquery()))
+    return place.in_(chosen)
 
 
 _INTENT_COLUMNS = (
@@ -119,7 +149,7 @@ def _intent(source: str, integration_id: str, row: Any) -> Intent:
         attempt=row.attempts,
         endpoint=row.endpoint,
         job_id=row.job_id or "",
-        payload=row.payload or "{}",
+        payload=row.payload,
         has_files=bool(row.has_files),
         retryable_codes=row.retryable_codes,
         ordered_resend=bool(row.ordered_resend),
@@ -147,22 +177,40 @@ RESULT_COLUMNS = (
 """Columns that every result sets; one that a result does not name becomes NULL (counters keep their value)."""
 
 
-def record(conn: Connection, results: Sequence[Result], run: RunRef) -> None:
+def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Result]:
     """Commit what became of intents, each only if no later attempt was made; only what changed enters the history.
 
-    A delivered row is recorded also where the lane was taken over meanwhile and the row put in doubt: the answer is
-    proof. Any other late answer leaves the row in doubt.
+    A success is recorded also where the lane was taken over meanwhile and the row put in doubt, or ordered to be sent
+    again: the answer is proof. Any other late answer leaves the row as it is. Returns the successes that found no row
+    to change.
     """
     at = now(conn)
-    history = []
+    history: list[dict[str, Any]] = []
+    unplaced: list[Result] = []
     for status in sorted({result.status for result in results}):
-        group = [result for result in results if result.status is status]
-        moved, late = _move(conn, group, Status.SENDING, at)
-        history += [_result_event(result, Status.SENDING, at, run) for result in moved]
-        if status is Status.DELIVERED:
-            proven, _ = _move(conn, late, Status.IN_DOUBT, at)
-            history += [_result_event(result, Status.IN_DOUBT, at, run) for result in proven]
+        left: Sequence[Result] = [result for result in results if result.status is status]
+        for from_status in _PROOF_FOR if status is Status.DELIVERED else (Status.SENDING,):
+            moved, left = _move(conn, left, from_status, at)
+            history += [_result_event(result, from_status, at, run) for result in moved]
+        unplaced += left if status is Status.DELIVERED else []
     events.append(conn, history)
+    return _unknown(conn, unplaced)
+
+
+def _unknown(conn: Connection, successes: Sequence[Result]) -> list[Result]:
+    """Leave out what the ledger has already: a commit may succeed though its answer is lost, and is repeated."""
+    if not successes:
+        return []
+    query = select(*_KEY_COLUMNS, deliveries.c.kombo_application_id).where(
+        _KEY.in_([result.intent.key for result in successes]), deliveries.c.status == Status.DELIVERED
+    )
+    found = {DeliveryKey(*row[:3]): row[3] for row in conn.execute(query)}
+    return [
+        result for result in successes if found.get(result.intent.key, "") != result.values.get("kombo_application_id")
+    ]
+
+
+_PROOF_FOR = (Status.SENDING, Status.IN_DOUBT, Status.READY)
 
 
 def _move(
@@ -176,9 +224,8 @@ def _move(
     changed = conn.execute(statement, [_parameters(result, at) for result in group]).rowcount
     if changed == len(group):
         return group, ()
-    key = tuple_(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
-    query = select(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id).where(
-        key.in_([result.intent.key for result in group]), deliveries.c.status == status, deliveries.c.finished_at == at
+    query = select(*_KEY_COLUMNS).where(
+        _KEY.in_([result.intent.key for result in group]), deliveries.c.status == status, deliveries.c.finished_at == at
     )
     keys = {DeliveryKey(*row) for row in conn.execute(query)} if changed else set()
     moved = [result for result in group if result.intent.key in keys]
@@ -198,6 +245,7 @@ def _record_statement(from_status: Status, status: Status) -> Update:
             deliveries.c.applicant_id == bindparam("key_applicant_id"),
             deliveries.c.attempts == bindparam("attempt"),
             deliveries.c.status == from_status,
+            *([deliveries.c.ordered_resend == 1] if from_status is Status.READY else []),
         )
         .values(status=status, finished_at=bindparam("at", type_=UtcDateTime()), **values)
     )
@@ -233,9 +281,32 @@ def _result_event(result: Result, from_status: Status, at: datetime, run: RunRef
     )
 
 
+def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, known: Collection[DeliveryKey]) -> int:
+    """Give claims back that their own sender knows nothing of; return how many.
+
+    A commit may succeed though its answer is lost. Such a row was never put on the wire by the holder of the lane, who
+    is the only one that could: `conn` has proven that the lane is still its own, and `known` are all it ever began.
+    """
+    of_lane = and_(
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.integration_id == integration_id,
+        IS_UNSETTLED,
+        deliveries.c.status == Status.SENDING,
+    )
+    query = select(*_KEY_COLUMNS).where(of_lane)
+    unknown = [key for row in conn.execute(query) if (key := DeliveryKey(*row)) not in known]
+    if unknown:
+        at = now(conn)
+        conn.execute(update(deliveries).where(of_lane, _KEY.in_(unknown)).values(status=Status.READY, finished_at=at))
+        events.append(
+            conn, [events.event(key, Status.SENDING, Status.READY, at, None, actor="taken back") for key in unknown]
+        )
+    return len(unknown)
+
+
 def count_ready(conn: Connection, selection: Selection, integration_ids: Sequence[str] = ()) -> dict[str, int]:
     """Count the `ready` rows of a selection by integration, due or not; the ids narrow where given."""
-    conditions = [*selection.conditions(), deliveries.c.status == Status.READY]
+    conditions = [*selection.conditions(), IS_READY]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
     query = (
@@ -250,31 +321,27 @@ def count_ready(conn: Connection, selection: Selection, integration_ids: Sequenc
 def adopt(conn: Connection, selection: Selection, integration_ids: Sequence[str], limit: int, run: RunRef) -> None:
     """Put rows that are `ready` since earlier runs down to this one, oldest first, until it has `limit` of them."""
     own = count_ready(conn, replace(selection, staged_by=run), integration_ids)
-    conditions = [*replace(selection, staged_by=None).conditions(), deliveries.c.status == Status.READY]
+    conditions = [*replace(selection, staged_by=None).conditions(), IS_READY]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
-    key = tuple_(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
     waiting = (
-        select(deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+        select(*_KEY_COLUMNS)
         .where(*conditions, or_(deliveries.c.run_id != run.run_id, deliveries.c.dag_id != run.dag_id))
         .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         .limit(max(0, limit - sum(own.values())))
     )
-    conn.execute(
-        update(deliveries)
-        .where(deliveries.c.status == Status.READY, key.in_(waiting))
-        .values(dag_id=run.dag_id, run_id=run.run_id)
-    )
+    conn.execute(update(deliveries).where(IS_READY, _KEY.in_(waiting)).values(dag_id=run.dag_id, run_id=run.run_id))
 
 
 def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[str]) -> datetime | None:
     """Return when the next `ready` row of the lanes may leave; None where there is no such row."""
-    query = select(func.min(func.coalesce(deliveries.c.not_before, deliveries.c.staged_at))).where(
-        *selection.conditions(),
-        deliveries.c.status == Status.READY,
-        deliveries.c.integration_id.in_(integration_ids),
-    )
-    return conn.scalar(query)
+    waiting = (*selection.conditions(), IS_READY, deliveries.c.integration_id.in_(integration_ids))
+    at_once = select(deliveries.c.staged_at).where(*waiting, deliveries.c.not_before.is_(None)).limit(1)
+    staged_at: datetime | None = conn.scalar(at_once)
+    if staged_at is not None:
+        return staged_at
+    due: datetime | None = conn.scalar(select(func.min(deliveries.c.not_before)).where(*waiting))
+    return due
 
 
 def lanes_on_wire(conn: Connection, source: str, kombo_conn_id: str) -> list[str]:
@@ -283,6 +350,7 @@ def lanes_on_wire(conn: Connection, source: str, kombo_conn_id: str) -> list[str
         select(deliveries.c.integration_id)
         .where(
             deliveries.c.kombo_conn_id == kombo_conn_id,
+            IS_UNSETTLED,
             deliveries.c.status == Status.SENDING,
             deliveries.c.source == source,
         )
@@ -293,4 +361,4 @@ def lanes_on_wire(conn: Connection, source: str, kombo_conn_id: str) -> list[str
 
 def count_on_wire(conn: Connection) -> int:
     """Count the requests that may be on the wire, over all sources and lanes."""
-    return conn.scalar(select(func.count()).where(deliveries.c.status == Status.SENDING)) or 0
+    return conn.scalar(select(func.count()).where(IS_UNSETTLED, deliveries.c.status == Status.SENDING)) or 0

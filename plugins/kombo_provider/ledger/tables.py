@@ -15,6 +15,8 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
+    literal_column,
     text,
 )
 from sqlalchemy.types import TypeDecorator
@@ -84,6 +86,11 @@ deliveries = Table(
     Column("dag_id", Text),
     Column("run_id", Text),
 )
+
+IS_READY = deliveries.c.status == literal_column("'ready'")
+IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
+IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
+"""What the partial indexes below cover, spelled out: with a bound parameter neither database could use them."""
 
 Index(
     "kombo_deliveries_ready",

@@ -9,7 +9,8 @@ from kombo_provider.mapping.chunks import Chunk, reason
 from kombo_provider.mapping.kinds import flag
 from kombo_provider.mapping.values import Rules, check_characters, from_numpy, refuse, text_of
 
-_LONGEST = 1000
+_LONGEST_BYTES = 800
+"""An index entry of PostgreSQL has 2,704 bytes at most, and the ledger's hold source, integration and applicant."""
 
 
 class Key(NamedTuple):
@@ -48,8 +49,8 @@ def key_text(value: Any, _rules: Rules) -> str | None:
     if type(value) is not str:
         value = _exact(value)
     text: str = value.strip()
-    if len(text) > _LONGEST:
-        raise refuse(f"is longer than {_LONGEST} characters")
+    if len(text) > _LONGEST_BYTES // 4 and len(text.encode(errors="replace")) > _LONGEST_BYTES:
+        raise refuse(f"is longer than {_LONGEST_BYTES} bytes")
     if not text.isprintable():
         _check_control(text)
     return text or None

@@ -16,7 +16,7 @@ def file_reader(roots: Sequence[str]) -> ReadFile:
         path = _below(url, roots)
         try:
             content: bytes = ObjectStoragePath(path).read_bytes()
-        except OSError as exc:
+        except Exception as exc:  # noqa: BLE001 - the border to storage drivers, each with errors of its own
             raise UnreadableFileError(f"the file cannot be read ({type(exc).__name__})") from None
         return content
 

@@ -15,7 +15,7 @@ from kombo_provider.ledger.lanes import LEASE_SECONDS, Lease
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState
 from kombo_provider.ledger.tables import EVERYWHERE
-from tests.unit.ledger.book import RUN, VALID, Book
+from tests.unit.ledger.book import VALID, Book
 
 CONN, LANE = "kombo_default", "greenhouse:a"
 
@@ -85,11 +85,11 @@ def test_a_lane_given_back_is_free_and_giving_back_late_harms_nobody(book: Book)
     first = book.acquire("task-1")
     assert first
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1", RUN)
+        lanes.release(conn, first, "task-1")
     second = book.acquire("task-2")
     assert second
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1", RUN)
+        lanes.release(conn, first, "task-1")
     assert book.acquire("task-3") is None
     assert second.epoch == 2
 
@@ -106,16 +106,6 @@ def test_what_a_dead_holder_left_on_the_wire_is_in_doubt(book: Book) -> None:
     assert book.statuses() == {"in_doubt": 1, "ready": 2}
     assert book.row("1")["error_title"] == lanes.HOLDER_DIED
     assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
-
-
-def test_a_lane_given_back_has_nothing_left_on_the_wire(book: Book) -> None:
-    book.stage(VALID, VALID.but(applicant_id="2"))
-    lease = book.acquire("task-1")
-    assert lease
-    book.claim(1)
-    with book.ledger.transaction() as conn:
-        lanes.release(conn, lease, "task-1", RUN)
-    assert book.statuses() == {"in_doubt": 1, "ready": 1}
 
 
 def test_what_a_dead_holder_left_is_put_in_doubt_though_nobody_sends_on_its_lane_again(book: Book) -> None:

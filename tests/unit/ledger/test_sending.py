@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
-from kombo_provider.ledger import lanes, sending
+from kombo_provider.ledger import doubts, lanes, sending
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.sending import Result, Selection
 from kombo_provider.ledger.status import RunRef, Status
+from kombo_provider.ledger.tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from tests.unit.ledger.book import RUN, SELECTION, VALID, Book, key
 
 HOUR = timedelta(hours=1)
@@ -138,6 +140,70 @@ def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: sending.
     before, moves = book.row(), book.moves()
     book.record(taken_over, status, error_code="ATS.X")
     assert (book.row(), book.moves()) == (before, moves)
+
+
+def test_a_late_success_is_proof_even_after_the_row_was_ordered_to_be_sent_again(
+    book: Book, taken_over: sending.Intent
+) -> None:
+    with book.ledger.transaction() as conn:
+        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, RUN, "Grace")
+    assert book.row()["status"] == "ready"
+    book.record(taken_over, Status.REJECTED)
+    assert book.row()["status"] == "ready"
+    book.record(taken_over, Status.DELIVERED, kombo_application_id="app")
+    assert (book.row()["status"], book.row()["kombo_application_id"]) == ("delivered", "app")
+    assert book.moves()[-1] == ("ready", "delivered")
+
+
+def test_a_success_that_finds_its_row_moved_on_is_given_back(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim()
+    book.set(status="cancelled")
+    success = Result(intent, Status.DELIVERED, {})
+    with book.ledger.transaction() as conn:
+        assert sending.record(conn, [success], RUN) == [success]
+
+
+def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"), VALID.but(applicant_id="3", integration_id="lever:b"))
+    book.claim(lane="lever:b")
+    known, _ = (intent.key for intent in book.claim())
+    with book.ledger.transaction() as conn:
+        assert sending.take_back(conn, "greenhouse:a", "kombo_default", {known}) == 1
+    assert book.statuses() == {"sending": 2, "ready": 1}
+    assert book.moves("2") == [("ready", "sending"), ("sending", "ready")]
+
+
+def test_a_claim_passes_over_rows_that_somebody_has_locked(
+    book: Book, open_ledger: Callable[[], Ledger], database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        return  # where a writer locks the whole ledger
+    book.stage(VALID, VALID.but(applicant_id="2"))
+    with open_ledger().transaction() as conn:
+        conn.execute(select(deliveries).where(deliveries.c.applicant_id == "1").with_for_update())
+        assert _claimed(book) == ["2"]
+    assert _claimed(book) == ["1"]
+
+
+@pytest.mark.parametrize("status", ["ready", "sending", "to write back"])
+def test_what_every_commit_asks_is_served_by_an_index_whatever_the_ledgers_size(
+    book: Book, status: str, database_url: str
+) -> None:
+    query, index = {
+        "ready": (select(deliveries.c.applicant_id).where(*SELECTION.conditions(), IS_READY), "kombo_deliveries_ready"),
+        "sending": (select(deliveries.c.applicant_id).where(IS_UNSETTLED), "kombo_deliveries_unsettled"),
+        "to write back": (select(deliveries.c.applicant_id).where(IS_TO_WRITE_BACK), "kombo_deliveries_to_write_back"),
+    }[status]
+    explain = "EXPLAIN QUERY PLAN" if database_url.startswith("sqlite") else "EXPLAIN"
+    with book.ledger.transaction() as conn:
+        if explain == "EXPLAIN":
+            conn.exec_driver_sql("SET enable_seqscan = off")
+        compiled = query.compile(conn)  # with its parameters, as it is sent
+        names = compiled.positiontup
+        parameters = compiled.params if names is None else tuple(compiled.params[name] for name in names)
+        plan = " ".join(str(row) for row in conn.exec_driver_sql(f"{explain} {compiled}", parameters))
+    assert index in plan
 
 
 def test_an_answer_to_an_earlier_attempt_is_not_recorded(book: Book) -> None:
