@@ -25,17 +25,13 @@ from airflow.sdk import (
 
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
 from kombo_provider.ledger.status import Endpoint
+from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
-from kombo_provider.operators.push import (
-    APPLICANT_IDS_ASSET,
-    IN_DOUBT_ASSET,
-    KomboDeliverOperator,
-    KomboReportOperator,
-    KomboStageOperator,
-    KomboWriteBackOperator,
-)
+from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.run_params import push_params
 from kombo_provider.operators.settings import Connections, PushSettings
+from kombo_provider.operators.stage import KomboStageOperator
+from kombo_provider.operators.write_back import APPLICANT_IDS_ASSET, IN_DOUBT_ASSET, KomboWriteBackOperator
 
 if TYPE_CHECKING:
     import pandas as pd

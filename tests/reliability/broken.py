@@ -51,12 +51,12 @@ def _intent_after_request() -> None:
             for row in rows
         ]
 
-    def late(conn: Any, results: Any, run: Any) -> None:
+    def late(conn: Any, results: Any, run: Any) -> Any:
         for result in results:
             key = result.intent.key
             of_key = (deliveries.c.source == key.source, deliveries.c.applicant_id == key.applicant_id)
             conn.execute(update(deliveries).where(*of_key).values(status=Status.SENDING))
-        record(conn, results, run)
+        return record(conn, results, run)
 
     sending.claim, sending.record = claim, late
 

@@ -13,8 +13,8 @@ from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.operators.connect import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql
-from kombo_provider.operators.push import KomboStageOperator
 from kombo_provider.operators.settings import PushSettings
+from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
 

@@ -27,7 +27,7 @@ class Tuning:
     first_backoff: float = 1.0
     longest_backoff: float = 30.0
     patience: float = 600.0
-    """How long a task stays with lanes on which nothing gets through before it leaves the rest to the next run."""
+    """How long, besides the time of one call, a task stays with lanes on which nothing gets through."""
 
 
 RATE_LIMIT_NEARLY_USED = 2

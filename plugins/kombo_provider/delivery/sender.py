@@ -205,12 +205,12 @@ class Sender:
                 _log_success(answer)
 
     def _give_up_where_nothing_moves(self) -> None:
-        at = self._clock()
+        at, patience = self._clock(), self._options.tuning.patience + self._options.timeout_seconds
         for lane in self._lanes:
             if lane.ending is None and not lane.in_flight:
                 if lane.dry:
                     lane.stop(Ending.DONE)
-                elif at - lane.last_progress > self._options.tuning.patience:
+                elif at - lane.last_progress > patience:
                     lane.stop(Ending.PAUSED)
 
     def _request(self, lane: Lane, intent: Intent, begin_before: float) -> None:

@@ -1,0 +1,65 @@
+"""The last task of a push: what the run did, and whether it may be green."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from kombo_provider.operators.connect import open_ledger
+from kombo_provider.operators.push import COUNTS_KEY, PushOperator, named
+from kombo_provider.operators.run_params import RunKind, read_run
+
+
+class KomboReportOperator(PushOperator):
+    """Logs and returns what the run did; fails where rows are not delivered, so that green means delivered.
+
+    `task_ids` are the tasks before it, whose failure is its failure.
+    """
+
+    ui_color = "#fce8e6"
+
+    def __init__(self, *, task_ids: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.task_ids = task_ids
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the run's numbers from the ledger, log them, judge them."""
+        from kombo_provider.delivery import report as reports
+
+        push, run = self.push, read_run(context)
+        counts = context["ti"].xcom_pull(task_ids=self.task_ids["stage"], key=COUNTS_KEY) or {}
+        with open_ledger(push.connections) as ledger:
+            report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, counts)
+            report.failed_tasks = self._failed_tasks(context, run)
+            reports.log_report(report, ledger)
+        numbers = report.as_dict()
+        context["ti"].xcom_push(key="report", value=numbers)
+        reports.verdict(report, reports.Limits(push.max_failed_share, push.min_failed))
+        return numbers
+
+    def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
+        found = states.get(run.ref.run_id, {})
+        watched = tuple(self.task_ids.values())
+        groups = ti.xcom_pull(task_ids=self.task_ids["stage"]) or []
+        return sorted(
+            _as_shown(name, self.task_ids["deliver"], groups)
+            for name, state in found.items()
+            if state in ("failed", "upstream_failed") and _belongs_to(name, watched)
+        )
+
+
+def _belongs_to(name: str, task_ids: Sequence[str]) -> bool:
+    """Tell whether a task state's name is one of the tasks, or a mapped instance of one (`<task id>_<index>`)."""
+    return any(name == task_id or (name.rpartition("_")[0] == task_id and name[-1].isdigit()) for task_id in task_ids)
+
+
+def _as_shown(name: str, deliver: str, groups: Sequence[Sequence[str]]) -> str:
+    """Name a mapped deliver task as Airflow's pages do: by its integrations."""
+    task_id, _, index = name.rpartition("_")
+    if task_id == deliver and index.isdigit() and int(index) < len(groups):
+        return f"{deliver} [{named(groups[int(index)])}]"
+    return name

@@ -1,0 +1,84 @@
+"""The third task of a push: Kombo's ids into the user's table."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias, Context
+
+from kombo_provider.operators.connect import open_ledger, warehouse_engine
+from kombo_provider.operators.push import PushOperator
+from kombo_provider.operators.run_params import read_params, read_run
+
+if TYPE_CHECKING:
+    from kombo_provider.delivery.write_back import WriteBackReport
+    from kombo_provider.ledger.ledger import Ledger
+    from kombo_provider.ledger.status import RunRef
+
+APPLICANT_IDS_ASSET = "kombo_applicant_ids"
+IN_DOUBT_ASSET = "kombo_in_doubt"
+_STOPPING_POLL_SECONDS = 1.0
+
+
+class KomboWriteBackOperator(PushOperator):
+    """Writes the ids of delivered rows into the user's table and updates the asset where it wrote any."""
+
+    ui_color = "#fef7e0"
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
+        from kombo_provider.ledger import summary
+        from kombo_provider.ledger.status import Status
+
+        push, run, params = self.push, read_run(context).ref, read_params(context["params"])
+        if params.dry_run:
+            return {"written": 0}
+        with open_ledger(push.connections) as ledger:
+            self._await_stopping(ledger, run)
+            report = self._write_back(ledger, refill=params.refill)
+            with ledger.transaction() as conn:
+                statuses = summary.by_status(conn, push.source, run)
+        in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())
+        self._announce(context, APPLICANT_IDS_ASSET, written=report.written)
+        self._announce(context, IN_DOUBT_ASSET, in_doubt=in_doubt)
+        return {
+            "written": report.written,
+            "keys_without_row": report.without_row,
+            "keys_with_several_rows": report.with_several_rows,
+        }
+
+    def _await_stopping(self, ledger: Ledger, run: RunRef) -> None:
+        """Wait until what a failed `deliver` left on the wire is settled, at most until its lease has ended.
+
+        Airflow starts this task as soon as a person marks `deliver` as failed; that one needs seconds to stop.
+        """
+        from kombo_provider.ledger import lanes, summary
+        from kombo_provider.ledger.status import Status
+
+        until = time.monotonic() + lanes.LEASE_SECONDS
+        while True:
+            with ledger.transaction() as conn:
+                lanes.sweep(conn)
+                on_wire = summary.keys_of_run(conn, self.push.source, run, Status.SENDING, limit=1)
+            if not on_wire or time.monotonic() > until:
+                return
+            self.log.info("Waiting for deliver to stop: requests of this run are on the wire")
+            time.sleep(_STOPPING_POLL_SECONDS)
+
+    def _write_back(self, ledger: Ledger, *, refill: bool) -> WriteBackReport:
+        from kombo_provider.delivery.write_back import WriteBack, WriteBackReport
+
+        push = self.push
+        if push.write_back_table is None:
+            self.log.info("No write_back_table: the ids are in the ledger's view kombo_applicant_ids")
+            return WriteBackReport()
+        with warehouse_engine(push.connections.warehouse_conn_id) as warehouse:
+            return WriteBack(warehouse, push.write_back_table, push.write_back_key).run(
+                ledger, push.source, refill=refill
+            )
+
+    def _announce(self, context: Context, asset: str, **number: int) -> None:
+        """Update an asset, through its alias: an outlet of its own would be updated by every run."""
+        if any(number.values()) and any(outlet.name == asset for outlet in self.outlets):
+            context["outlet_events"][AssetAlias(asset)].add(Asset(asset), extra={"source": self.push.source, **number})
