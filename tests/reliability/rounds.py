@@ -170,10 +170,10 @@ class Round:
 
 
 _NONE_MAY_BE = {
-    "delivered rows have no id in the table": (
+    "rows of the table lack the id that the ledger has": (
         "SELECT count(*) FROM people p JOIN kombo_deliveries d ON d.applicant_id = CAST(p.id AS text)"
-        " WHERE d.status = 'delivered' AND (p.kombo_application_id IS NULL"
-        " OR p.kombo_application_id <> d.kombo_application_id)"
+        " WHERE p.kombo_delivered_at IS NULL AND d.status = 'delivered'"
+        " OR coalesce(p.kombo_application_id, '') <> coalesce(d.kombo_application_id, '')"
     ),
     "rows have another number of attempts than of intents in their history": (
         "SELECT count(*) FROM kombo_deliveries d WHERE attempts <> (SELECT count(*) FROM kombo_delivery_events e"

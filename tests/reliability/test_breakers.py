@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
-from include.sandbox.testing import API_KEY, Sandbox
-from kombo_provider.client import KomboClient
-from kombo_provider.delivery.books import SendOptions
-from kombo_provider.delivery.deliver import DeliverReport, deliver
+from include.sandbox.testing import Sandbox
 from kombo_provider.delivery.pacing import Tuning
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger import sending, staging
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Selection
-from kombo_provider.ledger.status import RunRef
 from kombo_provider.ledger.tables import deliveries
-from kombo_provider.mapping import MappedRow
-
-INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
-RUN = RunRef("dag", "run")
-CAP, ROWS = 10, 60
-PATIENT = Tuning(first_pause=0.1, longest_pause=0.4, first_backoff=0.02, longest_backoff=0.1, patience=1.5)
-
-
-class Desk:
-    """Three lanes with rows, and a client."""
-
-    def __init__(self, sandbox: Sandbox, path: Path) -> None:
-        self.sandbox = sandbox
-        self.ledger = Ledger(create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True))
-        self.ledger.ensure()
-        rows = [_row(integration, number) for integration in INTEGRATIONS for number in range(ROWS)]
-        with self.ledger.transaction() as conn:
-            staging.lock_source(conn, "s")
-            staging.stage(conn, staging.Staging("s", "k", "application", RUN), rows)
-
-    def deliver(self, key: str = API_KEY, tuning: Tuning = PATIENT, timeout_seconds: float = 2.0) -> DeliverReport:
-        return deliver(
-            self.ledger,
-            KomboClient(api_key=key, base_url=self.sandbox.url, timeout_seconds=timeout_seconds),
-            Selection("s", "k"),
-            SendOptions(RUN, "holder", CAP, timeout_seconds, tuning),
-            INTEGRATIONS,
-            stop=threading.Event(),
-            read_file=lambda _: b"",
-        )
-
-    def statuses(self, integration: str) -> Counter[str]:
-        with self.ledger.transaction() as conn:
-            query = deliveries.select().where(deliveries.c.integration_id == integration)
-            return Counter(row.status for row in conn.execute(query))
-
-    def ready(self) -> dict[str, int]:
-        with self.ledger.transaction() as conn:
-            return sending.count_ready(conn, Selection("s", "k"))
-
-
-def _row(integration: str, number: int) -> MappedRow:
-    email = f"{integration[:4]}-{number}@example.com"
-    payload = f'{{"candidate":{{"first_name":"A","last_name":"B","email_address":"{email}"}}}}'
-    return MappedRow(integration, str(number), "job", payload, f"{number:064}", None, None, None, False, None, False)
+from tests.reliability.desk import CAP, INTEGRATIONS, ROWS, Desk
 
 
 @pytest.fixture

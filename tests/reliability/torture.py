@@ -31,14 +31,15 @@ def main() -> int:
     told = parser.parse_args()
     started, figures, postgres = time.monotonic(), Figures(), PostgresServer(durable=True)
     print(f"seed {told.seed}, {told.rounds} rounds of {APPLICANTS} applicants on 3 lanes", flush=True)
+    pool = ThreadPoolExecutor(told.jobs)
     try:
-        with ThreadPoolExecutor(told.jobs) as pool:
-            rounds = [pool.submit(play, number, told.seed, postgres) for number in range(told.rounds)]
-            for done in as_completed(rounds):
-                figures.add(done.result())
-                if figures.rounds % 10 == 0:
-                    _progress(figures, told.rounds, time.monotonic() - started)
+        rounds = [pool.submit(play, number, told.seed, postgres) for number in range(told.rounds)]
+        for done in as_completed(rounds):
+            figures.add(done.result())
+            if figures.rounds % 10 == 0:
+                _progress(figures, told.rounds, time.monotonic() - started)
     finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C the rounds that are being played are played to their end
         postgres.stop()
     return _finish(figures, told.seed, time.monotonic() - started)
 

@@ -17,6 +17,9 @@ DRY_SECONDS = 1.0
 """How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
 
 
+LONGEST_LATE_WAIT_SECONDS = 30.0
+
+
 class Ending(Enum):
     """Why a lane takes no more rows in this task."""
 
@@ -113,11 +116,11 @@ class Lane:
 
     def _withdrawn(self, outcome: Outcome, now: float) -> None:
         """Wait longer each time that an intent came too late for the wire: what is slow is not fast at once."""
-        if outcome.withdrawn:
-            self.withdrawn_in_row += 1
-            self.wait(now + min(30.0, 0.1 * 2 ** min(self.withdrawn_in_row, 9)))
-        else:
+        if not outcome.withdrawn:
             self.withdrawn_in_row = 0
+        elif now >= self.held_until:  # one wave of them is one
+            self.withdrawn_in_row += 1
+            self.wait(now + min(LONGEST_LATE_WAIT_SECONDS, 0.1 * 2 ** min(self.withdrawn_in_row, 9)))
 
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""

@@ -1,0 +1,232 @@
+"""What goes wrong beside the network: commits that end unheard, threads, files, a person who is forgotten."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
+
+from include.sandbox.testing import Sandbox
+from kombo_provider.delivery import books, sender
+from kombo_provider.delivery.pacing import Tuning
+from kombo_provider.errors import LanePausedError, LedgerError
+from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.sending import Selection
+from kombo_provider.ledger.tables import EVERYWHERE, deliveries, lanes
+from tests.reliability.desk import INTEGRATIONS, RUN, Desk
+
+EACH_ROW = dict.fromkeys(INTEGRATIONS, 20)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Sandbox(latency_seconds=0.1) as sandbox:
+        desk = Desk(sandbox, tmp_path)
+        with desk.ledger.transaction() as conn:
+            conn.execute(deliveries.delete().where(deliveries.c.applicant_id.in_([str(n) for n in range(20, 60)])))
+        yield desk
+
+
+def _assert_all_delivered_once(desk: Desk) -> None:
+    assert all(desk.statuses(integration) == {"delivered": 20} for integration in INTEGRATIONS)
+    assert list(desk.sandbox.creates().values()) == [1] * 60
+
+
+def _assert_nothing_sending_and_nothing_held(desk: Desk) -> None:
+    with desk.ledger.transaction() as conn:
+        assert not conn.execute(select(deliveries).where(deliveries.c.status == "sending")).all()
+        assert not conn.execute(select(lanes).where(lanes.c.lease_holder.is_not(None))).all()
+
+
+def test_claims_whose_commit_succeeded_unheard_are_taken_back_and_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, commits = desk.ledger.engine.dialect.do_commit, 0
+
+    def cut_off(connection: Any) -> None:
+        nonlocal commits
+        commit(connection)
+        commits += 1
+        if commits in (8, 12):
+            raise OperationalError("COMMIT", None, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setattr(desk.ledger.engine.dialect, "do_commit", cut_off)
+    assert desk.deliver().problems == []
+    assert commits > 12
+    _assert_all_delivered_once(desk)
+
+
+def test_where_no_thread_can_be_started_nothing_is_left_sending_or_in_doubt(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, submits = ThreadPoolExecutor.submit, 0
+
+    def failing(pool: ThreadPoolExecutor, *args: Any) -> Any:
+        nonlocal submits
+        submits += 1
+        if submits == 6:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ThreadPoolExecutor, "submit", failing)
+        with pytest.raises(RuntimeError, match="new thread"):
+            desk.deliver()
+    _assert_nothing_sending_and_nothing_held(desk)
+    assert desk.deliver().problems == []
+    _assert_all_delivered_once(desk)
+
+
+def test_a_success_that_cannot_be_committed_stops_the_lane_is_logged_once_and_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    transaction = Ledger.transaction
+    away_until = [float("inf")]
+
+    def away(ledger: Ledger) -> AbstractContextManager[Connection]:
+        sent = desk.sandbox.stats(summary=True)["creates_total"]
+        if sent >= 6 and away_until[0] == float("inf"):
+            away_until[0] = time.monotonic() + 2.0
+        if sent >= 6 and time.monotonic() < away_until[0]:
+            raise LedgerError("The ledger's database failed: OperationalError")
+        return transaction(ledger)
+
+    monkeypatch.setattr(Ledger, "transaction", away)
+    with caplog.at_level(logging.ERROR):
+        assert desk.deliver().problems == []
+    said = [record.getMessage() for record in caplog.records if "not yet recorded" in record.getMessage()]
+    assert said
+    assert len(said) == len(set(said))
+    assert all("source s, integration ats" in line and "application " in line for line in said)
+    _assert_all_delivered_once(desk)
+
+
+def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit_fails(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.sandbox.config(latency_seconds=1.0)
+    close, failed = books.Books.close, []
+
+    def failing_once(*args: Any) -> None:
+        if not failed:
+            failed.append(True)
+            raise LedgerError("The ledger's database failed: deadlock detected")
+        close(*args)
+
+    monkeypatch.setattr(books.Books, "close", failing_once)
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    report = desk.deliver(stop=stop)
+    assert all("the task was told to stop" in problem for problem in report.problems)
+    assert len(report.problems) == len(INTEGRATIONS)
+    _assert_nothing_sending_and_nothing_held(desk)
+    created = desk.sandbox.stats(summary=True)["creates_total"]
+    assert created == sum(desk.statuses(integration)["delivered"] for integration in INTEGRATIONS) > 0
+
+
+@pytest.fixture
+def one_with_file(desk: Desk) -> Desk:
+    """One row is left, whose attachment is a file."""
+    payload = '{"candidate":{"email_address":"a@example.com","first_name":"A","last_name":"B"}'
+    attachment = ',"attachments":[{"name":"cv.pdf","type":"CV","content_type":"application/pdf","path":"s3://b/cv"}]}'
+    with desk.ledger.transaction() as conn:
+        conn.execute(deliveries.delete().where(deliveries.c.applicant_id != "0"))
+        conn.execute(deliveries.delete().where(deliveries.c.integration_id != INTEGRATIONS[0]))
+        conn.execute(deliveries.update().values(payload=payload + attachment, has_files=1))
+    return desk
+
+
+def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
+    one_with_file: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "INTENT_SECONDS", 0.2)
+    reads = []
+
+    def slow(url: str) -> bytes:
+        reads.append(url)
+        time.sleep(0.4)
+        return b"%PDF"
+
+    assert one_with_file.deliver(read_file=slow).problems == []
+    assert len(reads) == 1
+    assert one_with_file.statuses(INTEGRATIONS[0]) == {"delivered": 1}
+
+
+def test_a_fault_of_ours_before_the_first_byte_is_no_doubt_and_its_text_stays_in_the_process(
+    one_with_file: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    person = "Jane"
+
+    def failing(url: str) -> bytes:
+        raise RuntimeError(f"AccessDenied: {url}, cv of {person}")
+
+    with pytest.raises(LanePausedError, match=r"An internal error \(RuntimeError\)") as raised:
+        one_with_file.deliver(read_file=failing)
+    assert person not in caplog.text + str(raised.value)
+    assert raised.value.__suppress_context__
+    assert one_with_file.statuses(INTEGRATIONS[0]) == {"ready": 1}
+    _assert_nothing_sending_and_nothing_held(one_with_file)
+
+
+def test_a_person_forgotten_while_a_request_was_on_the_wire_is_never_sent_without_a_body(one_with_file: Desk) -> None:
+    with one_with_file.ledger.transaction() as conn:
+        conn.execute(deliveries.update().values(payload=None))
+    assert one_with_file.deliver().problems == []
+    assert one_with_file.statuses(INTEGRATIONS[0]) == {"cancelled": 1}
+    assert one_with_file.sandbox.stats()["creates_total"] == 0
+
+
+def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> None:
+    with desk.ledger.transaction() as conn:
+        at = lane_store.now(conn)
+        conn.execute(deliveries.update().values(not_before=at.replace(year=at.year + 1)))
+    began = time.monotonic()
+    assert desk.deliver(tuning=Tuning()).problems == []
+    assert time.monotonic() - began < 10
+
+
+def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(desk: Desk) -> None:
+    options = books.SendOptions(RUN, "holder", 1, 300.0)
+    keeper = books.Books(desk.ledger, Selection("s", "k"), options, time.monotonic)
+
+    def paused_for(seconds: float) -> float:
+        keeper.announce_rate_pause(seconds)
+        keeper.close([], [])
+        with desk.ledger.transaction() as conn:
+            return lane_store.own_status(conn, "k", EVERYWHERE).pause_seconds
+
+    assert paused_for(57.0) == pytest.approx(57.0, abs=1)
+    assert paused_for(5.0) == pytest.approx(57.0, abs=1)
+
+
+def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: Desk) -> None:
+    _open(desk)
+    doubts = []
+    for number in range(3):
+        desk.sandbox.config(latency_seconds=30)
+        stop = threading.Event()
+        threading.Timer(0.6, stop.set).start()
+        desk.deliver(stop=stop, timeout_seconds=1.0 if number else 60.0)
+        doubts.append(desk.statuses(INTEGRATIONS[0])["in_doubt"])
+        with desk.ledger.transaction() as conn:
+            conn.execute(lanes.update().values(paused_until=None))
+    assert doubts[0] >= 3
+    assert doubts[2] <= doubts[0] + 2
+
+
+def _open(desk: Desk) -> None:
+    """Let the lanes start with half of a cap that Kombo has named before."""
+    with desk.ledger.transaction() as conn:
+        for integration in INTEGRATIONS:
+            lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
+            lane_store.see_cap(conn, "k", integration, 10)
