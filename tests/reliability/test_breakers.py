@@ -97,6 +97,32 @@ def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Des
         assert 0 < desk.statuses(integration)["in_doubt"] <= CAP
 
 
+def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: Desk) -> None:
+    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=5)
+    desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
+    pauses = []
+    for _ in range(3):
+        desk.deliver(tuning=tuning)
+        with desk.ledger.transaction() as conn:
+            status = lane_store.own_status(conn, "k", INTEGRATIONS[0])
+        pauses.append(status.pause_seconds)
+        time.sleep(status.pause_seconds)
+    assert pauses == pytest.approx([0.5, 1.0, 2.0], rel=0.1)
+    desk.sandbox.clear_faults()
+    assert desk.deliver(tuning=tuning).problems == []
+    with desk.ledger.transaction() as conn:
+        assert lane_store.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
+
+
+def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still_come(desk: Desk) -> None:
+    desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
+    began = time.monotonic()
+    report = desk.deliver(tuning=Tuning(first_pause=0.2, longest_pause=0.4, patience=0.5), timeout_seconds=1.0)
+    assert time.monotonic() - began < 6
+    assert len(report.problems) == len(INTEGRATIONS)
+    assert all(0 < desk.statuses(integration)["in_doubt"] < CAP for integration in INTEGRATIONS)
+
+
 def test_a_failing_lane_recovers_by_one_probe_at_a_time(desk: Desk) -> None:
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500, "count": 4}])
     assert desk.deliver(tuning=Tuning(first_pause=0.05, longest_pause=0.1, patience=5)).problems == []

@@ -7,13 +7,15 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import create_engine
 
 from include.demo.environment import DAG_ID
+from kombo_provider.ledger.ledger import Ledger
 from tests.ui.conftest import RunningAirflow, wait_until
 
 SLOW, QUICK = 5, 120
@@ -60,6 +62,11 @@ class Push:
     def task(self) -> dict[str, Any]:
         return self.airflow.get(self.task_path())
 
+    def state(self) -> str | None:
+        """The task's state, None before it was mapped."""
+        answer = self.airflow.call("GET", self.task_path())
+        return answer.json()["state"] if answer.ok else None
+
     def task_path(self) -> str:
         return f"/dags/{DAG_ID}/dagRuns/{self.run_id}/taskInstances/deliver/0"
 
@@ -73,6 +80,21 @@ class Push:
         body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": [["deliver", 0]], "only_failed": False}
         self.airflow.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", body).raise_for_status()
 
+    def serve(self, *, latency_seconds: float) -> None:
+        """Let the sandbox know the integration; what it makes is not shown, so no look-up of other tests finds it."""
+        sandbox, own = self.airflow.sandbox, {"execute_at": 0, "visibility": "never", "accept_unknown_jobs": True}
+        served = [*sandbox.config()["integrations"], self.integration_id]
+        sandbox.config(
+            integrations=served, per_integration={self.integration_id: own | {"latency_seconds": latency_seconds}}
+        )
+
+    def forget(self) -> None:
+        for table in ("applicants", "kombo_deliveries", "kombo_delivery_events", "kombo_lanes"):
+            self.ask(f"DELETE FROM {table} WHERE true")
+        sandbox = self.airflow.sandbox
+        left = [name for name in sandbox.config()["integrations"] if name != self.integration_id]
+        sandbox.config(integrations=left, per_integration={self.integration_id: None})
+
     def let_it_be_quick(self) -> None:
         self.airflow.sandbox.config(per_integration={self.integration_id: {"latency_seconds": 0.05}})
 
@@ -80,20 +102,16 @@ class Push:
 @pytest.fixture
 def push(airflow: RunningAirflow) -> Iterator[Push]:
     """A push whose slow requests are on the wire, while quick ones come and go beside them."""
-    push, sandbox = Push(airflow, f"greenhouse:{uuid4().hex}"), airflow.sandbox
-    served = sandbox.config()["integrations"]
-    # Not shown, so that kombo_resolve_in_doubt, which other tests let run, finds nothing.
-    own = {"latency_seconds": 2, "execute_at": 0, "visibility": "never", "accept_unknown_jobs": True}
-    sandbox.config(integrations=[*served, push.integration_id], per_integration={push.integration_id: own})
+    push = Push(airflow, f"greenhouse:{uuid4().hex}")
+    push.serve(latency_seconds=2)
     match = {"integration_id": push.integration_id, "email": "slow-*"}
-    sandbox.faults([{"kind": "late", "seconds": 60, "count": SLOW, "match": match}])
+    airflow.sandbox.faults([{"kind": "late", "seconds": 60, "count": SLOW, "match": match}])
     _apply(push)
     try:
         _start_with_few_in_flight(push)
         yield push
     finally:
-        _forget(push)
-        sandbox.config(integrations=served, per_integration={push.integration_id: None})
+        push.forget()
 
 
 def test_a_task_marked_as_failed_leaves_what_is_on_the_wire_in_doubt_and_the_rest_to_the_next_run(push: Push) -> None:
@@ -131,6 +149,26 @@ def test_a_killed_task_that_is_cleared_takes_its_lane_over_from_its_former_try(p
     assert push.is_held()
     push.clear_task()
     _assert_the_next_try_sends_the_rest_at_once(push)
+
+
+def test_a_task_that_finds_its_lane_held_waits_without_a_worker_slot(airflow: RunningAirflow) -> None:
+    push = Push(airflow, f"greenhouse:{uuid4().hex}")
+    push.serve(latency_seconds=0.05)
+    Ledger(create_engine(f"sqlite:///{airflow.files.warehouse}")).ensure()  # this may be the first run
+    push.airflow.execute(
+        "INSERT INTO kombo_lanes (kombo_conn_id, integration_id, lease_holder, lease_epoch, lease_expires_at)"
+        " VALUES ('kombo_default', ?, 'another run', 1, ?)",
+        (push.integration_id, (datetime.now(UTC) + timedelta(seconds=20)).strftime("%Y-%m-%d %H:%M:%S.%f")),
+    )
+    try:
+        _apply(push)
+        push.start()
+        wait_until(lambda: push.state() == "up_for_reschedule", "it does not wait")
+        assert not push.creates()
+        assert push.airflow.wait_for(push.run_id) == "success"
+        assert len(push.rows("delivered")) == SLOW + QUICK
+    finally:
+        push.forget()
 
 
 def _assert_the_next_try_sends_the_rest_at_once(push: Push) -> None:
@@ -187,8 +225,3 @@ def _begun(push: Push, kind: str) -> int:
 def _claims(push: Push, run_id: str) -> int:
     """How many times the run put a row on the wire."""
     return len(push.ask(f"SELECT 1 FROM kombo_delivery_events WHERE to_status = 'sending' AND run_id = '{run_id}'"))
-
-
-def _forget(push: Push) -> None:
-    for table in ("applicants", "kombo_deliveries", "kombo_delivery_events", "kombo_lanes"):
-        push.ask(f"DELETE FROM {table} WHERE true")
