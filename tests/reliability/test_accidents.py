@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from include.sandbox.testing import Sandbox
@@ -160,6 +160,25 @@ def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
     assert one_with_file.deliver(read_file=slow).problems == []
     assert len(reads) == 1
     assert one_with_file.statuses(INTEGRATIONS[0]) == {"delivered": 1}
+
+
+def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
+    one_with_file: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "INTENT_SECONDS", 0.2)
+    reads = []
+
+    def slow_once(url: str) -> bytes:
+        reads.append(url)
+        if len(reads) == 1:
+            time.sleep(0.4)
+            with one_with_file.ledger.transaction() as conn:
+                changed = func.replace(deliveries.c.payload, "a@example.com", "b@example.com")
+                conn.execute(deliveries.update().values(payload=changed))
+        return b"%PDF"
+
+    assert one_with_file.deliver(read_file=slow_once).problems == []
+    assert [email for _, _, email in one_with_file.sandbox.creates()] == ["b@example.com"]
 
 
 def test_a_fault_of_ours_before_the_first_byte_is_no_doubt_and_its_text_stays_in_the_process(

@@ -98,7 +98,7 @@ def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Des
 
 
 def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: Desk) -> None:
-    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=5)
+    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=60)
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
     pauses = []
     for _ in range(3):
@@ -119,7 +119,7 @@ def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still
     began = time.monotonic()
     report = desk.deliver(tuning=Tuning(first_pause=0.2, longest_pause=0.4, patience=0.5), timeout_seconds=1.0)
     assert time.monotonic() - began < 6
-    assert len(report.problems) == len(INTEGRATIONS)
+    assert all("HTTP 500" in problem and "Log page: http" in problem for problem in report.problems)
     assert all(0 < desk.statuses(integration)["in_doubt"] < CAP for integration in INTEGRATIONS)
 
 

@@ -125,7 +125,7 @@ class Lane:
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""
         if self.ending is None:
-            self.ending, self.code, self.log_url = ending, code, log_url
+            self.ending, self.code, self.log_url = ending, code or self.code, log_url or self.log_url
 
     def wait_for_rows(self, seconds: float | None, now: float, patience: float) -> None:
         """Ask again when the next row is due; where none is in time, the lane is done once nothing is in flight."""

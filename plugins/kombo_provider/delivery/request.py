@@ -29,23 +29,24 @@ _KEPT_BYTES = 64 * 1024 * 1024
 class LateBodies:
     """Bodies whose files took too long to read for the request to begin: the row's next turn has them at hand.
 
-    Safe to use from many threads. What exceeds 64 MiB in all is read anew.
+    Safe to use from many threads. What exceeds 64 MiB in all is read anew, and so is a row that was staged again.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bodies: dict[DeliveryKey, bytes] = {}
+        self._bodies: dict[DeliveryKey, tuple[str | None, bytes]] = {}
 
-    def keep(self, key: DeliveryKey, body: bytes) -> None:
+    def keep(self, intent: Intent, body: bytes) -> None:
         """Keep a body for the row's next turn, if there is room."""
         with self._lock:
-            if sum(map(len, self._bodies.values())) + len(body) <= _KEPT_BYTES:
-                self._bodies[key] = body
+            if sum(len(kept) for _, kept in self._bodies.values()) + len(body) <= _KEPT_BYTES:
+                self._bodies[intent.key] = intent.payload, body
 
-    def pop(self, key: DeliveryKey) -> bytes | None:
-        """Return the row's body, if it was kept."""
+    def pop(self, intent: Intent) -> bytes | None:
+        """Return the row's body, if it was kept and is that of the same payload."""
         with self._lock:
-            return self._bodies.pop(key, None)
+            payload, body = self._bodies.pop(intent.key, (None, b""))
+        return body if payload is not None and payload == intent.payload else None
 
 
 def build_body(intent: Intent, read_file: ReadFile) -> bytes:

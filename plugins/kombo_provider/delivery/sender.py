@@ -218,7 +218,7 @@ class Sender:
         outcome, result = WITHDRAWN, forgotten(intent)
         try:
             if intent.payload is not None:
-                body = self._late_bodies.pop(intent.key) or build_body(intent, self._read_file)
+                body = self._late_bodies.pop(intent) or build_body(intent, self._read_file)
                 outcome = self._client.create(
                     intent.endpoint,
                     intent.key.integration_id,
@@ -228,7 +228,7 @@ class Sender:
                 )
                 result = decide(intent, outcome)
                 if outcome.withdrawn and intent.has_files:
-                    self._late_bodies.keep(intent.key, body)
+                    self._late_bodies.keep(intent, body)
         except UnreadableFileError as exc:
             result = unsendable(intent, exc.field, exc.problem)
         except BaseException as exc:  # noqa: BLE001 - a fault of ours must not leave the row without an answer

@@ -119,7 +119,7 @@ def test_a_failed_probe_of_a_task_that_found_the_lane_stopped_ends_the_try() -> 
 
 
 @pytest.mark.parametrize(
-    ("former", "expected"), [(0.0, 900.0), (240.0, 900.0), (900.0, 1800.0), (7200.0, 14_400.0), (14_400.0, 14_400.0)]
+    ("former", "expected"), [(0.0, 900.0), (240.0, 900.0), (899.5, 1799.0), (7200.0, 14_400.0), (14_400.0, 14_400.0)]
 )
 def test_each_failed_probe_after_an_outage_doubles_the_pause_up_to_four_hours(former: float, expected: float) -> None:
     breaker = Breaker(TUNING, probing=True, former_pause=former)
