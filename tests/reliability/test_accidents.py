@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,7 +17,9 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from include.sandbox.testing import Sandbox
+from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery import books, sender
+from kombo_provider.delivery.lane import Lane
 from kombo_provider.delivery.pacing import Tuning
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import lanes as lane_store
@@ -134,6 +137,51 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
     assert created == sum(desk.statuses(integration)["delivered"] for integration in INTEGRATIONS) > 0
 
 
+def test_a_fault_of_ours_while_answers_are_taken_in_loses_none_of_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished, calls = Lane.finished, 0
+
+    def failing(*args: Any, **more: Any) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls > 10:
+            raise MemoryError
+        return finished(*args, **more)
+
+    monkeypatch.setattr(Lane, "finished", failing)
+    with pytest.raises(MemoryError):
+        desk.deliver()
+    _assert_nothing_sending_and_nothing_held(desk)
+    time.sleep(0.3)  # until the sandbox has executed what was on the wire
+    statuses = sum((desk.statuses(integration) for integration in INTEGRATIONS), Counter[str]())
+    created = desk.sandbox.stats(summary=True)["creates_total"]
+    assert 10 < statuses["delivered"] <= created <= statuses["delivered"] + statuses["in_doubt"]
+
+
+def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: Desk) -> None:
+    former = _books(desk, "former")
+    lane = former.open_lane(INTEGRATIONS[0])
+    with desk.ledger.transaction() as conn:
+        conn.execute(lanes.update().values(lease_expires_at=None))
+    _books(desk, "next").open_lane(INTEGRATIONS[0])
+    with desk.ledger.transaction() as conn:
+        lane_store.set_state(conn, "k", INTEGRATIONS[0], lane_store.LaneState.BLOCKED, code="X")
+    former.announce(lane, Outcome(OutcomeClass.EXECUTED, http_status=200))
+    former.close([], [lane])
+    with desk.ledger.transaction() as conn:
+        assert lane_store.own_status(conn, "k", INTEGRATIONS[0]).code == "X"
+
+
+def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task(desk: Desk) -> None:
+    with desk.ledger.transaction() as conn:
+        conn.execute(deliveries.delete().where(deliveries.c.integration_id == INTEGRATIONS[1]))
+        lane_store.set_state(conn, "k", INTEGRATIONS[1], lane_store.LaneState.BLOCKED, code="X")
+    desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "INVALID"}})
+    assert desk.deliver().problems == []
+    assert desk.ready() == {}
+
+
 @pytest.fixture
 def one_with_file(desk: Desk) -> Desk:
     """One row is left, whose attachment is a file."""
@@ -215,8 +263,7 @@ def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> N
 
 
 def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(desk: Desk) -> None:
-    options = books.SendOptions(RUN, "holder", 1, 300.0)
-    keeper = books.Books(desk.ledger, Selection("s", "k"), options, time.monotonic)
+    keeper = _books(desk, "holder")
 
     def paused_for(seconds: float) -> float:
         keeper.announce_rate_pause(seconds)
@@ -226,6 +273,10 @@ def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(des
 
     assert paused_for(57.0) == pytest.approx(57.0, abs=1)
     assert paused_for(5.0) == pytest.approx(57.0, abs=1)
+
+
+def _books(desk: Desk, holder: str) -> books.Books:
+    return books.Books(desk.ledger, Selection("s", "k"), books.SendOptions(RUN, holder, 1, 300.0), time.monotonic)
 
 
 def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: Desk) -> None:

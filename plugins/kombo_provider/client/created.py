@@ -80,4 +80,5 @@ def _object(value: object) -> dict[str, Any]:
 def _id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return text(value, longest=_LONGEST_ID)
+    found = text(value)
+    return found if found is None or len(found) <= _LONGEST_ID else None

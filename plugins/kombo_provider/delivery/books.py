@@ -142,8 +142,8 @@ class Books:
             self._record(conn, results)
             if unsure:
                 self._take_back(conn, step.renewed, begun)
-            self._note_limits(conn, step, lanes)
-            self._publish(conn, step.at, step.lost)
+            self._note_limits(conn, step)
+            self._publish(conn, step.at, step.lost | {lane.integration_id for lane in lanes if lane.lease is None})
             if wanting or step.began - self._states_at >= STATES_AFTER_SECONDS:
                 lane_store.hold_off_drain(conn)
                 ids = [lane.integration_id for lane in lanes]
@@ -218,9 +218,9 @@ class Books:
         """Have the next commit tell every process that the connection's rate limit is used up for so long."""
         self._rate_pause = max(seconds, self._rate_pause or 0.0)
 
-    def _publish(self, conn: Connection, at: datetime, lost: Collection[str] = ()) -> None:
+    def _publish(self, conn: Connection, at: datetime, lost: Collection[str]) -> None:
         for lane, outcome in self._news:
-            if (lane.lease is None or lane.integration_id in lost) and not outcome.account_wide:
+            if lane.integration_id in lost and not outcome.account_wide:
                 continue  # its new holder knows better
             pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
             blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
@@ -247,21 +247,29 @@ class Books:
             code = "PLATFORM.RATE_LIMIT_EXCEEDED"
             lane_store.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
 
-    def _note_limits(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
-        for lane in lanes:
+    def _note_limits(self, conn: Connection, step: _Step) -> None:
+        for lane in step.renewed:
             limit = lane.pace.limit_seen
             if limit is not None and limit != lane.limit_noted:
                 lane_store.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, limit)
                 step.limits.append((lane, limit))
 
     def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
-        """Record the last results and give the lanes back, with no row left on the wire."""
+        """Record the last results and give the lanes back, with no row left on the wire.
+
+        Lanes are locked before rows, here as everywhere: two processes that meet wait for each other in turn.
+        """
+        step = _Step(began=self._clock())
         with self._ledger.transaction() as conn:
-            self._record(conn, results)
-            self._publish(conn, now(conn))
             for lane in lanes:
                 if lane.lease is not None and lane_store.release(conn, lane.lease, self._options.holder):
-                    self._take_back(conn, [lane], ())
+                    step.renewed.append(lane)
+            held = {lane.integration_id for lane in step.renewed}
+            step.lost = {lane.integration_id for lane in lanes}.difference(held)
+            self._record(conn, results)
+            self._take_back(conn, step.renewed, ())
+            self._note_limits(conn, step)
+            self._publish(conn, now(conn), step.lost)
         self._told()
 
     def _told(self) -> None:

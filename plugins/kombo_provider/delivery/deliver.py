@@ -127,8 +127,12 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
         waiting = ready.get(lane.integration_id, 0)
         if lane.ending is Ending.HELD:
             report.held += [lane.integration_id] if waiting else []
-        elif lane.ending not in (None, Ending.DONE):
+        elif lane.ending in (None, Ending.DONE):
+            continue
+        elif waiting or lane.outcomes:
             report.problems.append(_problem(lane, waiting))
+        else:
+            log.info("Nothing was to be sent: %s", _problem(lane, waiting))
     stopped = [lane for lane in lanes if lane.ending not in (None, Ending.DONE, Ending.HELD)]
     report.blocked = all(lane.ending is Ending.BLOCKED for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)

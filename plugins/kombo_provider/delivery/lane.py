@@ -78,11 +78,11 @@ class Lane:
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
-    def finished(self, outcome: Outcome, result: Result, now: float) -> bool:
-        """Take in an answer; return True where other processes should hear of what follows from it."""
+    def finished(self, outcome: Outcome, result: Result, now: float, *, began: float) -> bool:
+        """Take in the answer to a request that began at a time; return True where other processes should hear of it."""
         was_probing = self.breaker.probing
         self.pace.on_outcome(outcome, self.in_flight, now)
-        paused = self.breaker.on_outcome(outcome, now)
+        paused = self.breaker.on_outcome(outcome, now, began=began)
         self.in_flight -= 1
         self.outcomes[result.status] += 1
         self.rate_limited += outcome.http_status == 429
@@ -94,16 +94,15 @@ class Lane:
             self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)
         elif paused:
             self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
-        paused |= self._outage(outcome, now)
+        paused |= self._outage(outcome, now, began)
         self._withdrawn(outcome, now)
         reopened = was_probing and not self.breaker.probing
         blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
         return paused or reopened or blocked
 
-    def _outage(self, outcome: Outcome, now: float) -> bool:
+    def _outage(self, outcome: Outcome, now: float, began: float) -> bool:
         """Stop the lane after one cap's worth of doubt in a row, or one probe's: a later try probes it."""
         if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
-            began = now - outcome.duration_seconds
             if outcome.outcome_class is not OutcomeClass.SAFE and began >= self.last_doubt_at:
                 self.doubts_in_row, self.opened_to_probe = 0, False
             return False

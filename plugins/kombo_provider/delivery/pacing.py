@@ -131,12 +131,12 @@ class Breaker:
         self.probing = probing
         self._tripped_at = float("-inf")
 
-    def on_outcome(self, outcome: Outcome, now: float) -> bool:
+    def on_outcome(self, outcome: Outcome, now: float, *, began: float) -> bool:
         """Learn from an answer; return True where the lane pauses because of it."""
         if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
             return False
         failed = outcome.outcome_class in (OutcomeClass.AMBIGUOUS, OutcomeClass.RETRYABLE_CODE)
-        if not failed and now - outcome.duration_seconds < self._tripped_at:
+        if not failed and began < self._tripped_at:
             return False
         self._last.append(failed)
         self._in_row = self._in_row + 1 if failed else 0

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from queue import Empty, SimpleQueue
 from traceback import format_tb
 from typing import Protocol
@@ -63,6 +64,7 @@ class _Answer:
     intent: Intent
     outcome: Outcome
     result: Result
+    answered_at: float
 
 
 class Sender:
@@ -159,10 +161,9 @@ class Sender:
     def _take_in(self, answer: _Answer) -> None:
         lane, outcome, at = answer.lane, answer.outcome, self._clock()
         self._unrecorded.append(answer)
-        self._on_wire.pop(answer.intent.key, None)
-        self._begun.discard(answer.intent.key)
+        self._no_longer_on_wire(answer.intent)
         self._progress.count(answer.result.status)
-        news = lane.finished(outcome, answer.result, at)
+        news = lane.finished(outcome, answer.result, at, began=answer.answered_at - outcome.duration_seconds)
         if outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None:
             lane.pace.expect_ghosts([at + self._options.timeout_seconds - outcome.duration_seconds])
         if outcome.outcome_class is OutcomeClass.INTEGRATION and outcome.account_wide:
@@ -174,6 +175,13 @@ class Sender:
             self._books.announce_rate_pause(pause)
         if news:
             self._books.announce(lane, outcome)
+
+    def _no_longer_on_wire(self, intent: Intent) -> None:
+        """Forget an intent that was answered, but not a later attempt of the same row."""
+        _, latest = self._on_wire.get(intent.key, (None, intent))
+        if latest.attempt == intent.attempt:
+            self._on_wire.pop(intent.key, None)
+            self._begun.discard(intent.key)
 
     def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]]:
         """Record the answers at hand and claim what may follow; where that fails, keep them and claim nothing."""
@@ -236,7 +244,7 @@ class Sender:
             log.error("Internal error, %s at:\n%s", type(exc).__name__, "".join(format_tb(exc.__traceback__)))  # noqa: TRY400 - its text could quote the row
             outcome = BROKEN if intent.key in self._begun else WITHDRAWN
             result = decide(intent, outcome)
-        self._answers.put(_Answer(lane, intent, outcome, result))
+        self._answers.put(_Answer(lane, intent, outcome, result, self._clock()))
 
     def _may_begin(self, lane: Lane, intent: Intent, begin_before: float) -> bool:
         """The last look before the first byte: nobody stopped us, the intent is fresh, the lane is still ours."""
@@ -255,27 +263,31 @@ class Sender:
         pool.shutdown(wait=False)
         for lane in self._lanes:
             lane.stop(Ending.STOPPED)
-        self._take_in_gathered()
-        while self._begun and (left := until - self._clock()) > 0:
-            try:
+        try:
+            self._take_in_gathered()
+            while self._begun and (left := until - self._clock()) > 0:
                 self._take_in(self._answers.get(timeout=left))
-            except Empty:
-                break
-        late = [
-            interrupted(intent) if intent.key in self._begun else decide(intent, WITHDRAWN)
-            for _, intent in self._on_wire.values()
-        ]
-        self._close([*(answer.result for answer in self._unrecorded), *late])
+        except Empty:
+            pass
+        finally:
+            self._unrecorded += [answer for answer in self._gathered if answer not in self._unrecorded]
+            for answer in self._unrecorded:
+                self._no_longer_on_wire(answer.intent)
+            late = [
+                interrupted(intent) if intent.key in self._begun else decide(intent, WITHDRAWN)
+                for _, intent in self._on_wire.values()
+            ]
+            self._close([*(answer.result for answer in self._unrecorded), *late])
 
     def _close(self, results: Sequence[Result]) -> None:
         """Record the last results and give the lanes back; try again as long as Airflow is sure to let us live."""
         until = self._clock() + _LAST_TRIES_SECONDS
-        while True:
+        for tries in count(1):
             try:
                 self._books.close(results, self._lanes)
             except LedgerError as exc:
                 self._log_unrecorded()
-                if self._clock() >= until:
+                if tries > 1 and self._clock() >= until:
                     log.error("%s. What is on the wire is put in doubt when the lanes' leases have ended.", exc)  # noqa: TRY400 - the traceback adds nothing
                     return
                 time.sleep(_LAST_TRIES_SECONDS / 4)

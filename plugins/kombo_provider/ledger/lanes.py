@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Update, and_, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.errors import ConfigurationError
@@ -125,6 +125,9 @@ def sweep(conn: Connection) -> int:
     if not conn.execute(query.limit(1)).first():
         return 0
     found = conn.execute(query.with_for_update(of=lanes, skip_locked=True)).all()
+    for lane in found:  # a holder that only slept has to find out
+        ended = {"lease_holder": None, "lease_expires_at": None, "lease_epoch": lanes.c.lease_epoch + 1}
+        conn.execute(_lane_update(*lane).values(ended))
     return sum(put_in_doubt(conn, *lane, None, at) for lane in found)
 
 
@@ -259,6 +262,7 @@ _DRAIN_LOCK = 0x6B6F6D63  # any constant will do
 def drain(conn: Connection) -> None:
     """Stop new requests everywhere: no transaction that claims rows commits after this one without knowing."""
     if conn.dialect.name == "postgresql":
+        conn.execute(text("SET LOCAL lock_timeout TO '3s'"))  # who waits here makes every sender wait
         conn.execute(select(func.pg_advisory_xact_lock(_DRAIN_LOCK)))
     set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.DRAINED, code="drain")
 

@@ -42,7 +42,7 @@ class Requests:
             _, _, answer = heapq.heappop(self._on_wire)
             status = STATUS_OF[answer.outcome_class]
             self.doubts += status is Status.IN_DOUBT
-            self.lane.finished(answer, _result(status), self.now)
+            self.lane.finished(answer, _result(status), self.now, began=self.now - answer.duration_seconds)
         return True
 
 
@@ -104,7 +104,7 @@ def test_a_429_that_lowers_the_limit_is_no_outage() -> None:
     refusal = Outcome(
         OutcomeClass.SAFE, http_status=429, error_code="PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", concurrency_limit=10
     )
-    lane.finished(refusal, _result(Status.READY), 1.0)
+    lane.finished(refusal, _result(Status.READY), 1.0, began=0.9)
     assert lane.ending is None
     assert lane.pace.cap == 10
 
@@ -151,9 +151,9 @@ def test_intents_that_come_too_late_for_the_wire_are_tried_again_after_a_wait_th
     for _ in range(CAP):
         lane.started()
     for _ in range(CAP):
-        lane.finished(withdrawn, _result(Status.READY), 0.0)
+        lane.finished(withdrawn, _result(Status.READY), 0.0, began=0.0)
     first = lane.held_until
     assert 0 < first < 1
     lane.started()
-    lane.finished(withdrawn, _result(Status.READY), first)
+    lane.finished(withdrawn, _result(Status.READY), first, began=first)
     assert lane.held_until - first > first

@@ -110,7 +110,7 @@ def test_what_a_dead_holder_left_on_the_wire_is_in_doubt(book: Book) -> None:
 
 def test_what_a_dead_holder_left_is_put_in_doubt_though_nobody_sends_on_its_lane_again(book: Book) -> None:
     book.stage(VALID, VALID.but(applicant_id="2", integration_id="lever:b"))
-    book.acquire("task-1")
+    lease = book.acquire("task-1")
     book.acquire("task-2", "lever:b")
     book.claim()
     book.claim(lane="lever:b")
@@ -123,6 +123,7 @@ def test_what_a_dead_holder_left_is_put_in_doubt_though_nobody_sends_on_its_lane
         assert lanes.sweep(conn) == 0
     assert (book.row("1")["status"], book.row("2", "lever:b")["status"]) == ("in_doubt", "sending")
     assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
+    assert _renew(book, lease) == [lease], "should it only have slept, it finds out"
 
 
 def test_a_drain_waits_for_the_transaction_that_read_that_rows_may_leave(
