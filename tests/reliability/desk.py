@@ -14,6 +14,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.delivery.books import SendOptions
 from kombo_provider.delivery.deliver import DeliverReport, deliver
 from kombo_provider.delivery.pacing import Tuning
+from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.ledger import sending, staging
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.sending import Selection
@@ -38,6 +39,13 @@ class Desk:
         with self.ledger.transaction() as conn:
             staging.lock_source(conn, "s")
             staging.stage(conn, staging.Staging("s", "k", "application", RUN), rows)
+
+    def open_lanes(self, cap: int = CAP) -> None:
+        """Let the lanes start with half of a cap that Kombo has named before, instead of with one request."""
+        with self.ledger.transaction() as conn:
+            for integration in INTEGRATIONS:
+                lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
+                lane_store.see_cap(conn, "k", integration, cap)
 
     def deliver(
         self,

@@ -188,12 +188,11 @@ _NONE_MAY_BE = {
 
 @contextmanager
 def new_database(kind: str, postgres: PostgresServer) -> Iterator[str]:
-    """Give the URL of an empty database, `sqlite` or `postgresql`, that is gone afterwards."""
+    """Give the URL of an empty database, `sqlite` or `postgresql`, for a round of its own."""
     if kind == "postgresql":
-        name = f"round_{uuid.uuid4().hex[:12]}"
-        postgres.execute(f"CREATE DATABASE {name}")
+        name = postgres.lend_database()
         yield postgres.url(name)
-        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres.take_back(name)
     else:
         with tempfile.TemporaryDirectory(prefix="kombo-round-") as folder:
             yield f"sqlite:///{Path(folder) / 'ledger.db'}"

@@ -28,8 +28,6 @@ from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.tables import EVERYWHERE, deliveries, lanes
 from tests.reliability.desk import INTEGRATIONS, RUN, Desk
 
-EACH_ROW = dict.fromkeys(INTEGRATIONS, 20)
-
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
@@ -280,7 +278,7 @@ def _books(desk: Desk, holder: str) -> books.Books:
 
 
 def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: Desk) -> None:
-    _open(desk)
+    desk.open_lanes()
     doubts = []
     for number in range(3):
         desk.sandbox.config(latency_seconds=30)
@@ -292,11 +290,3 @@ def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_
             conn.execute(lanes.update().values(paused_until=None))
     assert doubts[0] >= 3
     assert doubts[2] <= doubts[0] + 2
-
-
-def _open(desk: Desk) -> None:
-    """Let the lanes start with half of a cap that Kombo has named before."""
-    with desk.ledger.transaction() as conn:
-        for integration in INTEGRATIONS:
-            lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
-            lane_store.see_cap(conn, "k", integration, 10)

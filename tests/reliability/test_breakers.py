@@ -87,10 +87,7 @@ def test_a_server_that_fails_every_create_costs_at_most_one_caps_worth_of_doubt(
 
 
 def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Desk) -> None:
-    with desk.ledger.transaction() as conn:
-        for integration in INTEGRATIONS:
-            lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
-            lane_store.see_cap(conn, "k", integration, CAP)
+    desk.open_lanes()
     desk.sandbox.faults([{"kind": "error", "code": "PLATFORM.UNKNOWN_ERROR", "status": 500}])
     desk.deliver()
     for integration in INTEGRATIONS:
@@ -98,7 +95,9 @@ def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Des
 
 
 def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: Desk) -> None:
-    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=60)
+    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=60, failures_in_row=CAP)
+    desk.open_lanes(cap=3)
+    desk.sandbox.config(concurrency_limit=3)
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
     pauses = []
     for _ in range(3):

@@ -17,7 +17,7 @@ from tests.reliability.rounds import Round, ended
 @pytest.fixture
 def round_(tmp_path: Path) -> Iterator[Round]:
     with Sandbox(latency_seconds=[0.3, 0.5]) as sandbox:
-        found = Round(f"sqlite:///{tmp_path / 'ledger.db'}", sandbox, applicants=150)
+        found = Round(f"sqlite:///{tmp_path / 'ledger.db'}", sandbox, applicants=150, lease_seconds=1.0)
         yield found
         found.close()
 
@@ -47,7 +47,7 @@ def test_a_holder_without_an_epoch_check_shows_more_in_flight_than_the_cap(round
     assert sleeper.pid is not None
     os.kill(sleeper.pid, signal.SIGSTOP)
     successor = round_.start()
-    time.sleep(3.5)
+    time.sleep(2.5)
     os.kill(sleeper.pid, signal.SIGCONT)
     ended(successor)
     ended(sleeper)

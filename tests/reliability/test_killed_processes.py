@@ -15,7 +15,7 @@ from tests.reliability.points import AFTER_A_KILL, BESIDE, POINTS
 from tests.reliability.rounds import KILLED, Round, ended, new_database
 
 LATENCY_SECONDS = [0.1, 0.3]
-AT_ONCE = 5
+AT_ONCE = 8
 
 
 def small_round(url: str, sandbox: Sandbox) -> Round:

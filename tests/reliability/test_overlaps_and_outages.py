@@ -25,7 +25,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def round_(database_url: str, sandbox: Sandbox) -> Iterator[Round]:
-    found = Round(database_url, sandbox, applicants=90)
+    found = Round(database_url, sandbox, applicants=90, lease_seconds=1.0)
     yield found
     found.close()
 
@@ -49,7 +49,7 @@ def test_a_holder_that_slept_through_its_lease_sends_nothing_more_when_it_wakes(
     sleeper = round_.start_busy()
     os.kill(_pid(sleeper), signal.SIGSTOP)
     successor = round_.start()
-    time.sleep(3.5)  # the lease of 1.5 s ends, the successor sends
+    time.sleep(2.5)  # the lease of 1 s ends, the successor sends
     os.kill(_pid(sleeper), signal.SIGCONT)
     assert ended(successor) == 0
     ended(sleeper)
@@ -58,8 +58,8 @@ def test_a_holder_that_slept_through_its_lease_sends_nothing_more_when_it_wakes(
 
 
 def test_a_stopped_task_is_gone_in_four_seconds_and_leaves_nothing_sending(round_: Round) -> None:
-    round_.sandbox.config(latency_seconds=6)
-    round_.timeout_seconds = 7
+    round_.sandbox.config(latency_seconds=5)
+    round_.timeout_seconds = 5.5
     with round_.engine.begin() as conn:
         conn.execute(text("DELETE FROM people WHERE id >= 60"))
     round_.applicants = 60
@@ -108,9 +108,9 @@ def test_a_ledger_that_goes_away_and_comes_back_costs_time_only(
 
 
 def test_a_storm_of_429s_costs_time_and_no_row(round_: Round, sandbox: Sandbox) -> None:
-    sandbox.config(concurrency_limit=7)
+    sandbox.config(concurrency_limit=7, latency_seconds=[0.05, 0.2])
     sandbox.faults(
-        [{"kind": "rate_limit_429", "rate": 0.03, "reset_seconds": 0.5}, {"kind": "concurrency_429", "rate": 0.1}]
+        [{"kind": "rate_limit_429", "rate": 0.03, "reset_seconds": 0.2}, {"kind": "concurrency_429", "rate": 0.1}]
     )
     assert round_.run(patience_seconds=50) == 0
     sandbox.clear_faults()

@@ -27,6 +27,8 @@ LEASE_MARGIN_SECONDS = 15.0
 
 RENEW_AFTER_SECONDS = 10.0
 STATES_AFTER_SECONDS = 1.0
+LOCKED_ROW_SECONDS = 0.2
+"""How long a row that is due, but was passed over because somebody has locked it, is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +183,12 @@ class Books:
         intents = sending.claim(conn, self._selection, lane.integration_id, room, self._options.run)
         step.claimed += [(lane, intent) for intent in intents]
         if len(intents) < room:
-            self._look(conn, step, lane)
+            self._look(conn, step, lane, at_least=LOCKED_ROW_SECONDS)
 
-    def _look(self, conn: Connection, step: _Step, lane: Lane) -> None:
+    def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
         """Find out when the lane's next row is due, or that there is none."""
         due = sending.next_due(conn, self._selection, [lane.integration_id])
-        step.dry.append((lane, max(0.0, (due - step.at).total_seconds()) if due and step.at else None))
+        step.dry.append((lane, max(at_least, (due - step.at).total_seconds()) if due and step.at else None))
 
     def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
         for lane in step.renewed:

@@ -129,7 +129,7 @@ class Lane:
     def wait_for_rows(self, seconds: float | None, now: float, patience: float) -> None:
         """Ask again when the next row is due; where none is in time, the lane is done once nothing is in flight."""
         self.dry = seconds is None or seconds > patience
-        self.wake_at = now + min(DRY_SECONDS, seconds or DRY_SECONDS)
+        self.wake_at = now + (DRY_SECONDS if seconds is None else min(DRY_SECONDS, seconds))
 
     def wait(self, until: float) -> None:
         """Claim nothing before a time."""
