@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from kombo_provider.client.outcome import OutcomeClass
 from kombo_provider.delivery import sender
-from kombo_provider.ledger import lanes, sending
+from kombo_provider.ledger import lanes, results, sending
 from kombo_provider.ledger.status import DeliveryKey, Status
 from kombo_provider.ledger.tables import deliveries
 
@@ -26,7 +26,7 @@ def break_by(variant: str) -> None:
 def _intent_after_request() -> None:
     """Requests leave while the ledger still says `ready`; `sending` is committed with the answer only."""
     taken: set[str] = set()
-    record = sending.record
+    record = results.record
 
     def claim(conn: Any, selection: Any, integration_id: str, limit: int, run: Any) -> list[Any]:
         query = select(deliveries).where(
@@ -51,14 +51,14 @@ def _intent_after_request() -> None:
             for row in rows
         ]
 
-    def late(conn: Any, results: Any, run: Any) -> Any:
-        for result in results:
+    def late(conn: Any, answered: Any, run: Any) -> Any:
+        for result in answered:
             key = result.intent.key
             of_key = (deliveries.c.source == key.source, deliveries.c.applicant_id == key.applicant_id)
             conn.execute(update(deliveries).where(*of_key).values(status=Status.SENDING))
-        return record(conn, results, run)
+        return record(conn, answered, run)
 
-    sending.claim, sending.record = claim, late
+    sending.claim, results.record = claim, late
 
 
 def _no_epoch_check() -> None:
@@ -74,7 +74,7 @@ def _timeout_is_retried() -> None:
     def retrying(intent: Any, outcome: Any) -> Any:
         result = decide(intent, outcome)
         unanswered = outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None
-        return sending.Result(intent, Status.READY, result.values) if unanswered else result
+        return results.Result(intent, Status.READY, result.values) if unanswered else result
 
     sender.decide = retrying
 

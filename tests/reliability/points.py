@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from kombo_provider.client import wire
 from kombo_provider.delivery import books, id_lists
 from kombo_provider.delivery import stage as stage_module
-from kombo_provider.ledger import ids, lanes, sending, staging
+from kombo_provider.ledger import ids, lanes, results, sending, staging
 from kombo_provider.ledger.ledger import Ledger
 
 Arrive = Callable[[], None]
@@ -81,11 +81,11 @@ def _answered(arrive: Arrive) -> None:
 
 
 def _result_uncommitted(arrive: Arrive) -> None:
-    _wrap(sending, "record", after=lambda _, __, results, *___: arrive() if results else None)
+    _wrap(results, "record", after=lambda _, __, answered, *___: arrive() if answered else None)
 
 
 def _result_committed(arrive: Arrive) -> None:
-    _wrap(books.Books, "commit", after=lambda _, __, results, *___: arrive() if results else None)
+    _wrap(books.Books, "commit", after=lambda _, __, answered, *___: arrive() if answered else None)
 
 
 def _doubt_uncommitted(arrive: Arrive) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event, update
 
 from kombo_provider.client.outcome import CreatedIds, Outcome, OutcomeClass
 from kombo_provider.delivery.decide import ALREADY_EXISTS, decide
-from kombo_provider.ledger import doubts, lanes, sending, staging
+from kombo_provider.ledger import doubts, lanes, results, sending, staging
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.status import RunRef, Status
@@ -114,7 +114,7 @@ class Deliveries(RuleBasedStateMachine):
         applicant = data.draw(st.sampled_from(sorted(self.on_wire)))
         intent = self.on_wire.pop(applicant)
         with self.ledger.transaction() as conn:
-            sending.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
+            results.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
         self.past[applicant][-1] = kind
 
     @rule()
@@ -129,7 +129,7 @@ class Deliveries(RuleBasedStateMachine):
         intent = self.ghosts.pop()
         before = self._row(intent.key.applicant_id)
         with self.ledger.transaction() as conn:
-            sending.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
+            results.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
         after = self._row(intent.key.applicant_id)
         open_question = before.status == Status.IN_DOUBT or (before.status == Status.READY and before.ordered_resend)
         proof = kind == "executed" and before.attempts == intent.attempt and open_question

@@ -13,10 +13,12 @@ from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery.lane import Ending, Lane
 from kombo_provider.delivery.pacing import Breaker, Pace, Tuning
 from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import results as result_store
 from kombo_provider.ledger import sending
 from kombo_provider.ledger.lanes import LaneStatus
 from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.sending import Intent, Result, Selection
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef
 from kombo_provider.ledger.tables import EVERYWHERE
 
@@ -160,7 +162,7 @@ class Books:
         return self._apply(step, lanes)
 
     def _record(self, conn: Connection, results: Sequence[Result]) -> None:
-        for result in sending.record(conn, results, self._options.run):
+        for result in result_store.record(conn, results, self._options.run):
             log.error(
                 "A success came for a row that has moved on: source %s, integration %s, applicant %s, application %s",
                 *result.intent.key,

@@ -8,7 +8,8 @@ from typing import Any, Final
 from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger.person import payload_email_sha256
-from kombo_provider.ledger.sending import Intent, Result
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.sending import Intent
 from kombo_provider.ledger.status import Resolution, Status
 
 ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"

@@ -10,7 +10,7 @@ from enum import Enum
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery.pacing import Breaker, Pace
 from kombo_provider.ledger.lanes import LaneStatus, Lease
-from kombo_provider.ledger.sending import Result
+from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.status import LaneState, Status
 
 DRY_SECONDS = 1.0

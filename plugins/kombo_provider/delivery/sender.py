@@ -26,7 +26,8 @@ from kombo_provider.delivery.progress import Progress
 from kombo_provider.delivery.request import LateBodies, ReadFile, UnreadableFileError, build_body
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Intent, Result, Selection
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, Status
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     literal_column,
     text,
+    tuple_,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -86,6 +87,9 @@ deliveries = Table(
     Column("dag_id", Text),
     Column("run_id", Text),
 )
+
+KEY_COLUMNS = (deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
+KEY = tuple_(*KEY_COLUMNS)
 
 IS_READY = deliveries.c.status == literal_column("'ready'")
 IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])

@@ -10,7 +10,7 @@ import pytest
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.delivery.lane import Ending, Lane
 from kombo_provider.delivery.pacing import Breaker, Pace, Tuning, rate_pause_seconds
-from kombo_provider.ledger.sending import Result
+from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.status import Status
 
 CAP, TUNING = 30, Tuning()

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 
-from kombo_provider.ledger import lanes, sending, staging
+from kombo_provider.ledger import lanes, results, sending, staging
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Intent, Result, Selection
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 from kombo_provider.ledger.tables import deliveries, delivery_events
@@ -96,7 +97,7 @@ class Book:
     def record(self, intent: Intent, status: Status, **values: Any) -> None:
         """Record what became of an intent."""
         with self.ledger.transaction() as conn:
-            sending.record(conn, [Result(intent, status, values, duration_ms=120)], RUN)
+            results.record(conn, [Result(intent, status, values, duration_ms=120)], RUN)
 
     def deliver(self, *applicant_ids: str, **ids: Any) -> None:
         """Stage, claim and deliver rows."""

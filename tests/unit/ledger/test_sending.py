@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from kombo_provider.ledger import doubts, lanes, sending
+from kombo_provider.ledger import doubts, lanes, results, sending
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Result, Selection
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.status import RunRef, Status
 from kombo_provider.ledger.tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from tests.unit.ledger.book import RUN, SELECTION, VALID, Book, key
@@ -109,7 +110,7 @@ def test_a_row_to_be_tried_later_waits_by_the_database_s_clock(book: Book) -> No
     (intent,) = book.claim()
     with book.ledger.transaction() as conn:
         values = {"retryable_codes": 1, "error_code": "REMOTE.UNAVAILABLE"}
-        sending.record(conn, [Result(intent, Status.READY, values, retry_after_seconds=30.0)], RUN)
+        results.record(conn, [Result(intent, Status.READY, values, retry_after_seconds=30.0)], RUN)
     row = book.row()
     assert row["not_before"] - row["finished_at"] == timedelta(seconds=30)
     assert row["retryable_codes"] == 1
@@ -161,7 +162,7 @@ def test_a_success_that_finds_its_row_moved_on_is_given_back(book: Book) -> None
     book.set(status="cancelled")
     success = Result(intent, Status.DELIVERED, {})
     with book.ledger.transaction() as conn:
-        assert sending.record(conn, [success], RUN) == [success]
+        assert results.record(conn, [success], RUN) == [success]
 
 
 def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> None:
@@ -219,9 +220,9 @@ def test_answers_of_many_kinds_are_one_transaction(book: Book) -> None:
     names = ("a", "b", "c")
     book.stage(*(VALID.but(applicant_id=name) for name in names))
     statuses = (Status.DELIVERED, Status.REJECTED, Status.IN_DOUBT)
-    results = [Result(intent, status, {}) for intent, status in zip(book.claim(), statuses, strict=True)]
+    answers = [Result(intent, status, {}) for intent, status in zip(book.claim(), statuses, strict=True)]
     with book.ledger.transaction() as conn:
-        sending.record(conn, results, RUN)
+        results.record(conn, answers, RUN)
     assert [book.row(name)["status"] for name in names] == ["delivered", "rejected", "in_doubt"]
 
 
@@ -232,7 +233,7 @@ def test_of_many_answers_only_those_that_change_a_row_enter_the_history(book: Bo
     book.set("b", status="in_doubt")
     book.set("c", status="cancelled")
     with book.ledger.transaction() as conn:
-        sending.record(conn, [Result(intent, Status.DELIVERED, {}) for intent in intents], RUN)
+        results.record(conn, [Result(intent, Status.DELIVERED, {}) for intent in intents], RUN)
     assert [book.row(name)["status"] for name in names] == ["delivered", "delivered", "cancelled"]
     assert [book.moves(name)[1:] for name in names] == [
         [("sending", "delivered")],
