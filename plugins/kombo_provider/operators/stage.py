@@ -122,7 +122,8 @@ class KomboStageOperator(PushOperator):
     ) -> tuple[dict[str, int], set[str]]:
         """Count what the run would send, after the ledger was tidied up and automatic resends were ordered.
 
-        With it come the integrations where another process is sending, or died so lately that its lease lasts.
+        With it come the integrations where another process is sending, or died so lately that its lease lasts; a
+        narrowed run leaves those alone.
         """
         from kombo_provider.ledger import doubts, erasure, sending
 
@@ -135,8 +136,8 @@ class KomboStageOperator(PushOperator):
             if params.narrowing.limit is not None:
                 sending.adopt(conn, selection, integration_ids, params.narrowing.limit, run.ref)
             on_wire = set(sending.lanes_on_wire(conn, push.source, push.connections.kombo_conn_id))
-            narrowed = on_wire.intersection(integration_ids) if integration_ids else on_wire
-            return sending.count_ready(conn, selection, integration_ids), narrowed
+            ready = sending.count_ready(conn, selection, integration_ids)
+            return ready, set() if params.narrowing else on_wire
 
 
 def grouped(integration_ids: Sequence[str]) -> list[list[str]]:
