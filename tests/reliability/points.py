@@ -104,7 +104,7 @@ def _doubt_committed(arrive: Arrive) -> None:
         if settled.is_set():
             arrive()
 
-    Ledger.transaction = arriving  # type: ignore[method-assign]
+    Ledger.transaction = arriving
 
 
 def _ids_half_written(arrive: Arrive) -> None:

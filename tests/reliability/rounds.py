@@ -50,10 +50,17 @@ class Round:
         self.engine: Engine = create_engine(self.database)
         changed_at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 3600))
         people = [
-            {"id": n, "integration": INTEGRATIONS[n % len(INTEGRATIONS)], "email": f"p{n}@example.com"}
+            {
+                "id": n,
+                "integration": INTEGRATIONS[n % len(INTEGRATIONS)],
+                "email": f"p{n}@example.com",
+                "changed_at": changed_at,
+            }
             for n in range(self.applicants)
         ]
-        insert = f"INSERT INTO people (id, integration, email, changed_at) VALUES (:id, :integration, :email, '{changed_at}')"  # noqa: E501 - one statement
+        insert = (
+            "INSERT INTO people (id, integration, email, changed_at) VALUES (:id, :integration, :email, :changed_at)"
+        )
         with self.engine.begin() as conn:
             conn.execute(text(TABLE))
             conn.execute(text(insert), people)

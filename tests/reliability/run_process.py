@@ -66,7 +66,7 @@ def _make_haste(lease_seconds: float) -> None:
     books.LEASE_MARGIN_SECONDS = lease_seconds / 3
     books.RENEW_AFTER_SECONDS = lease_seconds / 6
     books.STATES_AFTER_SECONDS = 0.2
-    books.SendOptions = functools.partial(books.SendOptions, tuning=TUNING)  # type: ignore[assignment,misc]
+    books.SendOptions = functools.partial(books.SendOptions, tuning=TUNING)
 
 
 def _warehouse(database: str) -> dict[str, Any]:

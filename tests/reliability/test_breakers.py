@@ -13,7 +13,7 @@ from include.sandbox.testing import Sandbox
 from kombo_provider.delivery.pacing import Tuning
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger.tables import deliveries, lanes
 from tests.reliability.desk import CAP, INTEGRATIONS, ROWS, Desk
 
 
@@ -111,6 +111,19 @@ def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledge
     assert desk.deliver(tuning=tuning).problems == []
     with desk.ledger.transaction() as conn:
         assert lane_store.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
+
+
+def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end_of_its_pause(desk: Desk) -> None:
+    desk.open_lanes()
+    desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
+    assert desk.deliver(tuning=Tuning(first_pause=0.05, longest_pause=0.1)).problems
+    desk.sandbox.clear_faults()
+    with desk.ledger.transaction() as conn:
+        conn.execute(lanes.update().values(state="open"))
+    began = time.monotonic()
+    assert desk.deliver(tuning=Tuning()).problems == []
+    assert time.monotonic() - began < 30
+    assert desk.ready() == {}
 
 
 def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still_come(desk: Desk) -> None:

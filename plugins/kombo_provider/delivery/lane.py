@@ -16,7 +16,6 @@ from kombo_provider.ledger.status import LaneState, Status
 DRY_SECONDS = 1.0
 """How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
 
-
 LONGEST_LATE_WAIT_SECONDS = 30.0
 
 
@@ -90,14 +89,14 @@ class Lane:
             self.dry, self.wake_at = False, now
         elif result.status is not Status.IN_DOUBT:
             self.last_progress = now
-        if outcome.outcome_class is OutcomeClass.INTEGRATION:
+        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
+        if blocked:
             self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)
         elif paused:
             self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
         paused |= self._outage(outcome, now, began)
         self._withdrawn(outcome, now)
         reopened = was_probing and not self.breaker.probing
-        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
         return paused or reopened or blocked
 
     def _outage(self, outcome: Outcome, now: float, began: float) -> bool:
@@ -141,7 +140,7 @@ class Lane:
             self.stop(Ending.DRAINED)
         elif status.state is LaneState.BLOCKED:
             self.stop(Ending.BLOCKED, status.code, status.log_url)
-        elif status.paused_until is not None and status.paused_until > at:
+        elif status.state is LaneState.PAUSED and status.paused_until is not None and status.paused_until > at:
             self.wait(now + (status.paused_until - at).total_seconds())
 
     def next_change(self, now: float) -> float | None:

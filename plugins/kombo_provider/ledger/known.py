@@ -13,9 +13,7 @@ from sqlalchemy import (
     Select,
     TableValuedAlias,
     Text,
-    any_,
     bindparam,
-    column,
     func,
     literal_column,
     select,
@@ -23,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kombo_provider.ledger.decisions import Known
+from kombo_provider.ledger.places import at_places, place
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
 from kombo_provider.ledger.tables import deliveries
 
@@ -77,11 +76,10 @@ def has_key(conn: Connection, source: str, keys: Collection[Sequence[str | None]
     columns = (one.c.integration_id, one.c.applicant_id, *(one.c[name] for name in also))
     if conn.dialect.name == "postgresql":
         wanted = _arrays(keys)
-        places = _places("one.ctid", one, source, columns, list(wanted.c), wanted)
-        return column("ctid") == any_(func.array(places.scalar_subquery()))
+        return at_places(conn, _places(f"one.{place(conn)}", one, source, columns, list(wanted.c), wanted))
     listed = func.json_each(json.dumps(list(keys), ensure_ascii=False)).table_valued("value")
     values = [func.json_extract(listed.c.value, f"$[{number}]") for number in range(len(columns))]
-    return column("rowid").in_(_places("one.rowid", one, source, columns, values, listed))
+    return at_places(conn, _places(f"one.{place(conn)}", one, source, columns, values, listed))
 
 
 def _arrays(keys: Collection[Sequence[str | None]]) -> TableValuedAlias:
@@ -90,7 +88,7 @@ def _arrays(keys: Collection[Sequence[str | None]]) -> TableValuedAlias:
 
 
 def _places(
-    place: str,
+    name: str,
     one: FromClause,
     source: str,
     columns: Sequence[ColumnElement[Any]],
@@ -98,7 +96,7 @@ def _places(
     wanted: FromClause,
 ) -> Select[Any]:
     same = [kept.is_not_distinct_from(value) for kept, value in zip(columns[2:], values[2:], strict=True)]
-    found: Select[Any] = select(literal_column(place)).where(
+    found: Select[Any] = select(literal_column(name)).where(
         one.c.source == source, columns[0] == values[0], columns[1] == values[1], *same
     )
     return select(found.correlate(wanted).scalar_subquery()).select_from(wanted)

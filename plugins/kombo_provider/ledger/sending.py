@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
     and_,
-    any_,
     func,
     literal,
     literal_column,
@@ -23,6 +21,7 @@ from sqlalchemy import (
 
 from kombo_provider.ledger import events
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.places import at_places, place
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
 from kombo_provider.ledger.tables import IS_READY, IS_UNSETTLED, KEY, KEY_COLUMNS, UtcDateTime, deliveries
 
@@ -72,9 +71,8 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
     Rows that another transaction has locked are passed over: a sender waits for nobody.
     """
     at = now(conn)
-    place: ColumnElement[Any] = literal_column("ctid" if conn.dialect.name == "postgresql" else "rowid")
-    due = (
-        select(place)
+    due: Select[Any] = (
+        select(literal_column(place(conn)))
         .select_from(deliveries)
         .where(
             *selection.conditions(),
@@ -88,7 +86,7 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
     )
     statement = (
         update(deliveries)
-        .where(_at(conn, place, due))
+        .where(at_places(conn, due))
         .values(
             status=Status.SENDING,
             attempts=deliveries.c.attempts + 1,
@@ -103,13 +101,6 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
     intents = [_intent(selection.source, integration_id, row) for row in conn.execute(statement)]
     events.append(conn, [events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents])
     return intents
-
-
-def _at(conn: Connection, place: ColumnElement[Any], chosen: Select[Any]) -> ColumnElement[bool]:
-    """Address rows by their place in the table: PostgreSQL, left to join them, reads a new table as a whole."""
-    if conn.dialect.name == "postgresql":
-        return place == any_(func.array(chosen.scalar_subquery()))
-    return place.in_(chosen)
 
 
 _INTENT_COLUMNS = (

@@ -175,11 +175,8 @@ def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> N
     assert book.moves("2") == [("ready", "sending"), ("sending", "ready")]
 
 
-def test_a_claim_passes_over_rows_that_somebody_has_locked(
-    book: Book, open_ledger: Callable[[], Ledger], database_url: str
-) -> None:
-    if database_url.startswith("sqlite"):
-        return  # where a writer locks the whole ledger
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's writers lock the whole ledger
+def test_a_claim_passes_over_rows_that_somebody_has_locked(book: Book, open_ledger: Callable[[], Ledger]) -> None:
     book.stage(VALID, VALID.but(applicant_id="2"))
     with open_ledger().transaction() as conn:
         conn.execute(select(deliveries).where(deliveries.c.applicant_id == "1").with_for_update())
