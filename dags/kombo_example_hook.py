@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from kombo_provider.hook import KomboHook
+from kombo_provider.hooks.kombo import KomboHook
 
 INTEGRATIONS = [
     "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js",

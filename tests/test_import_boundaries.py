@@ -16,7 +16,7 @@ def test_the_contracts_between_the_rooms_are_kept() -> None:
 
 
 def test_the_rooms_below_airflow_load_without_it() -> None:
-    rooms = "mapping ledger.staging ledger.lanes client source.reader delivery.deliver delivery.stage delivery.resolve"
+    rooms = "mapping ledger.staging ledger.lanes client source.reader sending.deliver staging.stager doubts.resolve"
     loads = "; ".join(f"import kombo_provider.{room}" for room in rooms.split())
     check = "import sys; sys.exit('airflow' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", f"{loads}; {check}"], capture_output=True, text=True, check=False)

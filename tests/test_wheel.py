@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.conftest import ROOT
 
 NEEDED_FOR_A_BUILD = ("pyproject.toml", "README.md", "plugins")

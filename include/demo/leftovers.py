@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-OURS = ("airflow", "include.sandbox")
+OURS = ("airflow", "kombo_sandbox")
 
 
 def living(sessions: Collection[int]) -> list[int]:

@@ -34,7 +34,7 @@ class Sandbox:
 
     def __init__(self, processes: Processes, files: Files) -> None:
         where = ("--host", LOCALHOST, "--port", "0", "--state", str(files.sandbox_state), "--max-idle-seconds", "0")
-        processes.start("sandbox", ("include.sandbox", *where), os.environ | {"PYTHONPATH": str(PROJECT)})
+        processes.start("sandbox", ("kombo_sandbox", *where), os.environ | {"PYTHONPATH": str(PROJECT)})
         self._session = requests.Session()
         self._session.trust_env = False
         self.url = self._wait(processes)

@@ -37,7 +37,7 @@ _CONNECTION_FIELDS: dict[str, Any] = {
 
 _CONNECTION_TYPE: dict[str, Any] = {
     "connection-type": "kombo",
-    "hook-class-name": "kombo_provider.hook.KomboHook",
+    "hook-class-name": "kombo_provider.hooks.kombo.KomboHook",
     "hook-name": "Kombo",
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "login"],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from include.demo.warehouse import fill
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.conftest import ROOT
 from tests.docs.markdown import DOCS, Block, blocks
 from tests.e2e.airflow_runs import run_dag

@@ -14,14 +14,14 @@ from include.demo import applicants
 from kombo_provider import errors, pipeline
 from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
-from kombo_provider.delivery.questions import Answer
+from kombo_provider.doubts.questions import Answer
 from kombo_provider.errors import KomboError
 from kombo_provider.ledger.staging import COUNTERS
 from kombo_provider.ledger.status import Resolution, Status
 from kombo_provider.ledger.tables import APPLICANT_IDS_VIEW, deliveries, metadata
+from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
 from kombo_provider.mapping.models import Attachment, Body
-from kombo_provider.mapping.selections import META
 from kombo_provider.provider_info import get_provider_info
 from tests.conftest import ROOT
 from tests.docs.markdown import DOCS, README, anchors, code_in, section, table, tables
@@ -195,7 +195,7 @@ def test_the_readme_lists_the_fields_of_the_connection() -> None:
 
 
 def test_each_method_of_the_hook_is_documented() -> None:
-    from kombo_provider.hook import KomboHook
+    from kombo_provider.hooks.kombo import KomboHook
 
     own = [n for n, value in vars(KomboHook).items() if inspect.isfunction(value) and not n.startswith("_")]
     assert sorted(documented(table(DOC["airflow"], "## KomboHook", "method"), "method")) == sorted(own)

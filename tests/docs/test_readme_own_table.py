@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.conftest import ROOT
 from tests.docs.markdown import README, Block, blocks, section
 from tests.docs.own_table import PEOPLE, RIGHTS, drop_roles

@@ -10,20 +10,20 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from include.sandbox.testing import API_KEY, Sandbox
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.delivery.books import SendOptions
-from kombo_provider.delivery.deliver import deliver
-from kombo_provider.delivery.stage import MappingOptions, Narrowing, Stager
-from kombo_provider.delivery.write_back import WriteBack
 from kombo_provider.errors import LedgerError
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import RunRef
+from kombo_provider.sending.deliver import deliver
+from kombo_provider.sending.group_commit import SendOptions
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
+from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager
+from kombo_provider.write_back.write_back import WriteBack
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.docs.markdown import README, Block, blocks, section
 from tests.docs.own_table import PEOPLE, RIGHTS, ROLES, drop_roles
 from tests.postgres import PostgresServer

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from include.demo.warehouse import SOURCE_COLUMNS, WRITE_BACK_COLUMNS
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.conftest import MADE_DAGS, ROOT
 from tests.e2e.airflow_runs import Run, run_again, run_backfill, run_dag, run_scheduled
 

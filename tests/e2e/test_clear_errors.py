@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Run, Warehouse, connect, run_dag
 
 COLUMNS = "applicant_id, integration_id, job_id, changed_at, candidate__first_name, candidate__last_name, "

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import Warehouse, run_dag
 
 DAG_ID = "kombo_push_applicants"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, connect, run_dag
 
 

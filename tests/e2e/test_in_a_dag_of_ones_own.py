@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import MakesPipelines, Run, Warehouse, run_dag
 
 

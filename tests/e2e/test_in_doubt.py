@@ -14,19 +14,20 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, update
 
-from include.sandbox.testing import API_KEY, Sandbox
 from kombo_provider.client import KomboClient
-from kombo_provider.delivery.books import SendOptions
-from kombo_provider.delivery.deliver import deliver
-from kombo_provider.delivery.pacing import Tuning
-from kombo_provider.delivery.questions import ANSWERS, Answer, carry_out, question
-from kombo_provider.delivery.resolve import resolve
-from kombo_provider.ledger import doubts, lookup, staging
+from kombo_provider.doubts.questions import ANSWERS, Answer, carry_out, question
+from kombo_provider.doubts.resolve import resolve
+from kombo_provider.ledger import doubts, staging
+from kombo_provider.ledger import history as lookup
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.status import DeliveryKey, RunRef
 from kombo_provider.ledger.tables import deliveries
 from kombo_provider.mapping import RowMapper
+from kombo_provider.sending.deliver import deliver
+from kombo_provider.sending.group_commit import SendOptions
+from kombo_provider.sending.pacing import Tuning
+from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.conftest import ROOT
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, Warehouse, connect, run_again, run_dag
 

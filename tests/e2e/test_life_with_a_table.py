@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.airflow_runs import run_dag
 from tests.e2e.conftest import Warehouse, connect
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from include.sandbox.testing import Sandbox
-from kombo_provider.delivery.questions import Answer
+from kombo_provider.doubts.questions import Answer
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.test_in_doubt import INTEGRATION, JOB, Desk
 
 ROWS = 200

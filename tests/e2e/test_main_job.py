@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from include.demo.warehouse import fill
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import Warehouse, run_dag
 
 IDS = ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Run, Warehouse, run_dag
 
 KEY = "kombo-key-of-this-test-81f5"

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.airflow_runs import run_dag
 from tests.e2e.conftest import MakesPipelines
 from tests.postgres import PostgresServer

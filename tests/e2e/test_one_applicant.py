@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import Sandbox
 from kombo_provider.errors import InDoubtError, NotDeliveredError
 from kombo_provider.operators import KomboCreateApplicationOperator, KomboCreateCandidateOperator
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import Warehouse, connect
 
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, Warehouse, run_dag
 
 

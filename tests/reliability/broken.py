@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from kombo_provider.client.outcome import OutcomeClass
-from kombo_provider.delivery import sender
-from kombo_provider.ledger import lanes, results, sending
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import lanes, results
 from kombo_provider.ledger.status import DeliveryKey, Status
 from kombo_provider.ledger.tables import deliveries
+from kombo_provider.sending import sender
 
 
 def break_by(variant: str) -> None:

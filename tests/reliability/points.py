@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.client import wire
-from kombo_provider.delivery import books, id_lists
-from kombo_provider.delivery import stage as stage_module
-from kombo_provider.ledger import ids, lanes, results, sending, staging
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import ids, lanes, results, staging
 from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.sending import group_commit as books
+from kombo_provider.staging import stager as stage_module
+from kombo_provider.write_back import joined_update as id_lists
 
 Arrive = Callable[[], None]
 

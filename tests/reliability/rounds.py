@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability import run_process
 

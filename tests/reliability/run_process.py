@@ -22,16 +22,17 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowRescheduleException
 from sqlalchemy import make_url
 
+import kombo_provider.report.numbers
+
 # Some are imported only for the processes to be forked with them.
-import kombo_provider.delivery.deliver
-import kombo_provider.delivery.report
-import kombo_provider.delivery.stage
-import kombo_provider.delivery.write_back  # noqa: F401
-from kombo_provider.delivery import books
-from kombo_provider.delivery.pacing import Tuning
+import kombo_provider.sending.deliver
+import kombo_provider.staging.stager
+import kombo_provider.write_back.write_back  # noqa: F401
 from kombo_provider.errors import IncompleteRunError, KomboError
 from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.pipeline import kombo_push_dag
+from kombo_provider.sending import group_commit as books
+from kombo_provider.sending.pacing import Tuning
 from tests.reliability import broken, points
 
 SOURCE, DAG_ID = "people", "harness"

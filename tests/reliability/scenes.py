@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.figures import Figures
 from tests.reliability.points import AFTER_A_KILL, BESIDE, WHILE_SENDING

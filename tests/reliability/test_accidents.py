@@ -16,16 +16,17 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
-from include.sandbox.testing import Sandbox
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.delivery import books, sender
-from kombo_provider.delivery.lane import Lane
-from kombo_provider.delivery.pacing import Tuning
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Selection
 from kombo_provider.ledger.tables import EVERYWHERE, deliveries, lanes
+from kombo_provider.sending import group_commit as books
+from kombo_provider.sending import sender
+from kombo_provider.sending.lane import Lane
+from kombo_provider.sending.pacing import Tuning
+from kombo_sandbox.testing import Sandbox
 from tests.reliability.desk import INTEGRATIONS, RUN, Desk
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.reliability.rounds import Round, ended
 
 

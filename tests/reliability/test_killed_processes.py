@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.points import AFTER_A_KILL, BESIDE, POINTS
 from tests.reliability.rounds import KILLED, Round, ended, new_database

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 import pytest
 from sqlalchemy import text
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.proxy import Proxy
 from tests.reliability.rounds import Round, ended

@@ -12,13 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import create_engine, event, update
 
 from kombo_provider.client.outcome import CreatedIds, Outcome, OutcomeClass
-from kombo_provider.delivery.decide import ALREADY_EXISTS, decide
-from kombo_provider.ledger import doubts, lanes, results, sending, staging
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import doubts, lanes, results, staging
+from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.status import RunRef, Status
 from kombo_provider.ledger.tables import deliveries
 from kombo_provider.mapping import MappedRow
+from kombo_provider.sending.decide import ALREADY_EXISTS, decide
 
 RUN, LANE = RunRef("dag", "run"), "ats:1"
 NAMES = "abcdef"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kombo import Kombo
 
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application
 
 PATH = "/ats/actions/ats_create_application"

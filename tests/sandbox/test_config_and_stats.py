@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.sandbox import settings
-from include.sandbox.testing import Sandbox
+from kombo_sandbox import settings
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kombo import Kombo
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, person, refusal
 
 

@@ -12,8 +12,8 @@ from kombo import Kombo
 from kombo.errors import SDKDefaultError
 from urllib3.exceptions import ProtocolError
 
-from include.sandbox import faults
-from include.sandbox.testing import Sandbox
+from kombo_sandbox import faults
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application, hold_creates, person, refusal, wait_until
 
 

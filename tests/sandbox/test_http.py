@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from include.sandbox.testing import Sandbox
-from include.sandbox.wire import BadRequestError, RequestReader
+from kombo_sandbox.testing import Sandbox
+from kombo_sandbox.wire import BadRequestError, RequestReader
 from tests.sandbox.wire_client import Api, application
 
 

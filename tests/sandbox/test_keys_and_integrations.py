@@ -6,8 +6,8 @@ import pytest
 from kombo import Kombo
 from kombo.errors import KomboAtsError, KomboGeneralError
 
-from include.sandbox.errors import STATUS_AND_TITLE
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.errors import STATUS_AND_TITLE
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, person, refusal
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import requests
 
-from include.sandbox.limits import RateLimit
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.limits import RateLimit
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, hold_creates, refusal
 
 

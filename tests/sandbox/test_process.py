@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from include.sandbox.testing import Sandbox, SandboxProcess
+from kombo_sandbox.testing import Sandbox, SandboxProcess
 from tests.sandbox.wire_client import INTEGRATION, Api, application
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "include.sandbox", *arguments]
+    command = [sys.executable, "-m", "kombo_sandbox", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
 
 
@@ -113,7 +113,7 @@ def test_a_port_in_use_is_one_clear_line_and_exit_2() -> None:
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
-    command = [sys.executable, "-S", "-m", "include.sandbox", "--help"]
+    command = [sys.executable, "-S", "-m", "kombo_sandbox", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

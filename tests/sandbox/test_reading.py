@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kombo import Kombo
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application, person, refusal
 
 

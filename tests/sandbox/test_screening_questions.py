@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kombo import Kombo
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application, person, refusal
 
 OPTIONS = [{"id": "o1", "name": "Yes", "remote_id": "1"}, {"id": "o2", "name": "No", "remote_id": None}]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import Api, application, person, refusal
 
 CV = {

@@ -6,7 +6,7 @@ import pytest
 import requests
 from kombo import Kombo
 
-from include.sandbox.testing import Sandbox
+from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from include.sandbox.testing import API_KEY, Sandbox
+from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATION = "workday:HWUTwvyx2wLoSUHphiWVrp28"
 

@@ -23,7 +23,7 @@ from include.demo.processes import Processes
 from include.demo.sandbox_setup import SETTINGS
 from include.demo.stack import start_airflow
 from include.demo.warehouse import fill
-from include.sandbox.testing import SandboxProcess
+from kombo_sandbox.testing import SandboxProcess
 from tests.conftest import ROOT
 
 CHROMIUM = shutil.which("chromium")

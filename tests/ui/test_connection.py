@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from include.demo.applicants import JOBS
-from include.sandbox.testing import API_KEY
+from kombo_sandbox.testing import API_KEY
 from tests.ui.conftest import RunningAirflow
 
 INTEGRATION = next(iter(JOBS))

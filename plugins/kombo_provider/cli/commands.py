@@ -13,12 +13,13 @@ from airflow.utils.cli import suppress_logs_and_warning
 from kombo_provider.cli import explaining
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
 from kombo_provider.errors import ConfigurationError, KomboError
-from kombo_provider.ledger import erasure, lookup, staging
+from kombo_provider.ledger import erasure, staging
+from kombo_provider.ledger import history as lookup
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.sending import count_on_wire
+from kombo_provider.ledger.claims import count_on_wire
 from kombo_provider.ledger.status import DeliveryKey, LaneState
 from kombo_provider.ledger.tables import EVERYWHERE
-from kombo_provider.operators.connect import open_ledger
+from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.settings import Connections
 
 _POLL_SECONDS = 1.0

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from kombo_provider.ledger import events
+from kombo_provider.ledger.email_digest import payload_email_sha256
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.person import payload_email_sha256
 from kombo_provider.ledger.status import DeliveryKey, Resolution, RunRef, Status
 from kombo_provider.ledger.tables import deliveries
 

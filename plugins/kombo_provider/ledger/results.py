@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Update, bindparam, select, update
 
 from kombo_provider.ledger import events
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.sending import Intent
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 from kombo_provider.ledger.tables import KEY, KEY_COLUMNS, UtcDateTime, deliveries
 

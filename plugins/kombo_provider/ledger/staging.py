@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger import events
 from kombo_provider.ledger.bulk import insert_rows, stamper
+from kombo_provider.ledger.by_key import Pair, has_key, known_keys, lock_and_read
 from kombo_provider.ledger.decisions import COUNTERS, Known, StagedRow, decide
-from kombo_provider.ledger.known import Pair, has_key, known_keys, lock_and_read
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, DeliveryKey, Endpoint, Resolution, RunRef, Status
 from kombo_provider.ledger.tables import deliveries, sources

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from kombo_provider.mapping import kinds
-from kombo_provider.mapping.unchecked import JSON_OBJECT
+from kombo_provider.mapping.passthrough import JSON_OBJECT
 from kombo_provider.mapping.values import refuse
 
 Text = Annotated[str, kinds.TEXT]

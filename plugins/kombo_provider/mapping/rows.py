@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from kombo_provider.errors import ConfigurationError, SourceError
 from kombo_provider.mapping.bodies import bodies
 from kombo_provider.mapping.chunks import REFUSED, Chunk
+from kombo_provider.mapping.columns import select
 from kombo_provider.mapping.instants import instant, zone_named
 from kombo_provider.mapping.keys import Key, already_sent, read_keys
 from kombo_provider.mapping.kinds import TEXT, flag, reference
 from kombo_provider.mapping.payloads import Outcome, names_files, outcome
 from kombo_provider.mapping.plans import plan_body
-from kombo_provider.mapping.selections import select
 from kombo_provider.mapping.values import Rules
 
 if TYPE_CHECKING:

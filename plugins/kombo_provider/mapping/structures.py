@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from kombo_provider.mapping.fields import is_list, model_of
+from kombo_provider.mapping.passthrough import parse_json
 from kombo_provider.mapping.problems import UnusableError, problems_in
-from kombo_provider.mapping.unchecked import parse_json
 from kombo_provider.mapping.values import JsonText, Rules, from_numpy, is_missing, refuse, tidy
 
 _MAYBE_ABSENT = re.compile(r'null|"\s*"|\{\s*\}|\[\s*\]')

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kombo_provider.operators.create import KomboCreateApplicationOperator, KomboCreateCandidateOperator
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.report import KomboReportOperator
-from kombo_provider.operators.single import KomboCreateApplicationOperator, KomboCreateCandidateOperator
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.operators.write_back import KomboWriteBackOperator
 

@@ -11,8 +11,8 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.errors import LaneBlockedError, LanePausedError
-from kombo_provider.hook import KomboHook
-from kombo_provider.operators.connect import open_ledger
+from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboLogLink, remember_log_url
 from kombo_provider.operators.push import PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
@@ -38,9 +38,9 @@ class KomboDeliverOperator(PushOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send until nothing that is due is left."""
-        from kombo_provider.delivery.books import SendOptions
-        from kombo_provider.delivery.deliver import deliver
         from kombo_provider.operators.files import file_reader
+        from kombo_provider.sending.deliver import deliver
+        from kombo_provider.sending.group_commit import SendOptions
 
         push, run, params = self.push, read_run(context), read_params(context["params"])
         self._stop = threading.Event()

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
 
-from kombo_provider.delivery.questions import ANSWERS, LISTED_AT_MOST, Answer, question
-from kombo_provider.hook import KomboHook
-from kombo_provider.operators.connect import open_ledger
+from kombo_provider.doubts.questions import ANSWERS, LISTED_AT_MOST, Answer, question
+from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
 from kombo_provider.operators.settings import Connections
 
@@ -34,7 +34,7 @@ class KomboResolveOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Look up each row once."""
-        from kombo_provider.delivery.resolve import resolve
+        from kombo_provider.doubts.resolve import resolve
 
         run = read_run(context).ref
         client = KomboHook(self.connections.kombo_conn_id).get_conn()
@@ -102,7 +102,7 @@ class KomboAskOperator(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Carry out the answer; the ledger keeps who gave it and when."""
-        from kombo_provider.delivery.questions import carry_out
+        from kombo_provider.doubts.questions import carry_out
 
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         answered = super().execute_complete(context, event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kombo_provider.delivery.request import ReadFile, UnreadableFileError
+from kombo_provider.sending.request import ReadFile, UnreadableFileError
 
 
 def file_reader(roots: Sequence[str]) -> ReadFile:

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from kombo_provider.operators.connect import open_ledger
+from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.push import COUNTS_KEY, PushOperator, named
 from kombo_provider.operators.run_params import RunKind, read_run
 
@@ -26,7 +26,7 @@ class KomboReportOperator(PushOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the run's numbers from the ledger, log them, judge them."""
-        from kombo_provider.delivery import report as reports
+        from kombo_provider.report import numbers as reports
 
         push, run = self.push, read_run(context)
         counts = context["ti"].xcom_pull(task_ids=self.task_ids["stage"], key=COUNTS_KEY) or {}

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import Context
 
-from kombo_provider.delivery.approval import require_confirmation
 from kombo_provider.errors import KomboError, SourceError
-from kombo_provider.hook import KomboHook
-from kombo_provider.operators.connect import open_ledger, warehouse_engine
+from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql
 from kombo_provider.operators.push import COUNTS_KEY, PushOperator, selection_of
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 from kombo_provider.operators.settings import PushSettings
+from kombo_provider.staging.approval import require_confirmation
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from kombo_provider.delivery.stage import Stager
     from kombo_provider.ledger.ledger import Ledger
     from kombo_provider.source.reader import SourceReader
+    from kombo_provider.staging.stager import Stager
 
 GROUPS_AT_MOST = 64
 
@@ -64,8 +64,8 @@ class KomboStageOperator(PushOperator):
 
     def _check_target(self, ledger: Ledger, warehouse: Engine, reader: SourceReader) -> None:
         """Find out before anything is sent that the ids have a place, and that the ledger is not a new, empty one."""
-        from kombo_provider.delivery.write_back import WriteBack
         from kombo_provider.ledger import staging
+        from kombo_provider.write_back.write_back import WriteBack
 
         if not self.push.write_back_table:
             return
@@ -80,8 +80,8 @@ class KomboStageOperator(PushOperator):
                 raise _lost_ledger(self.push)
 
     def _stager(self, ledger: Ledger, run: RunKind, default_integration_id: str | None, *, dry_run: bool) -> Stager:
-        from kombo_provider.delivery.stage import MappingOptions, Stager
         from kombo_provider.ledger.staging import Staging
+        from kombo_provider.staging.stager import MappingOptions, Stager
 
         push = self.push
         return Stager(
@@ -98,9 +98,9 @@ class KomboStageOperator(PushOperator):
         )
 
     def _stage(self, ledger: Ledger, stager: Stager, reader: SourceReader, run: RunKind, params: RunParams) -> None:
-        from kombo_provider.delivery.stage import choose_window
         from kombo_provider.ledger import replay, staging
         from kombo_provider.ledger.ledger import now
+        from kombo_provider.staging.stager import choose_window
 
         with ledger.transaction() as conn:
             at, watermark = now(conn), staging.watermark(conn, self.push.source)
@@ -125,7 +125,8 @@ class KomboStageOperator(PushOperator):
         With it come the integrations where another process is sending, or died so lately that its lease lasts; a
         narrowed run leaves those alone.
         """
-        from kombo_provider.ledger import doubts, erasure, sending
+        from kombo_provider.ledger import claims as sending
+        from kombo_provider.ledger import doubts, erasure
 
         push = self.push
         with ledger.transaction() as conn:

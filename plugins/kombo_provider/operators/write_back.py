@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, Context
 
-from kombo_provider.operators.connect import open_ledger, warehouse_engine
+from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.push import PushOperator
 from kombo_provider.operators.run_params import read_params, read_run
 
 if TYPE_CHECKING:
-    from kombo_provider.delivery.write_back import WriteBackReport
     from kombo_provider.ledger.ledger import Ledger
     from kombo_provider.ledger.status import RunRef
+    from kombo_provider.write_back.write_back import WriteBackReport
 
 APPLICANT_IDS_ASSET = "kombo_applicant_ids"
 IN_DOUBT_ASSET = "kombo_in_doubt"
@@ -67,7 +67,7 @@ class KomboWriteBackOperator(PushOperator):
             time.sleep(_STOPPING_POLL_SECONDS)
 
     def _write_back(self, ledger: Ledger, *, refill: bool) -> WriteBackReport:
-        from kombo_provider.delivery.write_back import WriteBack, WriteBackReport
+        from kombo_provider.write_back.write_back import WriteBack, WriteBackReport
 
         push = self.push
         if push.write_back_table is None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from include.sandbox.testing import API_KEY, Sandbox
 from kombo_provider.client import KomboClient, Outcome
 from kombo_provider.errors import AccountError
+from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATION = "workday:HWUTwvyx2wLoSUHphiWVrp28"
 EMAIL = "hopper@example.org"

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 
-from kombo_provider.ledger import lanes, results, sending, staging
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import lanes, results, staging
+from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.sending import Intent, Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 from kombo_provider.ledger.tables import deliveries, delivery_events

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine
 
-from kombo_provider.ledger import erasure, sending, staging
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import erasure, staging
 from kombo_provider.ledger.decisions import COUNTERS
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status

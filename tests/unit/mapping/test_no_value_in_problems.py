@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, paths_of
 from kombo_provider.mapping.models import Body
-from kombo_provider.mapping.selections import META
 from tests.unit.mapping.one_row import VALID, map_row, problems_of
 
 SECRET = "Xq7Secret"

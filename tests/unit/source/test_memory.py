@@ -15,7 +15,7 @@ import resource, sys
 from pathlib import Path
 from sqlalchemy import create_engine
 import pandas
-from kombo_provider.delivery.stage import MappingOptions, Narrowing, Stager
+from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import RunRef

@@ -1,0 +1,1 @@
+"""What settles deliveries in doubt: look-ups, and questions to a person."""

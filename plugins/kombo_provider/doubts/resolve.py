@@ -1,0 +1,179 @@
+"""Looks up what became of requests in doubt: finding proves, not finding proves nothing.
+
+Kombo's reads come from its synced copy (Kombo docs: sync), so a row that is not found stays in doubt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from kombo_provider.errors import ApiError
+from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.email_digest import email_of, email_sha256, payload_email_sha256
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.status import RunRef, Status
+
+log = logging.getLogger(__name__)
+
+LOOK_UPS_AT_MOST = 2_000
+_REMOTE = "remote:"
+
+
+class Reads(Protocol):
+    """What a look-up needs of a client (see kombo_provider.client.client.KomboClient)."""
+
+    def applications(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield applications."""
+
+    def candidates(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An application at Kombo that may be the one in doubt."""
+
+    application_id: str
+    application_remote_id: str | None
+    candidate_id: str | None
+    candidate_remote_id: str | None
+    created: date | None
+
+
+def resolve(
+    ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run: RunRef, *, actor: str = "look-up"
+) -> Counter[str]:
+    """Look up the source's rows in doubt, and the delivered ones without ids; return what became of them.
+
+    A hit counts only if it is the only one, belongs to no other delivery and was not made before the first request.
+    An integration that cannot be read is left for the next run.
+    """
+    with ledger.transaction() as conn:
+        wanted = doubt_store.to_look_up(conn, source, kombo_conn_id, LOOK_UPS_AT_MOST)
+    rivals = Counter(_identity(doubt) for doubt in wanted if doubt.status is Status.IN_DOUBT)
+    counts: Counter[str] = Counter()
+    by_integration: dict[str, list[Doubt]] = defaultdict(list)
+    for doubt in wanted:
+        by_integration[doubt.key.integration_id].append(doubt)
+    for integration_id, doubts in by_integration.items():
+        try:
+            for doubt in doubts:
+                counts[_look_up(ledger, client, doubt, run, actor, alone=rivals[_identity(doubt)] <= 1)] += 1
+        except ApiError as exc:
+            counts["unreadable"] += 1
+            log.warning("%s cannot be looked up now: %s", integration_id, exc)
+    return counts
+
+
+def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, run: RunRef, actor: str, *, alone: bool) -> str:
+    hits = find(client, doubt) if alone else []
+    with ledger.transaction() as conn:
+        taken = doubt_store.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
+        free = [hit for hit in hits if taken.get(hit.application_id) in (None, doubt.key)]
+        if len(free) == 1:
+            found = doubt_store.fill_ids(conn, doubt, _ids(free[0]), run, actor)
+            if found:
+                return "delivered" if doubt.status is Status.IN_DOUBT else "ids filled in"
+        doubt_store.looked_up(conn, [doubt.key])
+    return "still in doubt" if doubt.status is Status.IN_DOUBT else "ids still missing"
+
+
+def find(client: Reads, doubt: Doubt) -> list[Hit]:
+    """Return the applications at Kombo that match the delivery's person and job, and are young enough."""
+    hits = {hit.application_id: hit for hit in _candidates_hits(client, doubt)}
+    hits |= {hit.application_id: hit for hit in _applications_hits(client, doubt)} if not hits else {}
+    first_day = doubt.first_sent_at.date() if doubt.first_sent_at else None
+    return [hit for hit in hits.values() if hit.created is None or first_day is None or hit.created >= first_day]
+
+
+def _candidates_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
+    email, integration_id = email_of(doubt.payload), doubt.key.integration_id
+    if doubt.kombo_application_id is not None:
+        return
+    if doubt.kombo_candidate_id is not None:
+        filters: dict[str, Any] = {"ids": [doubt.kombo_candidate_id]}
+    elif email is not None:
+        filters = {"email": email}
+    else:
+        return
+    if not doubt.job_id.startswith(_REMOTE):
+        filters["job_ids"] = [doubt.job_id]
+    for candidate in client.candidates(integration_id, include_deleted=True, **filters):
+        if doubt.kombo_candidate_id is None and not _has_email(candidate, doubt):
+            continue
+        for application in candidate.get("applications") or []:
+            if _is_job(application.get("job"), doubt.job_id) and application.get("id"):
+                yield _hit(application, candidate)
+
+
+def _applications_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
+    if doubt.kombo_application_id is not None:
+        for application in client.applications(
+            doubt.key.integration_id, ids=[doubt.kombo_application_id], include_deleted=True
+        ):
+            yield _hit(application, application.get("candidate") or {})
+        return
+    job = {"job_ids": [doubt.job_id]}
+    if doubt.job_id.startswith(_REMOTE):
+        job = {"job_remote_ids": [doubt.job_id.removeprefix(_REMOTE)]}
+    since = {"remote_created_after": doubt.first_sent_at.date()} if doubt.first_sent_at else {}
+    for application in client.applications(doubt.key.integration_id, include_deleted=True, **job, **since):
+        if _has_email(application.get("candidate") or {}, doubt) and application.get("id"):
+            yield _hit(application, application.get("candidate") or {})
+
+
+def _hit(application: dict[str, Any], candidate: dict[str, Any]) -> Hit:
+    return Hit(
+        application_id=application["id"],
+        application_remote_id=application.get("remote_id"),
+        candidate_id=candidate.get("id") or application.get("candidate_id"),
+        candidate_remote_id=candidate.get("remote_id"),
+        created=_day(application.get("remote_created_at")),
+    )
+
+
+def _ids(hit: Hit) -> dict[str, str | None]:
+    return {
+        "kombo_application_id": hit.application_id,
+        "kombo_application_remote_id": hit.application_remote_id,
+        "kombo_candidate_id": hit.candidate_id,
+        "kombo_candidate_remote_id": hit.candidate_remote_id,
+    }
+
+
+def _day(value: object) -> date | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC).date()
+    except ValueError:
+        return None
+
+
+def _is_job(job: object, job_id: str) -> bool:
+    if not isinstance(job, dict):
+        return False
+    if job_id.startswith(_REMOTE):
+        return job.get("remote_id") == job_id.removeprefix(_REMOTE)
+    return job.get("id") == job_id
+
+
+def _has_email(candidate: dict[str, Any], doubt: Doubt) -> bool:
+    digest = _digest(doubt)
+    found: Sequence[Any] = candidate.get("email_addresses") or []
+    return any(isinstance(entry, dict) and email_sha256(str(entry.get("email_address"))) == digest for entry in found)
+
+
+def _digest(doubt: Doubt) -> str | None:
+    return payload_email_sha256(doubt.payload) or doubt.email_sha256
+
+
+def _identity(doubt: Doubt) -> tuple[str, str, str | None]:
+    """Deliveries with the same person and job cannot be told apart by a look-up."""
+    return doubt.key.integration_id, doubt.job_id, _digest(doubt)

@@ -1,0 +1,66 @@
+"""Airflow connections as engines and ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
+
+from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.errors import ConfigurationError
+from kombo_provider.hooks.kombo import known_connection
+from kombo_provider.ledger import lanes
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.operators.settings import Connections
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def warehouse_engine(conn_id: str) -> Iterator[Engine]:
+    """Give an engine of its own for a database connection.
+
+    Raises ConfigurationError where there is no such connection or it is not one of a SQL database.
+    """
+    engine = _engine(conn_id)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_ledger(connections: Connections) -> Iterator[Ledger]:
+    """Give the ledger, its tables created or brought up to date, and what dead processes left `sending` in doubt.
+
+    Raises UnsupportedLedgerError where the database cannot hold it.
+    """
+    with warehouse_engine(connections.ledger_conn_id or connections.warehouse_conn_id) as engine:
+        ledger = Ledger(engine, schema=connections.ledger_schema)
+        ledger.ensure()
+        with ledger.transaction() as conn:
+            lanes.sweep(conn)
+        yield ledger
+
+
+def _engine(conn_id: str) -> Engine:
+    with known_connection(conn_id):
+        connection = BaseHook.get_connection(conn_id)
+    try:
+        hook = connection.get_hook()  # type: ignore[no-untyped-call]
+    except AirflowException:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is of type {connection.conn_type}, which Airflow does not know here. Install the "
+            "provider package of that database, or name another connection in the DAG file."
+        ) from None
+    if not hasattr(hook, "get_sqlalchemy_engine"):
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is not one of a SQL database: its hook, {type(hook).__name__}, gives no "
+            "SQLAlchemy engine. Name a connection of a database type."
+        )
+    engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
+    return engine

@@ -1,0 +1,199 @@
+"""Operators for one applicant: through the ledger like any row, so that trying again never sends twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from kombo_provider.errors import InDoubtError, LaneBlockedError, LanePausedError, NotDeliveredError
+from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
+from kombo_provider.operators.connections import open_ledger
+from kombo_provider.operators.files import file_reader
+from kombo_provider.operators.links import KomboLogLink, remember_log_url
+from kombo_provider.operators.settings import Connections
+
+if TYPE_CHECKING:
+    from kombo_provider.ledger.ledger import Ledger
+
+_HELD_RETRY = timedelta(seconds=15)
+_RETURNED = (
+    "kombo_application_id",
+    "kombo_application_remote_id",
+    "kombo_candidate_id",
+    "kombo_candidate_remote_id",
+)
+
+
+class _CreateOperator(BaseOperator):
+    """Creates one application; returns the four ids, also where an earlier try created it.
+
+    `applicant_id` identifies the application within `source` and `integration_id`. `body` is Kombo's request body,
+    without the job, or a function that is called with the task's context inside `execute` and returns it: a DAG run's
+    params are stored and shown by Airflow, so an applicant's data has to be fetched there. Jinja in the strings of a
+    body given as a dict is rendered inside `execute` too; neither is a template field. Raises NotDeliveredError where
+    the applicant is invalid or refused, InDoubtError where an earlier request may have been executed: then nothing is
+    sent.
+    """
+
+    template_fields: Sequence[str] = ("source", "applicant_id", "integration_id", "job_id")
+    operator_extra_links = (KomboLogLink(),)
+    endpoint: ClassVar[Endpoint]
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        applicant_id: str,
+        job_id: str,
+        body: Mapping[str, Any] | Callable[[Context], Mapping[str, Any]],
+        integration_id: str | None = None,
+        kombo_conn_id: str = "kombo_default",
+        warehouse_conn_id: str = "warehouse_default",
+        ledger_conn_id: str | None = None,
+        ledger_schema: str | None = None,
+        attachment_roots: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.applicant_id = applicant_id
+        self.job_id = job_id
+        self.body = body
+        self.integration_id = integration_id
+        self.kombo_conn_id = kombo_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+        self.ledger_conn_id = ledger_conn_id
+        self.ledger_schema = ledger_schema
+        self.attachment_roots = attachment_roots
+        self.kombo_log_url: str | None = None
+
+    def execute(self, context: Context) -> dict[str, str | None]:
+        """Stage the applicant, send it if it was not sent before, return its ids."""
+        from kombo_provider.ledger.claims import Selection
+        from kombo_provider.sending.deliver import deliver
+        from kombo_provider.sending.group_commit import SendOptions
+
+        self._stop = threading.Event()
+        run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)
+        hook = KomboHook(self.kombo_conn_id)
+        settings = hook.get_settings()
+        with remember_log_url(self), open_ledger(self._connections()) as ledger:
+            key = self._stage(ledger, context, run, settings.integration_id)
+            if self._status(ledger, key) is Status.READY:
+                ti = context["ti"]
+                report = deliver(
+                    ledger,
+                    hook.get_conn(),
+                    Selection(self.source, self.kombo_conn_id, (key.applicant_id,)),
+                    SendOptions(
+                        run=run,
+                        holder=f"{run.dag_id}/{run.run_id}/{ti.task_id}/{ti.map_index}",
+                        max_in_flight=settings.max_in_flight,
+                        timeout_seconds=settings.timeout_seconds,
+                    ),
+                    [key.integration_id],
+                    stop=self._stop,
+                    read_file=file_reader(self.attachment_roots),
+                )
+                self.kombo_log_url = report.log_url
+                if report.problems:
+                    raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
+                if report.held:
+                    self.log.info("Another process is sending for %s; trying again in 15 s", key.integration_id)
+                    raise AirflowRescheduleException(datetime.now(UTC) + _HELD_RETRY)  # type: ignore[no-untyped-call]
+            return self._ids(ledger, key)
+
+    def on_kill(self) -> None:
+        """Send nothing more; a request on the wire gets three seconds to be answered."""
+        self._stop.set()
+
+    def _connections(self) -> Connections:
+        return Connections(
+            kombo_conn_id=self.kombo_conn_id,
+            warehouse_conn_id=self.warehouse_conn_id,
+            ledger_conn_id=self.ledger_conn_id,
+            ledger_schema=self.ledger_schema,
+        )
+
+    def _stage(self, ledger: Ledger, context: Context, run: RunRef, default_integration_id: str | None) -> DeliveryKey:
+        import pandas as pd
+
+        from kombo_provider.ledger import staging
+        from kombo_provider.mapping import RowMapper
+
+        given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
+        body = _as_columns(given)
+        row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id, **body}
+        mapper = RowMapper(
+            list(row),
+            endpoint=self.endpoint,
+            default_integration_id=default_integration_id,
+            attachments_from_files=bool(self.attachment_roots),
+        )
+        (mapped,) = mapper.map_chunk(pd.DataFrame([list(row.values())], columns=list(row), dtype=object))
+        if mapped.key_problem is not None or mapped.integration_id is None or mapped.applicant_id is None:
+            raise NotDeliveredError(f"The applicant has no usable key: {mapped.key_problem}. Nothing was sent.")
+        staged = staging.Staging(self.source, self.kombo_conn_id, self.endpoint, run)
+        with ledger.transaction() as conn:
+            staging.lock_source(conn, self.source)
+            staging.stage(conn, staged, [mapped])
+        return DeliveryKey(self.source, mapped.integration_id, mapped.applicant_id)
+
+    def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
+        from kombo_provider.ledger import history as lookup
+
+        with ledger.transaction() as conn:
+            row = lookup.find(conn, key)
+        return Status(row["status"]) if row else None
+
+    def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
+        from kombo_provider.ledger import history as lookup
+
+        with ledger.transaction() as conn:
+            row = lookup.find(conn, key)
+        if row is None:
+            raise NotDeliveredError(f"{_named(key)} is not in the ledger; run the task again.")
+        if row["status"] == Status.DELIVERED:
+            return {name: row[name] for name in _RETURNED}
+        self.kombo_log_url = row["log_url"]
+        page = f" Log page: {row['log_url']}." if row["log_url"] else ""
+        if row["status"] in (Status.IN_DOUBT, Status.SENDING):
+            raise InDoubtError(
+                f"{_named(key)} may be at Kombo already: a request was sent, no answer proved what became of it.{page} "
+                "Nothing was sent now. kombo_resolve_in_doubt looks it up; else a person decides."
+            )
+        reasons = [f"{p['field']} {p['problem']}" for p in json.loads(row["problems"] or "[]")]
+        why = "; ".join(reasons) or row["error_code"] or f"HTTP {row['http_status']}"
+        raise NotDeliveredError(f"{_named(key)} is {row['status']}: {why}.{page} Correct it, then clear the task.")
+
+
+class KomboCreateApplicationOperator(_CreateOperator):
+    __doc__ = _CreateOperator.__doc__
+    endpoint = "application"
+
+
+class KomboCreateCandidateOperator(_CreateOperator):
+    __doc__ = _CreateOperator.__doc__
+    endpoint = "candidate"
+
+
+def _as_columns(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Spread a request body over the mapping's columns: objects one level deep, the rest as it is."""
+    columns: dict[str, Any] = {}
+    for name, value in body.items():
+        if name == "candidate" and isinstance(value, Mapping):
+            columns |= {f"candidate__{field}": inner for field, inner in value.items()}
+        else:
+            columns[name] = value
+    return columns
+
+
+def _named(key: DeliveryKey) -> str:
+    return f"Applicant {key.applicant_id} of {key.integration_id}"

@@ -1,0 +1,117 @@
+"""What an outcome means for a delivery: one pure function, one branch for each class."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.email_digest import payload_email_sha256
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.status import Resolution, Status
+
+ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"
+RETRYABLE_CODES_AT_MOST: Final = 3
+"""Answers of class V after which a row is refused: earlier steps of each may have run in the ATS."""
+
+RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)
+
+
+WITHDRAWN: Final = Outcome(OutcomeClass.SAFE, error_title=WITHDRAWN_TITLE)
+"""Stands for an intent that was taken back before a byte of its request left."""
+
+
+BROKEN: Final = Outcome(OutcomeClass.AMBIGUOUS, error_title="Internal error of the provider")
+"""Stands for a request that a fault of ours broke off after its first byte."""
+
+
+def decide(intent: Intent, outcome: Outcome) -> Result:
+    """Turn the outcome of a request into the delivery's next status.
+
+    A row whose doubt someone ordered to be resent never becomes `rejected`: a refusal says nothing about the
+    request that is in doubt, but that the ATS already has the application proves it.
+    """
+    if outcome.outcome_class is OutcomeClass.EXECUTED:
+        return _result(intent, outcome, Status.DELIVERED, _ids(intent, outcome))
+    if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
+        return _result(intent, outcome, Status.READY)
+    if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
+        return _in_doubt(intent, outcome)
+    if intent.ordered_resend:
+        if outcome.error_code == ALREADY_EXISTS:
+            digest = payload_email_sha256(intent.payload)
+            values = {"resolution": Resolution.ALREADY_EXISTS, "email_sha256": digest}
+            return _result(intent, outcome, Status.DELIVERED, values)
+        return _in_doubt(intent, outcome)
+    if outcome.outcome_class is OutcomeClass.RETRYABLE_CODE:
+        return _retry(intent, outcome)
+    if outcome.error_code == ALREADY_EXISTS and intent.retryable_codes:
+        return _in_doubt(intent, outcome)
+    return _result(intent, outcome, Status.REJECTED)
+
+
+def unsendable(intent: Intent, field: str, problem: str) -> Result:
+    """Give back an intent whose request could not be built: nothing was sent, the row is `invalid`."""
+    return Result(intent, Status.INVALID, {"problems": json.dumps([{"field": field, "problem": problem}])})
+
+
+def forgotten(intent: Intent) -> Result:
+    """Take out a row whose person was forgotten while an earlier request was on the wire: it has nothing to send."""
+    return Result(intent, Status.CANCELLED, {"resolution": Resolution.HUMAN})
+
+
+def interrupted(intent: Intent) -> Result:
+    """Give up waiting for an answer: the request may have been executed."""
+    outcome = Outcome(OutcomeClass.AMBIGUOUS, error_title="The task was stopped before an answer came")
+    return decide(intent, outcome)
+
+
+def _retry(intent: Intent, outcome: Outcome) -> Result:
+    count = intent.retryable_codes + 1
+    if count >= RETRYABLE_CODES_AT_MOST:
+        return _result(intent, outcome, Status.REJECTED, {"retryable_codes": count})
+    wait = outcome.pause_seconds or RETRYABLE_CODE_WAITS_SECONDS[count - 1]
+    return _result(intent, outcome, Status.READY, {"retryable_codes": count}, retry_after_seconds=wait)
+
+
+def _in_doubt(intent: Intent, outcome: Outcome) -> Result:
+    return _result(intent, outcome, Status.IN_DOUBT, {"ordered_resend": 0})
+
+
+def _ids(intent: Intent, outcome: Outcome) -> dict[str, Any]:
+    """The answer's ids; where it has none, what the application can be found by once the payload is gone."""
+    unknown = outcome.ids.application_id is None
+    return {
+        "email_sha256": payload_email_sha256(intent.payload) if unknown else None,
+        "kombo_application_id": outcome.ids.application_id,
+        "kombo_application_remote_id": outcome.ids.application_remote_id,
+        "kombo_candidate_id": outcome.ids.candidate_id,
+        "kombo_candidate_remote_id": outcome.ids.candidate_remote_id,
+        "resolution": Resolution.RESPONSE,
+    }
+
+
+def _result(
+    intent: Intent,
+    outcome: Outcome,
+    status: Status,
+    values: dict[str, Any] | None = None,
+    retry_after_seconds: float | None = None,
+) -> Result:
+    answer = {
+        "http_status": outcome.http_status,
+        "error_code": outcome.error_code,
+        "error_title": outcome.error_title,
+        "error_message": outcome.error_message,
+        "log_url": outcome.log_url,
+        "warnings": json.dumps(outcome.warnings, ensure_ascii=False) if outcome.warnings else None,
+    }
+    return Result(
+        intent,
+        status,
+        answer | (values or {}),
+        retry_after_seconds=retry_after_seconds,
+        duration_ms=round(outcome.duration_seconds * 1000),
+    )

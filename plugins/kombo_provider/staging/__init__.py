@@ -1,0 +1,1 @@
+"""Rows of a window become deliveries in the ledger, and are counted."""

@@ -1,0 +1,263 @@
+"""From the source into the ledger: reads a window, maps each row, stages it, and says what became of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from kombo_provider.errors import SourceError
+from kombo_provider.ledger import dry_run as rehearsal
+from kombo_provider.ledger import staging
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.staging import Staging
+from kombo_provider.ledger.status import DeliveryKey
+from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.source.reader import OpenSource, SourceReader
+from kombo_provider.source.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+_LOG_EVERY_SECONDS = 30.0
+_REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOptions:
+    """How source rows become request bodies: what a RowMapper takes besides the columns, and the transform."""
+
+    default_integration_id: str | None = None
+    source_timezone: str = "UTC"
+    extra_fields: tuple[str, ...] = ()
+    attachments_from_files: bool = False
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Which rows of the window count at all; empty means all. A narrowed run does not move the watermark."""
+
+    integration_ids: frozenset[str] = frozenset()
+    applicant_ids: frozenset[str] = frozenset()
+    limit: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.integration_ids or self.applicant_ids or self.limit is not None)
+
+    def admits(self, row: MappedRow) -> bool:
+        """Tell whether the row is one of those asked for."""
+        return (not self.integration_ids or row.integration_id in self.integration_ids) and (
+            not self.applicant_ids or row.applicant_id in self.applicant_ids
+        )
+
+
+class Stager:
+    """Stages one extract of a source; `counts` holds `extracted` and staging.COUNTERS, which add up to it."""
+
+    def __init__(self, ledger: Ledger, staging_for: Staging, options: MappingOptions, *, dry_run: bool = False) -> None:
+        self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
+        self.counts: Counter[str] = Counter(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
+        self.job_changed = 0
+        self._seen: set[int] = set()
+        self._key_problems: Counter[str] = Counter()
+        self._duplicates: list[tuple[str, str]] = []
+
+    def run(
+        self,
+        reader: SourceReader,
+        window: Window,
+        narrowing: Narrowing,
+        watermark: datetime | None,
+        *,
+        replayed: Collection[tuple[str, str]] = (),
+    ) -> None:
+        """Stage the rows of the window and then, unless the run is narrowed, move the watermark.
+
+        `replayed` are keys that are taken whatever the window. Rows are committed chunk by chunk: whatever stops this,
+        a second run finds the first one's rows there.
+        """
+        started = logged = time.monotonic()
+        if self._dry_run:
+            with self._ledger.transaction() as conn:
+                rehearsal.clear(conn, self._staging.source)
+        with reader.open() as source:
+            for rows in self._mapped(source, window, narrowing, replayed):
+                self._stage(rows)
+                if time.monotonic() - logged > _LOG_EVERY_SECONDS:
+                    logged = time.monotonic()
+                    log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
+        if watermark is not None and not narrowing and not self._dry_run:
+            with self._ledger.transaction() as conn:
+                staging.lock_source(conn, self._staging.source)
+                staging.move_watermark(conn, self._staging.source, watermark)
+        self._log_end(started)
+
+    def _mapped(
+        self, source: OpenSource, window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
+    ) -> Iterator[list[MappedRow]]:
+        transform = self._options.transform
+        mapper = None if transform else self._mapper(source.columns)
+        for raw in source.frames(Window() if replayed else window):
+            frame = _transformed(transform, raw) if transform else raw
+            if mapper is None:
+                mapper = self._mapper(list(frame.columns))
+            rows = [
+                row
+                for row in mapper.map_chunk(frame)
+                if (window.contains(row.changed_at) or _key(row) in replayed) and narrowing.admits(row)
+            ]
+            if narrowing.limit is not None:
+                rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
+            yield rows
+            if narrowing.limit is not None and self.counts["extracted"] >= narrowing.limit:
+                return
+
+    def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
+        """Pass over rows that staging would leave as they are: a limit is for the others, run after run."""
+        keyed = [row for row in rows if row.key_problem is None]
+        with self._ledger.transaction() as conn:
+            decisions = staging.foresee(conn, self._staging.source, keyed)
+        return [row for row, (_, status) in zip(keyed, decisions, strict=True) if status is not None]
+
+    def _mapper(self, columns: Sequence[str]) -> RowMapper:
+        options = self._options
+        mapper = RowMapper(
+            columns,
+            endpoint=self._staging.endpoint,
+            extra_fields=options.extra_fields,
+            default_integration_id=options.default_integration_id,
+            source_timezone=options.source_timezone,
+            attachments_from_files=options.attachments_from_files,
+        )
+        for ats in mapper.unknown_ats:
+            log.warning("remote_fields names an ATS that this version does not know: %s; it is passed on as it is", ats)
+        return mapper
+
+    def _stage(self, rows: Sequence[MappedRow]) -> None:
+        self.counts["extracted"] += len(rows)
+        keyed = [row for row in rows if self._has_key(row)]
+        with self._ledger.transaction() as conn:
+            staging.lock_source(conn, self._staging.source)
+            suspects = [row for row in keyed if hash(_key(row)) in self._seen]
+            known = rehearsal.known_keys if self._dry_run else staging.known_keys
+            repeated = known(conn, self._staging.source, [_key(row) for row in suspects])
+            fresh: dict[tuple[str, str], MappedRow] = {}
+            for row in keyed:
+                if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
+                    self._duplicates.append(_key(row))
+            staged = self._enter(conn, list(fresh.values()))
+        self._seen.update(map(hash, fresh))
+        self.counts.update(staged)
+        self.counts["duplicate_keys"] += len(keyed) - len(fresh)
+        del self._duplicates[_REASONS_SHOWN:]
+
+    def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
+        if self._dry_run:
+            return rehearsal.rehearse(conn, self._staging, rows)
+        return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed)
+
+    def _has_key(self, row: MappedRow) -> bool:
+        if row.key_problem is None:
+            return True
+        self.counts["without_key"] += 1
+        self._key_problems[row.key_problem] += 1
+        return False
+
+    def _on_job_changed(self, key: DeliveryKey) -> None:
+        self.job_changed += 1
+        if self.job_changed <= _REASONS_SHOWN:
+            log.warning(
+                "Applicant %s of %s was delivered for another job: nothing is sent again. If one person applies for "
+                "several jobs, make the key the application's: id || ':' || job",
+                key.applicant_id,
+                key.integration_id,
+            )
+
+    def _rate(self, started: float) -> tuple[int, float]:
+        return self.counts["extracted"], self.counts["extracted"] / max(time.monotonic() - started, 0.001)
+
+    def _log_end(self, started: float) -> None:
+        log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
+        for problem, count in self._key_problems.most_common(_REASONS_SHOWN):
+            log.warning("%d rows have no usable key and were left out: %s", count, problem)
+        if self._duplicates:
+            log.warning(
+                "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within "
+                "an integration; if one person applies for several jobs, id || ':' || job",
+                self.counts["duplicate_keys"],
+                ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._duplicates),
+            )
+        if self.counts["changed_after_delivery"]:
+            log.warning(
+                "%d delivered rows have changed since: nothing is sent again; where it matters, change the record in "
+                "the ATS",
+                self.counts["changed_after_delivery"],
+            )
+
+
+def _transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
+    """Call the user's function; what it raises may quote a row, so only its kind and its place are repeated."""
+    name = getattr(transform, "__name__", type(transform).__name__)
+    code = getattr(transform, "__code__", None)
+    try:
+        frame = transform(raw)
+    except Exception as exc:  # noqa: BLE001 - the border to the user's code
+        frames = traceback.extract_tb(exc.__traceback__)
+        place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
+        raise SourceError(
+            f"The transform {name} failed: {type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}. "
+            "Nothing was staged from here on. Correct it, or the SELECT, and run again."
+        ) from None
+    if not hasattr(frame, "columns"):
+        raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
+    return frame
+
+
+def choose_window(
+    kind: str,
+    *,
+    watermark: datetime | None,
+    lookback: timedelta,
+    interval: tuple[datetime, datetime] | None,
+    scheduled: bool,
+    started_at: datetime,
+) -> tuple[Window, datetime | None]:
+    """Return the window of a run and where the watermark moves after it (None: it stays).
+
+    `kind` is `new`, `interval` or `all`; `scheduled` runs end with their interval, all others at `started_at`.
+    Raises SourceError for an interval window where the run has no interval.
+    """
+    if kind == "all":
+        return Window(), started_at
+    if kind == "interval":
+        if interval is None or interval[0] >= interval[1]:
+            raise SourceError(
+                "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
+                "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
+            )
+        return Window(*interval, undated=False), None
+    upper = interval[1] if scheduled and interval else started_at
+    if watermark is not None:
+        return Window(watermark - lookback, upper), upper
+    return Window(interval[0] if scheduled and interval else None, upper), upper
+
+
+def _key(row: MappedRow) -> tuple[str, str]:
+    return row.integration_id or "", row.applicant_id or ""
+
+
+def _worded(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in staging.COUNTERS if counts[name]) or "nothing to do"

@@ -1,0 +1,1 @@
+"""The ids of delivered rows, into the user's own table."""

@@ -1,0 +1,194 @@
+"""Scripted faults: `POST /_sandbox/faults` takes a list of rules (or `{"rules": [...]}`).
+
+A rule: `{"kind": ..., "count": 3, "rate": 0.05, "match": {...}, ...parameters}`. `count` is how often it strikes
+(left out: without end), `rate` the share of matching requests it strikes (by the seeded generator). The first
+rule that matches and has budget left wins. `match` may name `integration_id`, `email`, `job_id`, `method`,
+`path` (below `/v1`); each takes one value or a list, with shell wildcards. **Without `method` and `path` a rule
+is for creates only**; `"path": "*"` is for everything.
+
+| kind | parameters (default) | effect |
+| --- | --- | --- |
+| `late` | `seconds` (1) | executes, answers so much later |
+| `write_no_answer` | `seconds` (until the client goes, 600 at most) | executes, never answers. With `seconds` the request stays in flight for just so long, even where the client has gone |
+| `write_reset` | | executes, then TCP RST |
+| `reset` | | TCP RST, not executed |
+| `status_after_write` | `status` (500), `envelope` (false), `code` (`PLATFORM.UNKNOWN_ERROR`) | executes, then answers 500, 502, 503 or 504, with Kombo's envelope or without |
+| `truncated` | `keep_bytes` (half) | executes, answers 200 with a body shorter than its Content-Length, closes |
+| `unparsable` | `body` (`OK`) | executes, answers 200 with this text for JSON |
+| `null_ids` | | executes, answers 200 with everything null that may be |
+| `rate_limit_429` | `reset_seconds` (1), `limit` (300), `retry_after` (none) | not executed |
+| `concurrency_429` | `limit` (the integration's) | not executed |
+| `html` | `status` (503) | a load balancer's HTML page, not executed |
+| `error` | `code` (required, may be null), `status` (the code's), `title`, `message` | an error envelope, not executed |
+| `redirect` | `status` (307), `location` (the request's own URL) | not executed |
+
+Kinds that execute leave an answer alone that is no success (input that was refused), but for `late`,
+`write_no_answer` and `write_reset`.
+"""  # noqa: E501 -- a table row is one line
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from kombo_sandbox.errors import SAFE_TO_RETRY, STATUS_AND_TITLE, ApiError
+
+PARAMETERS: dict[str, frozenset[str]] = {
+    "late": frozenset({"seconds"}),
+    "write_no_answer": frozenset({"seconds"}),
+    "write_reset": frozenset(),
+    "reset": frozenset(),
+    "status_after_write": frozenset({"status", "envelope", "code"}),
+    "truncated": frozenset({"keep_bytes"}),
+    "unparsable": frozenset({"body"}),
+    "null_ids": frozenset(),
+    "rate_limit_429": frozenset({"reset_seconds", "limit", "retry_after"}),
+    "concurrency_429": frozenset({"limit"}),
+    "html": frozenset({"status"}),
+    "error": frozenset({"code", "status", "title", "message"}),
+    "redirect": frozenset({"status", "location"}),
+}
+NOT_EXECUTED = frozenset({"reset", "rate_limit_429", "concurrency_429", "html", "error", "redirect"})
+ANSWER_LOST = frozenset({"write_no_answer", "write_reset", "status_after_write"})
+MATCH_KEYS = frozenset({"integration_id", "email", "job_id", "method", "path"})
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a rule can match: each name with the values a request has for it."""
+
+    is_create: bool
+    values: dict[str, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Rule:
+    kind: str
+    count: int | None = None
+    rate: float | None = None
+    match: dict[str, list[str]] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    used: int = 0
+
+    @property
+    def executes(self) -> bool:
+        return self.kind not in NOT_EXECUTED
+
+    @property
+    def loses_answer(self) -> bool:
+        return self.kind in ANSWER_LOST
+
+    def as_json(self) -> dict[str, Any]:
+        left = None if self.count is None else self.count - self.used
+        shown = {"kind": self.kind, "count": left, "rate": self.rate, "match": self.match, "used": self.used}
+        return {**shown, **self.parameters}
+
+    def matches(self, facts: Facts) -> bool:
+        if not facts.is_create and not self.match.keys() & {"method", "path"}:
+            return False
+        return all(_fits(wanted, facts.values.get(key, ())) for key, wanted in self.match.items())
+
+
+class FaultBook:
+    """The rules in force, in the order they came."""
+
+    def __init__(self) -> None:
+        self._rules: list[Rule] = []
+        self._random = random.Random(0)
+        self.used: Counter[str] = Counter()
+
+    @property
+    def empty(self) -> bool:
+        return not self._rules
+
+    def seed(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def add(self, given: Any) -> None:
+        """Adds rules, or raises ApiError and adds none."""
+        rules = given.get("rules", [given]) if isinstance(given, dict) else given
+        if not isinstance(rules, list):
+            raise _refused("a list of rules is expected")
+        self._rules += [parse_rule(rule) for rule in rules]
+
+    def pick(self, facts: Facts) -> Rule | None:
+        """The rule that strikes this request; its budget is used."""
+        for rule in self._rules:
+            if not rule.matches(facts) or (rule.rate is not None and self._random.random() >= rule.rate):
+                continue
+            rule.used += 1
+            self.used[rule.kind] += 1
+            if rule.count is not None and rule.used >= rule.count:
+                self._rules.remove(rule)
+            return rule
+        return None
+
+    def clear(self) -> None:
+        self._rules.clear()
+
+    def reset(self) -> None:
+        self._rules.clear()
+        self.used.clear()
+        self.seed(0)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The rules with budget left."""
+        return [rule.as_json() for rule in self._rules]
+
+
+def parse_rule(given: Any) -> Rule:
+    """The rule, or ApiError (400) that says what is wrong with it."""
+    if not isinstance(given, dict) or given.get("kind") not in PARAMETERS:
+        raise _refused(f"kind must be one of {', '.join(sorted(PARAMETERS))}")
+    kind = given["kind"]
+    parameters = {key: value for key, value in given.items() if key not in ("kind", "count", "rate", "match")}
+    if unknown := parameters.keys() - PARAMETERS[kind]:
+        raise _refused(f"{kind} has no parameter {', '.join(sorted(unknown))}")
+    count, rate, match = given.get("count"), given.get("rate"), given.get("match", {})
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise _refused("count must be a whole number from 1")
+    if rate is not None and (not isinstance(rate, int | float) or not 0 <= rate <= 1):
+        raise _refused("rate must be a number from 0 to 1")
+    if not isinstance(match, dict) or (match.keys() - MATCH_KEYS):
+        raise _refused(f"match may name {', '.join(sorted(MATCH_KEYS))}")
+    _check_parameters(kind, parameters)
+    return Rule(kind, count, rate, {key: _patterns(key, wanted) for key, wanted in match.items()}, parameters)
+
+
+def _check_parameters(kind: str, given: dict[str, Any]) -> None:
+    code = given.get("code")
+    _check_numbers(given)
+    if kind == "error" and "code" not in given:
+        raise _refused("error needs a code (or null)")
+    if code is not None and code not in STATUS_AND_TITLE:
+        raise _refused(f"{code} is no code of Kombo's")
+    if kind == "status_after_write" and code in SAFE_TO_RETRY:
+        raise _refused(f"{code} says that the create was not executed; use the kind error")
+    if kind == "status_after_write" and given.get("status", 500) not in (500, 502, 503, 504):
+        raise _refused("status must be 500, 502, 503 or 504")
+
+
+def _check_numbers(given: dict[str, Any]) -> None:
+    for key in given.keys() & {"seconds", "keep_bytes", "reset_seconds", "limit", "retry_after", "status"}:
+        value = given[key]
+        whole = key in ("keep_bytes", "limit", "status")
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value < 0:
+            raise _refused(f"{key} must be a {'whole ' if whole else ''}number from 0")
+    if not 200 <= given.get("status", 200) <= 599:
+        raise _refused("status must be an HTTP status")
+
+
+def _patterns(key: str, wanted: Any) -> list[str]:
+    patterns = [str(part) for part in (wanted if isinstance(wanted, list) else [wanted])]
+    return [part.lower() for part in patterns] if key == "email" else patterns
+
+
+def _fits(patterns: list[str], values: tuple[str, ...]) -> bool:
+    return any(value == pattern or fnmatchcase(value, pattern) for pattern in patterns for value in values)
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(None, f"fault rule: {message}", status=400)

@@ -1,0 +1,240 @@
+"""The two commits around every request: what may leave, and what is made of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import doubts, lanes, results
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.status import RunRef, Status
+from kombo_provider.ledger.tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
+from tests.unit.ledger.book import RUN, SELECTION, VALID, Book, key
+
+HOUR = timedelta(hours=1)
+
+
+def _claimed(book: Book, limit: int = 10, selection: Selection = SELECTION) -> list[str]:
+    return [intent.key.applicant_id for intent in book.claim(limit, selection)]
+
+
+def test_an_intent_is_committed_before_its_request(book: Book) -> None:
+    book.stage(VALID.but(has_files=True))
+    run = RunRef("kombo_push", "manual__2")
+    (intent,) = book.claim(run=run)
+    assert (intent.key, intent.attempt, intent.endpoint, intent.job_id) == (key(), 1, "application", "job-1")
+    assert (intent.payload, intent.has_files, intent.ordered_resend) == (VALID.payload, True, False)
+    row = book.row()
+    assert (row["status"], row["attempts"], row["run_id"]) == ("sending", 1, "manual__2")
+    assert row["first_sent_at"] == row["sent_at"] is not None
+    assert book.moves() == [("ready", "sending")]
+    assert book.claim() == [], "a row on the wire is not claimed again"
+
+
+def test_urgent_rows_leave_first_then_the_oldest(book: Book) -> None:
+    book.stage(VALID.but(applicant_id="backfilled"), backfill=True)
+    book.stage(VALID.but(applicant_id="b"), VALID.but(applicant_id="a"))
+    book.stage(VALID.but(applicant_id="0"))
+    assert [_claimed(book, 1) for _ in range(5)] == [["a"], ["b"], ["0"], ["backfilled"], []]
+
+
+def test_a_row_that_is_not_due_stays(book: Book) -> None:
+    due_at = datetime.now(UTC) + HOUR
+    book.stage(VALID, VALID.but(applicant_id="2"))
+    book.set("1", not_before=due_at)
+    book.set("2", not_before=due_at - 2 * HOUR)
+    assert _claimed(book) == ["2"]
+    with book.ledger.transaction() as conn:
+        assert sending.next_due(conn, SELECTION, ["greenhouse:a"]) == due_at
+        assert sending.next_due(conn, SELECTION, ["lever:b"]) is None
+
+
+def test_a_run_takes_only_what_it_selects(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"), run=RunRef("kombo_push", "manual__1"))
+    book.stage(VALID.but(applicant_id="3"), VALID.but(applicant_id="4", integration_id="lever:b"))
+    named = Selection("crm.applicants", "kombo_default", applicant_ids=("2", "9"))
+    of_run = Selection("crm.applicants", "kombo_default", staged_by=RunRef("kombo_push", "manual__1"))
+    for other in (Selection("crm.others", "kombo_default"), Selection("crm.applicants", "kombo_test")):
+        assert _claimed(book, selection=other) == []
+    with book.ledger.transaction() as conn:
+        assert sending.count_ready(conn, SELECTION) == {"greenhouse:a": 3, "lever:b": 1}
+        assert sending.count_ready(conn, SELECTION, ["lever:b"]) == {"lever:b": 1}
+        assert sending.count_ready(conn, named) == {"greenhouse:a": 1}
+    assert _claimed(book, selection=named) == ["2"]
+    assert _claimed(book, selection=of_run) == ["1"]
+    assert _claimed(book) == ["3"]
+
+
+def test_a_delivered_row_keeps_the_ids_and_no_payload(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim()
+    book.record(intent, Status.DELIVERED, kombo_application_id="app", kombo_candidate_id="c", resolution="response")
+    row = book.row()
+    assert (row["status"], row["payload"], row["resolution"]) == ("delivered", None, "response")
+    assert (row["kombo_application_id"], row["kombo_candidate_id"]) == ("app", "c")
+    assert row["finished_at"] >= row["sent_at"]
+    assert book.moves() == [("ready", "sending"), ("sending", "delivered")]
+
+
+def test_a_refused_row_keeps_its_payload_and_the_reason(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim()
+    book.record(intent, Status.REJECTED, error_code="ATS.X", http_status=400, error_message="no", log_url="https://x")
+    row = book.row()
+    assert (row["status"], row["payload"], row["error_code"]) == ("rejected", VALID.payload, "ATS.X")
+    assert (row["http_status"], row["log_url"]) == (400, "https://x")
+
+
+def test_attempts_are_never_reset(book: Book) -> None:
+    book.stage(VALID)
+    for attempt in (1, 2, 3):
+        (intent,) = book.claim()
+        assert intent.attempt == attempt
+        book.record(intent, Status.READY)
+    (intent,) = book.claim()
+    book.record(intent, Status.REJECTED)
+    book.stage(VALID.but(payload_sha256="other"))
+    assert book.row()["attempts"] == 4
+    first_sent_at = book.row()["first_sent_at"]
+    assert book.claim()[0].attempt == 5
+    assert book.row()["first_sent_at"] == first_sent_at
+
+
+def test_a_row_to_be_tried_later_waits_by_the_database_s_clock(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim()
+    with book.ledger.transaction() as conn:
+        values = {"retryable_codes": 1, "error_code": "REMOTE.UNAVAILABLE"}
+        results.record(conn, [Result(intent, Status.READY, values, retry_after_seconds=30.0)], RUN)
+    row = book.row()
+    assert row["not_before"] - row["finished_at"] == timedelta(seconds=30)
+    assert row["retryable_codes"] == 1
+    assert book.claim() == []
+
+
+@pytest.fixture
+def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> sending.Intent:
+    """A row whose sender lost its lane while the request was on the wire."""
+    book.stage(VALID)
+    assert book.acquire("task-1")
+    (intent,) = book.claim()
+    with book.ledger.transaction() as conn:
+        conn.execute(lanes.lanes.update().values(lease_expires_at=datetime.now(UTC) - HOUR))
+    assert Book(open_ledger()).acquire("task-2")
+    assert book.row()["status"] == "in_doubt"
+    return intent
+
+
+def test_a_late_success_of_a_fenced_holder_is_proof(book: Book, taken_over: sending.Intent) -> None:
+    book.record(taken_over, Status.DELIVERED, kombo_application_id="app", resolution="response")
+    assert (book.row()["status"], book.row()["kombo_application_id"]) == ("delivered", "app")
+    assert book.moves()[-2:] == [("sending", "in_doubt"), ("in_doubt", "delivered")]
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.REJECTED, Status.IN_DOUBT])
+def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: sending.Intent, status: Status) -> None:
+    before, moves = book.row(), book.moves()
+    book.record(taken_over, status, error_code="ATS.X")
+    assert (book.row(), book.moves()) == (before, moves)
+
+
+def test_a_late_success_is_proof_even_after_the_row_was_ordered_to_be_sent_again(
+    book: Book, taken_over: sending.Intent
+) -> None:
+    with book.ledger.transaction() as conn:
+        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, RUN, "Grace")
+    assert book.row()["status"] == "ready"
+    book.record(taken_over, Status.REJECTED)
+    assert book.row()["status"] == "ready"
+    book.record(taken_over, Status.DELIVERED, kombo_application_id="app")
+    assert (book.row()["status"], book.row()["kombo_application_id"]) == ("delivered", "app")
+    assert book.moves()[-1] == ("ready", "delivered")
+
+
+def test_a_success_that_finds_its_row_moved_on_is_given_back(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim()
+    book.set(status="cancelled")
+    success = Result(intent, Status.DELIVERED, {})
+    with book.ledger.transaction() as conn:
+        assert results.record(conn, [success], RUN) == [success]
+
+
+def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"), VALID.but(applicant_id="3", integration_id="lever:b"))
+    book.claim(lane="lever:b")
+    known, _ = (intent.key for intent in book.claim())
+    with book.ledger.transaction() as conn:
+        assert sending.take_back(conn, "greenhouse:a", "kombo_default", {known}) == 1
+    assert book.statuses() == {"sending": 2, "ready": 1}
+    assert book.moves("2") == [("ready", "sending"), ("sending", "ready")]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's writers lock the whole ledger
+def test_a_claim_passes_over_rows_that_somebody_has_locked(book: Book, open_ledger: Callable[[], Ledger]) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"))
+    with open_ledger().transaction() as conn:
+        conn.execute(select(deliveries).where(deliveries.c.applicant_id == "1").with_for_update())
+        assert _claimed(book) == ["2"]
+    assert _claimed(book) == ["1"]
+
+
+@pytest.mark.parametrize("status", ["ready", "sending", "to write back"])
+def test_what_every_commit_asks_is_served_by_an_index_whatever_the_ledgers_size(
+    book: Book, status: str, database_url: str
+) -> None:
+    query, index = {
+        "ready": (select(deliveries.c.applicant_id).where(*SELECTION.conditions(), IS_READY), "kombo_deliveries_ready"),
+        "sending": (select(deliveries.c.applicant_id).where(IS_UNSETTLED), "kombo_deliveries_unsettled"),
+        "to write back": (select(deliveries.c.applicant_id).where(IS_TO_WRITE_BACK), "kombo_deliveries_to_write_back"),
+    }[status]
+    explain = "EXPLAIN QUERY PLAN" if database_url.startswith("sqlite") else "EXPLAIN"
+    with book.ledger.transaction() as conn:
+        if explain == "EXPLAIN":
+            conn.exec_driver_sql("SET enable_seqscan = off")
+        compiled = query.compile(conn)  # with its parameters, as it is sent
+        names = compiled.positiontup
+        parameters = compiled.params if names is None else tuple(compiled.params[name] for name in names)
+        plan = " ".join(str(row) for row in conn.exec_driver_sql(f"{explain} {compiled}", parameters))
+    assert index in plan
+
+
+def test_an_answer_to_an_earlier_attempt_is_not_recorded(book: Book) -> None:
+    book.stage(VALID)
+    (first,) = book.claim()
+    book.set(status="ready")
+    book.claim()
+    book.record(first, Status.REJECTED, error_code="ATS.X")
+    assert (book.row()["status"], book.row()["error_code"]) == ("sending", None)
+
+
+def test_answers_of_many_kinds_are_one_transaction(book: Book) -> None:
+    names = ("a", "b", "c")
+    book.stage(*(VALID.but(applicant_id=name) for name in names))
+    statuses = (Status.DELIVERED, Status.REJECTED, Status.IN_DOUBT)
+    answers = [Result(intent, status, {}) for intent, status in zip(book.claim(), statuses, strict=True)]
+    with book.ledger.transaction() as conn:
+        results.record(conn, answers, RUN)
+    assert [book.row(name)["status"] for name in names] == ["delivered", "rejected", "in_doubt"]
+
+
+def test_of_many_answers_only_those_that_change_a_row_enter_the_history(book: Book) -> None:
+    names = ("a", "b", "c")
+    book.stage(*(VALID.but(applicant_id=name) for name in names))
+    intents = book.claim()
+    book.set("b", status="in_doubt")
+    book.set("c", status="cancelled")
+    with book.ledger.transaction() as conn:
+        results.record(conn, [Result(intent, Status.DELIVERED, {}) for intent in intents], RUN)
+    assert [book.row(name)["status"] for name in names] == ["delivered", "delivered", "cancelled"]
+    assert [book.moves(name)[1:] for name in names] == [
+        [("sending", "delivered")],
+        [("in_doubt", "delivered")],
+        [],
+    ]

@@ -1,0 +1,150 @@
+"""A table that cannot take the ids is one clear error, before anything is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.write_back import WriteBack
+from tests.postgres import PostgresServer
+from tests.unit.ledger.book import Book
+from tests.unit.write_back.write_back_target import IDS, columns, ids, make, run, write
+
+MANY = 50_000
+
+
+@pytest.mark.parametrize("table", ["people", '"My People"', "kombo_people"])
+@pytest.mark.parametrize("existing", ["", ", kombo_application_id TEXT, kombo_candidate_id TEXT"])
+def test_the_alter_that_is_printed_works_when_pasted(warehouse: Engine, book: Book, table: str, existing: str) -> None:
+    run(warehouse, f"CREATE TABLE {table} (id TEXT{existing})", f"INSERT INTO {table} (id) VALUES ('1')")
+    target = WriteBack(warehouse, table, "id")
+    with pytest.raises(WriteBackError, match="has no column kombo_") as raised:
+        target.check()
+    _, _, pasted = str(raised.value).partition("\n")
+    assert ("kombo_application_id" not in pasted) == bool(existing)
+    for statement in filter(None, pasted.split(";\n")):
+        run(warehouse, statement.rstrip(";"))
+    target.check()
+    assert not target.holds_ids()
+    book.deliver("1")
+    assert target.run(book.ledger, "crm.applicants").written == 1
+    assert target.holds_ids()
+
+
+def test_a_table_of_another_schema_with_names_that_need_quotes(
+    open_engine: Callable[[str], Engine], postgres_url: str, book: Book
+) -> None:
+    warehouse = open_engine(postgres_url)
+    run(
+        warehouse,
+        'CREATE SCHEMA "C R.M"',
+        f'CREATE TABLE "C R.M"."Pe""ople" ("Person No" TEXT, {columns(warehouse)})',
+        """INSERT INTO "C R.M"."Pe""ople" VALUES ('1')""",
+    )
+    book.deliver("1")
+    assert write(warehouse, book, '"C R.M"."Pe""ople"', "Person No").written == 1
+    assert ids(warehouse, '"Person No"', '"C R.M"."Pe""ople"') == [("1", "app-1")]
+
+
+def test_a_name_without_quotes_is_read_as_sql_reads_it(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", "'1'")
+    book.deliver("1")
+    assert write(warehouse, book, "PEOPLE").written == 1
+
+
+@pytest.mark.parametrize("table", ["nobody", '"People "', "main.people.nobody"])
+def test_a_table_that_is_not_there_is_named(warehouse: Engine, table: str) -> None:
+    make(warehouse)
+    with pytest.raises(WriteBackError, match="There is no table") as raised:
+        WriteBack(warehouse, table, "id").check()
+    assert table in str(raised.value)
+
+
+def test_a_key_column_that_is_not_there_is_named_with_those_that_are(warehouse: Engine) -> None:
+    make(warehouse)
+    with pytest.raises(WriteBackError, match="people has no column no: write_back_key must name one of id"):
+        WriteBack(warehouse, "people", {"applicant_id": "no", "integration_id": "id"}).check()
+
+
+def test_a_view_that_cannot_be_written_is_refused_before_anything_is_sent(warehouse: Engine) -> None:
+    make(warehouse)
+    run(warehouse, "CREATE VIEW everybody AS SELECT DISTINCT * FROM people")
+    with pytest.raises(WriteBackError, match=r"cannot (modify|update)( view \")?.*everybody"):
+        WriteBack(warehouse, "everybody", "id").check()
+
+
+def test_a_view_that_can_be_written_is_as_good_as_a_table(
+    postgres_url: str, open_engine: Callable[[str], Engine]
+) -> None:
+    warehouse = open_engine(postgres_url)
+    make(warehouse)
+    run(warehouse, "CREATE VIEW some_people AS SELECT * FROM people WHERE id > '0'")
+    WriteBack(warehouse, "some_people", "id").check()
+
+
+def test_missing_rights_are_named_before_anything_is_sent(
+    postgres_server: PostgresServer, postgres_database: str, open_engine: Callable[[str], Engine]
+) -> None:
+    make(open_engine(postgres_server.url(postgres_database)))
+    for sql in ("DROP ROLE IF EXISTS looker", "CREATE ROLE looker LOGIN"):
+        postgres_server.execute(sql)
+    postgres_server.execute("GRANT SELECT ON people TO looker", database=postgres_database)
+    target = WriteBack(open_engine(postgres_server.url(postgres_database, user="looker")), "people", "id")
+    with pytest.raises(WriteBackError, match=r"people failed: .*permission denied for table people.*rights"):
+        target.check()
+
+
+def test_checking_changes_nothing(warehouse: Engine) -> None:
+    make(warehouse, "id TEXT", "'1'")
+    before = run(warehouse, "SELECT * FROM people")
+    WriteBack(warehouse, "people", "id").check()
+    assert run(warehouse, "SELECT * FROM people") == before
+
+
+def test_a_refused_id_quotes_no_value(warehouse: Engine, book: Book) -> None:
+    run(
+        warehouse,
+        f"CREATE TABLE people (id TEXT, {columns(warehouse)}, CHECK (kombo_application_id <> 'app-secret'))",
+        "INSERT INTO people (id) VALUES ('secret')",
+    )
+    book.deliver("secret")
+    with pytest.raises(WriteBackError) as raised:
+        write(warehouse, book)
+    assert "secret" not in str(raised.value)
+    assert book.row("secret")["written_back_at"] is None
+
+
+def test_fifty_thousand_rows_without_an_index_take_seconds(warehouse: Engine, book: Book) -> None:
+    """One statement per row would scan the table for each of them: hours."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) SELECT i FROM n"
+    run(
+        warehouse,
+        f"CREATE TABLE people (id INTEGER, {IDS}, kombo_delivered_at TIMESTAMP)",
+        f"INSERT INTO people (id) {numbers.format(MANY)}",
+    )
+    with book.ledger.transaction() as conn:
+        conn.execute(
+            text(f"""
+            INSERT INTO kombo_deliveries (source, integration_id, applicant_id, status, kombo_conn_id, endpoint,
+                                          payload_sha256, staged_at, finished_at, kombo_application_id)
+            SELECT 'crm.applicants', 'lever:b', CAST(i AS TEXT), 'delivered', 'k', 'application', 'x',
+                   CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'app-' || CAST(i AS TEXT)
+            FROM ({numbers.format(MANY)}) AS n""")
+        )
+    started = time.monotonic()
+    report = write(warehouse, book)
+    assert report.written == MANY
+    assert time.monotonic() - started < 30
+    assert run(warehouse, "SELECT count(*) FROM people WHERE kombo_application_id = 'app-' || CAST(id AS TEXT)") == [
+        (MANY,)
+    ]
+
+
+def test_an_engine_that_nobody_answers_is_one_clear_error() -> None:
+    engine = create_engine("postgresql+psycopg://postgres@127.0.0.1:1/none")
+    with pytest.raises(WriteBackError, match="Writing ids back into people failed: OperationalError"):
+        WriteBack(engine, "people", "id").check()
