@@ -142,13 +142,14 @@ def pip(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
-def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    package = ROOT / "plugins" / "kombo_provider"
-    files = {str(path.relative_to(ROOT / "plugins")) for path in package.rglob("*.py")}
+    packages = [ROOT / "plugins" / name for name in ("kombo_provider", "kombo_sandbox")]
+    modules = {path for package in packages for path in package.rglob("*.py")}
+    markers = {package / "py.typed" for package in packages}
 
-    assert held == files | {"kombo_provider/py.typed"}
+    assert held == {str(path.relative_to(ROOT / "plugins")) for path in modules | markers}
 
 
 def test_a_dag_of_a_dozen_lines_delivers_from_the_installed_wheel(

@@ -86,7 +86,9 @@ def test_floats_and_booleans_are_no_text(value: Any) -> None:
     assert "cast the column to text" in problem("candidate__phone_number", value)
 
 
-@pytest.mark.parametrize("value", [b"x", bytearray(b"x"), memoryview(b"x"), numpy.bytes_(b"x")], ids=repr)
+@pytest.mark.parametrize(
+    "value", [b"x", bytearray(b"x"), memoryview(b"x"), numpy.bytes_(b"x")], ids=lambda value: type(value).__name__
+)
 def test_binary_data_is_no_text(value: Any) -> None:
     assert "binary data" in problem("candidate__title", value)
 
