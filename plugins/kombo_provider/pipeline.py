@@ -24,7 +24,7 @@ from airflow.sdk import (
 )
 
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
-from kombo_provider.ledger.status import Endpoint
+from kombo_provider.ledger import Endpoint
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.report import KomboReportOperator

@@ -16,9 +16,8 @@ from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
 from kombo_provider.doubts.questions import Answer
 from kombo_provider.errors import KomboError
-from kombo_provider.ledger.staging import COUNTERS
-from kombo_provider.ledger.status import Resolution, Status
-from kombo_provider.ledger.tables import APPLICANT_IDS_VIEW, deliveries, metadata
+from kombo_provider.ledger import COUNTERS, Resolution, Status
+from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
 from kombo_provider.mapping.models import Attachment, Body

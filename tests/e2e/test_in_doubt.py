@@ -17,12 +17,8 @@ from sqlalchemy import create_engine, update
 from kombo_provider.client import KomboClient
 from kombo_provider.doubts.questions import ANSWERS, Answer, carry_out, question
 from kombo_provider.doubts.resolve import resolve
-from kombo_provider.ledger import doubts, staging
-from kombo_provider.ledger import history as lookup
-from kombo_provider.ledger.claims import Selection
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.status import DeliveryKey, RunRef
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger import DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.group_commit import SendOptions
@@ -76,7 +72,7 @@ class Desk:
 
     def row(self, applicant: str) -> dict[str, Any]:
         with self.ledger.transaction() as conn:
-            found = lookup.find(conn, DeliveryKey("s", INTEGRATION, applicant))
+            found = history.find(conn, DeliveryKey("s", INTEGRATION, applicant))
         assert found is not None
         return found
 
@@ -195,8 +191,8 @@ def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: Desk) -> N
     assert desk.resolve() == {"ids filled in": 1}
     assert desk.row("1")["kombo_application_id"]
     with desk.ledger.transaction() as conn:
-        history = lookup.history(conn, DeliveryKey("s", INTEGRATION, "2"))
-    assert (history[-1]["actor"], history[-1]["to_status"]) == ("Grace", "cancelled")
+        told = history.history(conn, DeliveryKey("s", INTEGRATION, "2"))
+    assert (told[-1]["actor"], told[-1]["to_status"]) == ("Grace", "cancelled")
 
 
 def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:

@@ -7,10 +7,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from kombo_provider.client.outcome import OutcomeClass
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import lanes, results
-from kombo_provider.ledger.status import DeliveryKey, Status
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger import DeliveryKey, Status, claims, lanes, results
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.sending import sender
 
 
@@ -39,7 +37,7 @@ def _intent_after_request() -> None:
         rows = conn.execute(query.limit(limit)).all()
         taken.update(row.applicant_id for row in rows)
         return [
-            sending.Intent(
+            claims.Intent(
                 DeliveryKey(selection.source, integration_id, row.applicant_id),
                 row.attempts,
                 row.endpoint,
@@ -59,7 +57,7 @@ def _intent_after_request() -> None:
             conn.execute(update(deliveries).where(*of_key).values(status=Status.SENDING))
         return record(conn, answered, run)
 
-    sending.claim, results.record = claim, late
+    claims.claim, results.record = claim, late
 
 
 def _no_epoch_check() -> None:

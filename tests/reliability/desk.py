@@ -9,18 +9,14 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
+from kombo_provider.claims.deliver import DeliverReport, deliver
+from kombo_provider.claims.group_commit import SendOptions
+from kombo_provider.claims.pacing import Tuning
 from kombo_provider.client import KomboClient
-from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import Ledger, RunRef, Selection, claims, staging
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger import staging
-from kombo_provider.ledger.claims import Selection
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.status import RunRef
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import MappedRow
-from kombo_provider.sending.deliver import DeliverReport, deliver
-from kombo_provider.sending.group_commit import SendOptions
-from kombo_provider.sending.pacing import Tuning
 from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
@@ -73,7 +69,7 @@ class Desk:
 
     def ready(self) -> dict[str, int]:
         with self.ledger.transaction() as conn:
-            return sending.count_ready(conn, Selection("s", "k"))
+            return claims.count_ready(conn, Selection("s", "k"))
 
 
 def _row(integration: str, number: int) -> MappedRow:

@@ -13,10 +13,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.client import wire
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import ids, lanes, results, staging
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.sending import group_commit as books
+from kombo_provider.ledger import Ledger, claims, delivered_ids, lanes, results, staging
+from kombo_provider.sending import group_commit
 from kombo_provider.staging import stager as stage_module
 from kombo_provider.write_back import joined_update as id_lists
 
@@ -61,11 +59,11 @@ def _staged_for_good(arrive: Arrive) -> None:
 
 
 def _intent_uncommitted(arrive: Arrive) -> None:
-    _wrap(sending, "claim", after=lambda intents, *_: arrive() if intents else None)
+    _wrap(claims, "claim", after=lambda intents, *_: arrive() if intents else None)
 
 
 def _intent_committed(arrive: Arrive) -> None:
-    _wrap(books.Books, "commit", after=lambda claimed, *_: arrive() if claimed else None)
+    _wrap(group_commit.Books, "commit", after=lambda claimed, *_: arrive() if claimed else None)
 
 
 def _before_first_byte(arrive: Arrive) -> None:
@@ -87,7 +85,7 @@ def _result_uncommitted(arrive: Arrive) -> None:
 
 
 def _result_committed(arrive: Arrive) -> None:
-    _wrap(books.Books, "commit", after=lambda _, __, answered, *___: arrive() if answered else None)
+    _wrap(group_commit.Books, "commit", after=lambda _, __, answered, *___: arrive() if answered else None)
 
 
 def _doubt_uncommitted(arrive: Arrive) -> None:
@@ -114,11 +112,11 @@ def _ids_half_written(arrive: Arrive) -> None:
 
 
 def _ids_written(arrive: Arrive) -> None:
-    _wrap(ids, "mark_written_back", before=lambda *_: arrive())
+    _wrap(delivered_ids, "mark_written_back", before=lambda *_: arrive())
 
 
 def _ids_known(arrive: Arrive) -> None:
-    _wrap(ids, "mark_written_back", after=lambda *_: arrive())
+    _wrap(delivered_ids, "mark_written_back", after=lambda *_: arrive())
 
 
 WHILE_SENDING: dict[str, Callable[[Arrive], None]] = {

@@ -31,7 +31,7 @@ import kombo_provider.write_back.write_back  # noqa: F401
 from kombo_provider.errors import IncompleteRunError, KomboError
 from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.pipeline import kombo_push_dag
-from kombo_provider.sending import group_commit as books
+from kombo_provider.sending import group_commit
 from kombo_provider.sending.pacing import Tuning
 from tests.reliability import broken, points
 
@@ -64,10 +64,10 @@ def main(told: dict[str, Any]) -> None:
 
 def _make_haste(lease_seconds: float) -> None:
     lane_store.LEASE_SECONDS = lease_seconds
-    books.LEASE_MARGIN_SECONDS = lease_seconds / 3
-    books.RENEW_AFTER_SECONDS = lease_seconds / 6
-    books.STATES_AFTER_SECONDS = 0.2
-    books.SendOptions = functools.partial(books.SendOptions, tuning=TUNING)
+    group_commit.LEASE_MARGIN_SECONDS = lease_seconds / 3
+    group_commit.RENEW_AFTER_SECONDS = lease_seconds / 6
+    group_commit.STATES_AFTER_SECONDS = 0.2
+    group_commit.SendOptions = functools.partial(group_commit.SendOptions, tuning=TUNING)
 
 
 def _warehouse(database: str) -> dict[str, Any]:

@@ -18,12 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
+from kombo_provider.ledger import Ledger, Selection
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.claims import Selection
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.tables import EVERYWHERE, deliveries, lanes
-from kombo_provider.sending import group_commit as books
-from kombo_provider.sending import sender
+from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
+from kombo_provider.sending import group_commit, sender
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.pacing import Tuning
 from kombo_sandbox.testing import Sandbox
@@ -117,7 +115,7 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.sandbox.config(latency_seconds=1.0)
-    close, failed = books.Books.close, []
+    close, failed = group_commit.Books.close, []
 
     def failing_once(*args: Any) -> None:
         if not failed:
@@ -125,7 +123,7 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
             raise LedgerError("The ledger's database failed: deadlock detected")
         close(*args)
 
-    monkeypatch.setattr(books.Books, "close", failing_once)
+    monkeypatch.setattr(group_commit.Books, "close", failing_once)
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     report = desk.deliver(stop=stop)
@@ -274,8 +272,10 @@ def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(des
     assert paused_for(5.0) == pytest.approx(57.0, abs=1)
 
 
-def _books(desk: Desk, holder: str) -> books.Books:
-    return books.Books(desk.ledger, Selection("s", "k"), books.SendOptions(RUN, holder, 1, 300.0), time.monotonic)
+def _books(desk: Desk, holder: str) -> group_commit.Books:
+    return group_commit.Books(
+        desk.ledger, Selection("s", "k"), group_commit.SendOptions(RUN, holder, 1, 300.0), time.monotonic
+    )
 
 
 def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.tables import deliveries, lanes
+from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.pacing import Tuning
 from kombo_sandbox.testing import Sandbox
 from tests.reliability.desk import CAP, INTEGRATIONS, ROWS, Desk

@@ -11,15 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import create_engine, event, update
 
+from kombo_provider.claims.decide import ALREADY_EXISTS, decide
 from kombo_provider.client.outcome import CreatedIds, Outcome, OutcomeClass
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import doubts, lanes, results, staging
-from kombo_provider.ledger.claims import Intent, Selection
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.status import RunRef, Status
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger import Intent, Ledger, RunRef, Selection, Status, claims, doubts, lanes, results, staging
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import MappedRow
-from kombo_provider.sending.decide import ALREADY_EXISTS, decide
 
 RUN, LANE = RunRef("dag", "run"), "ats:1"
 NAMES = "abcdef"
@@ -98,7 +94,7 @@ class Deliveries(RuleBasedStateMachine):
     def send(self, limit: int) -> None:
         with self.ledger.transaction() as conn:
             conn.execute(update(deliveries).values(not_before=None))
-            intents = sending.claim(conn, Selection("s", "k"), LANE, limit, RUN)
+            intents = claims.claim(conn, Selection("s", "k"), LANE, limit, RUN)
         for intent in intents:
             applicant = intent.key.applicant_id
             past = self.past.setdefault(applicant, [])

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from include.demo.environment import DAG_ID
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger import Ledger
 from tests.ui.conftest import RunningAirflow, wait_until
 
 SLOW, QUICK = 5, 120

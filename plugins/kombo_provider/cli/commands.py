@@ -13,12 +13,8 @@ from airflow.utils.cli import suppress_logs_and_warning
 from kombo_provider.cli import explaining
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
 from kombo_provider.errors import ConfigurationError, KomboError
-from kombo_provider.ledger import erasure, staging
-from kombo_provider.ledger import history as lookup
+from kombo_provider.ledger import EVERYWHERE, DeliveryKey, LaneState, claims, erasure, history, staging
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.claims import count_on_wire
-from kombo_provider.ledger.status import DeliveryKey, LaneState
-from kombo_provider.ledger.tables import EVERYWHERE
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.settings import Connections
 
@@ -69,13 +65,13 @@ def explain(args: Namespace) -> None:
         with open_push(push) as opened:
             rows = find_in_source(opened, args.applicant_id)
             with opened.ledger.transaction() as conn:
-                known = lookup.find_all(conn, push.source, args.applicant_id)
+                known = history.find_all(conn, push.source, args.applicant_id)
                 foreseen = staging.foresee(conn, push.source, rows)
                 watermark = staging.watermark(conn, push.source)
                 integration_ids = {row["integration_id"] for row in known}
                 lanes = lane_store.statuses(conn, push.connections.kombo_conn_id, integration_ids)
                 events = {
-                    row["integration_id"]: lookup.history(
+                    row["integration_id"]: history.history(
                         conn, DeliveryKey(push.source, row["integration_id"], args.applicant_id)
                     )
                     for row in known
@@ -95,7 +91,7 @@ def drain(args: Namespace) -> None:
         while True:
             with ledger.transaction() as conn:
                 lane_store.sweep(conn)
-                left = count_on_wire(conn)
+                left = claims.count_on_wire(conn)
             if not left:
                 break
             if time.monotonic() > until:

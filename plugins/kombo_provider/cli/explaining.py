@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from kombo_provider.ledger.lanes import LaneStatus
-from kombo_provider.ledger.status import LaneState, Status
+from kombo_provider.ledger import LaneState, LaneStatus, Status
 from kombo_provider.mapping import MappedRow
 from kombo_provider.operators.settings import PushSettings
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger import Ledger
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql

@@ -6,10 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
+from kombo_provider.ledger import Doubt, Ledger, RunRef
 from kombo_provider.ledger import doubts as doubt_store
-from kombo_provider.ledger.doubts import Doubt
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.status import RunRef
 
 LISTED_AT_MOST = 200
 """Rows in one question: what it lists is what the answer is about."""

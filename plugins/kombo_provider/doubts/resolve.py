@@ -13,11 +13,9 @@ from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from kombo_provider.errors import ApiError
+from kombo_provider.ledger import Doubt, Ledger, RunRef, Status
 from kombo_provider.ledger import doubts as doubt_store
-from kombo_provider.ledger.doubts import Doubt
 from kombo_provider.ledger.email_digest import email_of, email_sha256, payload_email_sha256
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.status import RunRef, Status
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,64 @@
-"""The only truth about what was sent: tables, statuses, transactions and lanes."""
+"""The only truth about what was sent: its tables, its statuses and who may send.
+
+What other rooms need is exported here; modules whose names begin with an underscore are the ledger's own.
+"""
+
+from kombo_provider.ledger import (
+    claims,
+    delivered_ids,
+    doubts,
+    dry_run,
+    email_digest,
+    erasure,
+    history,
+    lanes,
+    replay,
+    results,
+    staging,
+    summary,
+)
+from kombo_provider.ledger._tables import EVERYWHERE
+from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.lanes import LaneStatus, Lease
+from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.staging import COUNTERS, Staging
+from kombo_provider.ledger.status import DeliveryKey, Endpoint, LaneState, Resolution, RunRef, Status
+from kombo_provider.ledger.summary import ErrorCount, Unsettled
+
+__all__ = [
+    "COUNTERS",
+    "EVERYWHERE",
+    "DeliveredIds",
+    "DeliveryKey",
+    "Doubt",
+    "Endpoint",
+    "ErrorCount",
+    "Intent",
+    "LaneState",
+    "LaneStatus",
+    "Lease",
+    "Ledger",
+    "Resolution",
+    "Result",
+    "RunRef",
+    "Selection",
+    "Staging",
+    "Status",
+    "Unsettled",
+    "claims",
+    "delivered_ids",
+    "doubts",
+    "dry_run",
+    "email_digest",
+    "erasure",
+    "history",
+    "lanes",
+    "now",
+    "replay",
+    "results",
+    "staging",
+    "summary",
+]

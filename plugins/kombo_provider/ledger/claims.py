@@ -19,11 +19,11 @@ from sqlalchemy import (
     update,
 )
 
-from kombo_provider.ledger import events
+from kombo_provider.ledger import _events
+from kombo_provider.ledger._by_key import at_places, place
+from kombo_provider.ledger._tables import IS_READY, IS_UNSETTLED, KEY, KEY_COLUMNS, UtcDateTime, deliveries
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.places import at_places, place
 from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
-from kombo_provider.ledger.tables import IS_READY, IS_UNSETTLED, KEY, KEY_COLUMNS, UtcDateTime, deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
         .returning(*_INTENT_COLUMNS)
     )
     intents = [_intent(selection.source, integration_id, row) for row in conn.execute(statement)]
-    events.append(conn, [events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents])
+    _events.append(
+        conn, [_events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents]
+    )
     return intents
 
 
@@ -145,8 +147,8 @@ def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, known: 
     if unknown:
         at = now(conn)
         conn.execute(update(deliveries).where(of_lane, KEY.in_(unknown)).values(status=Status.READY, finished_at=at))
-        events.append(
-            conn, [events.event(key, Status.SENDING, Status.READY, at, None, actor="taken back") for key in unknown]
+        _events.append(
+            conn, [_events.event(key, Status.SENDING, Status.READY, at, None, actor="taken back") for key in unknown]
         )
     return len(unknown)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
-from kombo_provider.ledger import events
+from kombo_provider.ledger import _events
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.email_digest import payload_email_sha256
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, Resolution, RunRef, Status
-from kombo_provider.ledger.tables import deliveries
 
 RESEND_MARGIN = timedelta(seconds=60)
 """A resend never starts before the request in doubt has timed out, and this much later."""
@@ -150,7 +150,7 @@ def fill_ids(conn: Connection, doubt: Doubt, ids: dict[str, str | None], run: Ru
     )
     changed = conn.execute(statement).rowcount == 1
     if changed and doubt.status is Status.IN_DOUBT:
-        events.append(conn, [events.event(doubt.key, Status.IN_DOUBT, Status.DELIVERED, at, run, actor)])
+        _events.append(conn, [_events.event(doubt.key, Status.IN_DOUBT, Status.DELIVERED, at, run, actor)])
     return changed
 
 
@@ -242,7 +242,7 @@ def _settle(conn: Connection, doubt: Doubt, values: dict[str, Any], run: RunRef,
     changed = conn.execute(statement).rowcount
     if changed:
         to_status = Status(values["status"])
-        events.append(conn, [events.event(doubt.key, Status.IN_DOUBT, to_status, now(conn), run, actor)])
+        _events.append(conn, [_events.event(doubt.key, Status.IN_DOUBT, to_status, now(conn), run, actor)])
     return changed
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
+from kombo_provider.ledger._tables import dry_run
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.staging import StagedRow, Staging, foresee
-from kombo_provider.ledger.tables import dry_run
 
 
 def clear(conn: Connection, source: str) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, or_, update
 
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, Status
-from kombo_provider.ledger.tables import deliveries
 
 _PERSONAL: Final = {"payload": None, "error_message": None, "warnings": None}
 _KEPT_WHILE: Final = (Status.READY, Status.SENDING, Status.IN_DOUBT)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.ledger.status import DeliveryKey
-from kombo_provider.ledger.tables import deliveries, delivery_events
 
 
 def find(conn: Connection, key: DeliveryKey) -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Row, Update, and_, exists, func, or_, select,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import events
+from kombo_provider.ledger import _events
+from kombo_provider.ledger._tables import EVERYWHERE, IS_UNSETTLED, deliveries, lanes
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
-from kombo_provider.ledger.tables import EVERYWHERE, IS_UNSETTLED, deliveries, lanes
 
 LEASE_SECONDS = 60.0
 
@@ -146,9 +146,9 @@ def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run:
         .returning(deliveries.c.source, deliveries.c.applicant_id)
     )
     keys = [DeliveryKey(source, integration_id, applicant_id) for source, applicant_id in conn.execute(statement)]
-    events.append(
+    _events.append(
         conn,
-        [events.event(key, Status.SENDING, Status.IN_DOUBT, at, run, actor="after its holder") for key in keys],
+        [_events.event(key, Status.SENDING, Status.IN_DOUBT, at, run, actor="after its holder") for key in keys],
     )
     return len(keys)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from kombo_provider.database import driver_errors, prepare_ledger_engine
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
-from kombo_provider.ledger.migrations import migrate
+from kombo_provider.ledger._migrations import migrate
 
 _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
 

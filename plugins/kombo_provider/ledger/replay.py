@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, or_, update
 
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.status import Status
-from kombo_provider.ledger.tables import deliveries
 
 INVALID: Final = "invalid"
 """Asks for the rows that failed our own checks, in place of an error code."""

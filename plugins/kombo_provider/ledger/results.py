@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, select, update
 
-from kombo_provider.ledger import events
+from kombo_provider.ledger import _events
+from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, UtcDateTime, deliveries
 from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from kombo_provider.ledger.tables import KEY, KEY_COLUMNS, UtcDateTime, deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Res
             moved, left = _move(conn, left, from_status, at)
             history += [_result_event(result, from_status, at, run) for result in moved]
         unplaced += left if status is Status.DELIVERED else []
-    events.append(conn, history)
+    _events.append(conn, history)
     return _unknown(conn, unplaced)
 
 
@@ -140,7 +140,7 @@ def _parameters(result: Result, at: datetime) -> dict[str, Any]:
 
 
 def _result_event(result: Result, from_status: Status, at: datetime, run: RunRef) -> dict[str, Any]:
-    return events.event(
+    return _events.event(
         result.intent.key,
         from_status,
         result.status,

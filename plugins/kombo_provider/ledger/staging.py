@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from kombo_provider.ledger import events
-from kombo_provider.ledger.bulk import insert_rows, stamper
-from kombo_provider.ledger.by_key import Pair, has_key, known_keys, lock_and_read
-from kombo_provider.ledger.decisions import COUNTERS, Known, StagedRow, decide
+from kombo_provider.ledger import _events
+from kombo_provider.ledger._bulk import insert_rows, stamper
+from kombo_provider.ledger._by_key import Pair, has_key, known_keys, lock_and_read
+from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
+from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, DeliveryKey, Endpoint, Resolution, RunRef, Status
-from kombo_provider.ledger.tables import deliveries, sources
 
 __all__ = [
     "COUNTERS",
@@ -109,7 +109,7 @@ def stage(
             writes.replaced.append(_values(staging, row, status, before, row.changed_at, at))
             if status is not before.status:
                 writes.history.append(
-                    events.event(_key(staging, row), before.status, status, at, staging.run, actor="stage")
+                    _events.event(_key(staging, row), before.status, status, at, staging.run, actor="stage")
                 )
     _write(conn, staging, writes)
     return Counter(counters)
@@ -188,7 +188,7 @@ def _write(conn: Connection, staging: Staging, writes: _Writes) -> None:
         conn.execute(_REPLACE, [dict(zip(names, values, strict=True)) for values in writes.replaced])
     if writes.kept:
         _keep(conn, staging, writes.kept)
-    events.append(conn, writes.history)
+    _events.append(conn, writes.history)
 
 
 _REPLACE = (

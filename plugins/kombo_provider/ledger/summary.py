@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, union_all
 
+from kombo_provider.ledger._tables import EVERYWHERE, deliveries, delivery_events, lanes
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
-from kombo_provider.ledger.tables import EVERYWHERE, deliveries, delivery_events, lanes
 
 
 class ErrorCount(NamedTuple):

@@ -12,8 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import known_connection
-from kombo_provider.ledger import lanes
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger import Ledger, lanes
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.errors import InDoubtError, LaneBlockedError, LanePausedError, NotDeliveredError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
+from kombo_provider.ledger import DeliveryKey, Endpoint, RunRef, Status
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.files import file_reader
 from kombo_provider.operators.links import KomboLogLink, remember_log_url
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
-    from kombo_provider.ledger.ledger import Ledger
+    from kombo_provider.ledger import Ledger
 
 _HELD_RETRY = timedelta(seconds=15)
 _RETURNED = (
@@ -76,7 +76,7 @@ class _CreateOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, str | None]:
         """Stage the applicant, send it if it was not sent before, return its ids."""
-        from kombo_provider.ledger.claims import Selection
+        from kombo_provider.ledger import Selection
         from kombo_provider.sending.deliver import deliver
         from kombo_provider.sending.group_commit import SendOptions
 
@@ -147,17 +147,17 @@ class _CreateOperator(BaseOperator):
         return DeliveryKey(self.source, mapped.integration_id, mapped.applicant_id)
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
-        from kombo_provider.ledger import history as lookup
+        from kombo_provider.ledger import history
 
         with ledger.transaction() as conn:
-            row = lookup.find(conn, key)
+            row = history.find(conn, key)
         return Status(row["status"]) if row else None
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
-        from kombo_provider.ledger import history as lookup
+        from kombo_provider.ledger import history
 
         with ledger.transaction() as conn:
-            row = lookup.find(conn, key)
+            row = history.find(conn, key)
         if row is None:
             raise NotDeliveredError(f"{_named(key)} is not in the ledger; run the task again.")
         if row["status"] == Status.DELIVERED:

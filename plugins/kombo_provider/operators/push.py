@@ -11,7 +11,7 @@ from kombo_provider.operators.run_params import RunKind, RunParams
 from kombo_provider.operators.settings import PushSettings
 
 if TYPE_CHECKING:
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger import Selection
 
 COUNTS_KEY = "counts"
 """XCom in which `stage` leaves what became of each row."""
@@ -27,7 +27,7 @@ class PushOperator(BaseOperator):
 
 def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selection:
     """Return which `ready` rows the run may send."""
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger import Selection
 
     return Selection(
         source=push.source,

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger.status import RunRef
+from kombo_provider.ledger import RunRef
 from kombo_provider.staging.stager import Narrowing
 
 WINDOWS = ("auto", "new", "interval", "all")

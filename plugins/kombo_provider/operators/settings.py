@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from kombo_provider.ledger.status import Endpoint
+from kombo_provider.ledger import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from kombo_provider.staging.approval import require_confirmation
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from kombo_provider.ledger.ledger import Ledger
+    from kombo_provider.ledger import Ledger
     from kombo_provider.source.reader import SourceReader
     from kombo_provider.staging.stager import Stager
 
@@ -80,7 +80,7 @@ class KomboStageOperator(PushOperator):
                 raise _lost_ledger(self.push)
 
     def _stager(self, ledger: Ledger, run: RunKind, default_integration_id: str | None, *, dry_run: bool) -> Stager:
-        from kombo_provider.ledger.staging import Staging
+        from kombo_provider.ledger import Staging
         from kombo_provider.staging.stager import MappingOptions, Stager
 
         push = self.push
@@ -98,8 +98,7 @@ class KomboStageOperator(PushOperator):
         )
 
     def _stage(self, ledger: Ledger, stager: Stager, reader: SourceReader, run: RunKind, params: RunParams) -> None:
-        from kombo_provider.ledger import replay, staging
-        from kombo_provider.ledger.ledger import now
+        from kombo_provider.ledger import now, replay, staging
         from kombo_provider.staging.stager import choose_window
 
         with ledger.transaction() as conn:
@@ -125,8 +124,7 @@ class KomboStageOperator(PushOperator):
         With it come the integrations where another process is sending, or died so lately that its lease lasts; a
         narrowed run leaves those alone.
         """
-        from kombo_provider.ledger import claims as sending
-        from kombo_provider.ledger import doubts, erasure
+        from kombo_provider.ledger import claims, doubts, erasure
 
         push = self.push
         with ledger.transaction() as conn:
@@ -135,9 +133,9 @@ class KomboStageOperator(PushOperator):
                 doubts.order_automatic_resends(conn, push.source, timeout, run.ref)
             integration_ids, selection = sorted(params.narrowing.integration_ids), selection_of(push, params, run)
             if params.narrowing.limit is not None:
-                sending.adopt(conn, selection, integration_ids, params.narrowing.limit, run.ref)
-            on_wire = set(sending.lanes_on_wire(conn, push.source, push.connections.kombo_conn_id))
-            ready = sending.count_ready(conn, selection, integration_ids)
+                claims.adopt(conn, selection, integration_ids, params.narrowing.limit, run.ref)
+            on_wire = set(claims.lanes_on_wire(conn, push.source, push.connections.kombo_conn_id))
+            ready = claims.count_ready(conn, selection, integration_ids)
             return ready, set() if params.narrowing else on_wire
 
 

@@ -12,8 +12,7 @@ from kombo_provider.operators.push import PushOperator
 from kombo_provider.operators.run_params import read_params, read_run
 
 if TYPE_CHECKING:
-    from kombo_provider.ledger.ledger import Ledger
-    from kombo_provider.ledger.status import RunRef
+    from kombo_provider.ledger import Ledger, RunRef
     from kombo_provider.write_back.write_back import WriteBackReport
 
 APPLICANT_IDS_ASSET = "kombo_applicant_ids"
@@ -28,8 +27,7 @@ class KomboWriteBackOperator(PushOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
-        from kombo_provider.ledger import summary
-        from kombo_provider.ledger.status import Status
+        from kombo_provider.ledger import Status, summary
 
         push, run, params = self.push, read_run(context).ref, read_params(context["params"])
         if params.dry_run:
@@ -53,8 +51,7 @@ class KomboWriteBackOperator(PushOperator):
 
         Airflow starts this task as soon as a person marks `deliver` as failed; that one needs seconds to stop.
         """
-        from kombo_provider.ledger import lanes, summary
-        from kombo_provider.ledger.status import Status
+        from kombo_provider.ledger import Status, lanes, summary
 
         until = time.monotonic() + lanes.LEASE_SECONDS
         while True:

@@ -10,11 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from kombo_provider.errors import IncompleteRunError
-from kombo_provider.ledger import summary
-from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.staging import COUNTERS
-from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from kombo_provider.ledger.summary import ErrorCount, Unsettled
+from kombo_provider.ledger import COUNTERS, DeliveryKey, ErrorCount, Ledger, RunRef, Status, Unsettled, now, summary
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,8 @@ from typing import Any, Final
 
 from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger import Intent, Resolution, Result, Status
 from kombo_provider.ledger.email_digest import payload_email_sha256
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.status import Resolution, Status
 
 ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"
 RETRYABLE_CODES_AT_MOST: Final = 3

@@ -10,14 +10,9 @@ from typing import Any
 
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
-from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, now
 from kombo_provider.ledger import lanes as lane_store
-from kombo_provider.ledger.claims import Selection
-from kombo_provider.ledger.lanes import LaneStatus
-from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.status import LaneState
-from kombo_provider.ledger.tables import EVERYWHERE
-from kombo_provider.sending import group_commit as books
+from kombo_provider.sending import group_commit
 from kombo_provider.sending.group_commit import SendOptions
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.pacing import Tuning
@@ -121,7 +116,7 @@ def _works_again(client: KomboClient, integration_id: str) -> bool:
 
 def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> DeliverReport:
     with ledger.transaction() as conn:
-        ready = sending.count_ready(conn, selection, [lane.integration_id for lane in lanes])
+        ready = claims.count_ready(conn, selection, [lane.integration_id for lane in lanes])
     report = DeliverReport({lane.integration_id: _numbers(lane) for lane in lanes})
     for lane in lanes:
         waiting = ready.get(lane.integration_id, 0)
@@ -145,11 +140,11 @@ def _outlived(
     """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
     held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
     with ledger.transaction() as conn:
-        on_wire = sorted(held.intersection(sending.lanes_on_wire(conn, selection.source, selection.kombo_conn_id)))
+        on_wire = sorted(held.intersection(claims.lanes_on_wire(conn, selection.source, selection.kombo_conn_id)))
         before = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
     if not before:
         return []
-    stop.wait(1.5 * books.RENEW_AFTER_SECONDS)
+    stop.wait(1.5 * group_commit.RENEW_AFTER_SECONDS)
     with ledger.transaction() as conn:
         after = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
     return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]

@@ -10,15 +10,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import claims as sending
+from kombo_provider.ledger import (
+    EVERYWHERE,
+    DeliveryKey,
+    Intent,
+    LaneState,
+    LaneStatus,
+    Ledger,
+    Result,
+    RunRef,
+    Selection,
+    claims,
+    now,
+)
 from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.ledger import results as result_store
-from kombo_provider.ledger.claims import Intent, Selection
-from kombo_provider.ledger.lanes import LaneStatus
-from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef
-from kombo_provider.ledger.tables import EVERYWHERE
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.pacing import Breaker, Pace, Tuning
 
@@ -115,7 +121,7 @@ class Books:
     def count_ready(self, lanes: Sequence[Lane]) -> int:
         """Count the rows of the selection that wait on the lanes."""
         with self._ledger.transaction() as conn:
-            ready = sending.count_ready(conn, self._selection, [lane.integration_id for lane in lanes])
+            ready = claims.count_ready(conn, self._selection, [lane.integration_id for lane in lanes])
         return sum(ready.values())
 
     def commit(
@@ -172,7 +178,7 @@ class Books:
     def _take_back(self, conn: Connection, lanes: Sequence[Lane], begun: Collection[DeliveryKey]) -> None:
         """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
         for lane in lanes:
-            if sending.take_back(conn, lane.integration_id, self._selection.kombo_conn_id, begun):
+            if claims.take_back(conn, lane.integration_id, self._selection.kombo_conn_id, begun):
                 lane.dry = False
 
     def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
@@ -182,14 +188,14 @@ class Books:
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
 
     def _claim(self, conn: Connection, step: _Step, lane: Lane, room: int) -> None:
-        intents = sending.claim(conn, self._selection, lane.integration_id, room, self._options.run)
+        intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run)
         step.claimed += [(lane, intent) for intent in intents]
         if len(intents) < room:
             self._look(conn, step, lane, at_least=LOCKED_ROW_SECONDS)
 
     def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
         """Find out when the lane's next row is due, or that there is none."""
-        due = sending.next_due(conn, self._selection, [lane.integration_id])
+        due = claims.next_due(conn, self._selection, [lane.integration_id])
         step.dry.append((lane, max(at_least, (due - step.at).total_seconds()) if due and step.at else None))
 
     def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:

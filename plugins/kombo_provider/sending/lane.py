@@ -8,9 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger.lanes import LaneStatus, Lease
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.status import LaneState, Status
+from kombo_provider.ledger import LaneState, LaneStatus, Lease, Result, Status
 from kombo_provider.sending.pacing import Breaker, Pace
 
 DRY_SECONDS = 1.0

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger import Status
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kombo_provider.ledger.claims import Intent
-from kombo_provider.ledger.status import DeliveryKey
+from kombo_provider.ledger import DeliveryKey, Intent
 
 ReadFile = Callable[[str], bytes]
 """Returns a file's contents by its URL; raises UnreadableFileError."""

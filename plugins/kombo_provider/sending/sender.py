@@ -19,10 +19,7 @@ from typing import Protocol
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
-from kombo_provider.ledger.claims import Intent, Selection
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.status import DeliveryKey, Endpoint, Status
+from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Ledger, Result, Selection, Status
 from kombo_provider.sending.decide import BROKEN, WITHDRAWN, decide, forgotten, interrupted, unsendable
 from kombo_provider.sending.group_commit import Books, SendOptions
 from kombo_provider.sending.lane import Ending, Lane

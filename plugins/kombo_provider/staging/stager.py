@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from kombo_provider.errors import SourceError
-from kombo_provider.ledger import dry_run as rehearsal
-from kombo_provider.ledger import staging
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.staging import Staging
-from kombo_provider.ledger.status import DeliveryKey
+from kombo_provider.ledger import DeliveryKey, Ledger, Staging, dry_run, staging
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Window
@@ -92,7 +88,7 @@ class Stager:
         started = logged = time.monotonic()
         if self._dry_run:
             with self._ledger.transaction() as conn:
-                rehearsal.clear(conn, self._staging.source)
+                dry_run.clear(conn, self._staging.source)
         with reader.open() as source:
             for rows in self._mapped(source, window, narrowing, replayed):
                 self._stage(rows)
@@ -152,7 +148,7 @@ class Stager:
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
             suspects = [row for row in keyed if hash(_key(row)) in self._seen]
-            known = rehearsal.known_keys if self._dry_run else staging.known_keys
+            known = dry_run.known_keys if self._dry_run else staging.known_keys
             repeated = known(conn, self._staging.source, [_key(row) for row in suspects])
             fresh: dict[tuple[str, str], MappedRow] = {}
             for row in keyed:
@@ -166,7 +162,7 @@ class Stager:
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
-            return rehearsal.rehearse(conn, self._staging, rows)
+            return dry_run.rehearse(conn, self._staging, rows)
         return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed)
 
     def _has_key(self, row: MappedRow) -> bool:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from kombo_provider.ledger.ids import DeliveredIds
+from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS
 

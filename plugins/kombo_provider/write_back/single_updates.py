@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
-from kombo_provider.ledger.ids import DeliveredIds
+from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.joined_update import delivered_at
 from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS

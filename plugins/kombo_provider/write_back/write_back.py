@@ -12,9 +12,7 @@ from sqlalchemy import Connection, Engine, Table, select
 
 from kombo_provider.database import begin_writing, driver_errors
 from kombo_provider.errors import WriteBackError
-from kombo_provider.ledger import ids as id_store
-from kombo_provider.ledger.ids import DeliveredIds
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger import DeliveredIds, Ledger, delivered_ids
 from kombo_provider.write_back.joined_update import IdList
 from kombo_provider.write_back.single_updates import IdsOneByOne
 from kombo_provider.write_back.target import find_target, try_update
@@ -66,7 +64,7 @@ class WriteBack:
         after: tuple[str, str] | None = None
         while True:
             with ledger.transaction() as conn:
-                chunk = id_store.to_write_back(conn, source, after=after, limit=CHUNK_ROWS, refill=refill)
+                chunk = delivered_ids.to_write_back(conn, source, after=after, limit=CHUNK_ROWS, refill=refill)
             if not chunk:
                 break
             after = chunk[-1].integration_id, chunk[-1].applicant_id
@@ -74,7 +72,7 @@ class WriteBack:
                 written = self._write(target, chunk, report)
                 target.commit()
             with ledger.transaction() as conn:
-                id_store.mark_written_back(conn, source, written)
+                delivered_ids.mark_written_back(conn, source, written)
             report.integration_ids |= {delivered.integration_id for delivered in written}
         _log(report)
         return report

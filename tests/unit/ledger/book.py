@@ -9,14 +9,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import lanes, results, staging
+from kombo_provider.ledger import claims, lanes, results, staging
+from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from kombo_provider.ledger.tables import deliveries, delivery_events
 
 RUN = RunRef("kombo_push", "scheduled__1")
 STAGING = Staging("crm.applicants", "kombo_default", "application", RUN)
@@ -93,7 +92,7 @@ class Book:
     ) -> list[Intent]:
         """Claim due rows of a lane."""
         with self.ledger.transaction() as conn:
-            return sending.claim(conn, selection, lane, limit, run)
+            return claims.claim(conn, selection, lane, limit, run)
 
     def record(self, intent: Intent, status: Status, **values: Any) -> None:
         """Record what became of an intent."""

@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import doubts, lanes, results
+from kombo_provider.ledger import claims, doubts, lanes, results
+from kombo_provider.ledger._tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.status import RunRef, Status
-from kombo_provider.ledger.tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from tests.unit.ledger.book import RUN, SELECTION, VALID, Book, key
 
 HOUR = timedelta(hours=1)
@@ -51,8 +50,8 @@ def test_a_row_that_is_not_due_stays(book: Book) -> None:
     book.set("2", not_before=due_at - 2 * HOUR)
     assert _claimed(book) == ["2"]
     with book.ledger.transaction() as conn:
-        assert sending.next_due(conn, SELECTION, ["greenhouse:a"]) == due_at
-        assert sending.next_due(conn, SELECTION, ["lever:b"]) is None
+        assert claims.next_due(conn, SELECTION, ["greenhouse:a"]) == due_at
+        assert claims.next_due(conn, SELECTION, ["lever:b"]) is None
 
 
 def test_a_run_takes_only_what_it_selects(book: Book) -> None:
@@ -63,9 +62,9 @@ def test_a_run_takes_only_what_it_selects(book: Book) -> None:
     for other in (Selection("crm.others", "kombo_default"), Selection("crm.applicants", "kombo_test")):
         assert _claimed(book, selection=other) == []
     with book.ledger.transaction() as conn:
-        assert sending.count_ready(conn, SELECTION) == {"greenhouse:a": 3, "lever:b": 1}
-        assert sending.count_ready(conn, SELECTION, ["lever:b"]) == {"lever:b": 1}
-        assert sending.count_ready(conn, named) == {"greenhouse:a": 1}
+        assert claims.count_ready(conn, SELECTION) == {"greenhouse:a": 3, "lever:b": 1}
+        assert claims.count_ready(conn, SELECTION, ["lever:b"]) == {"lever:b": 1}
+        assert claims.count_ready(conn, named) == {"greenhouse:a": 1}
     assert _claimed(book, selection=named) == ["2"]
     assert _claimed(book, selection=of_run) == ["1"]
     assert _claimed(book) == ["3"]
@@ -119,7 +118,7 @@ def test_a_row_to_be_tried_later_waits_by_the_database_s_clock(book: Book) -> No
 
 
 @pytest.fixture
-def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> sending.Intent:
+def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> claims.Intent:
     """A row whose sender lost its lane while the request was on the wire."""
     book.stage(VALID)
     assert book.acquire("task-1")
@@ -131,21 +130,21 @@ def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> sending.Intent:
     return intent
 
 
-def test_a_late_success_of_a_fenced_holder_is_proof(book: Book, taken_over: sending.Intent) -> None:
+def test_a_late_success_of_a_fenced_holder_is_proof(book: Book, taken_over: claims.Intent) -> None:
     book.record(taken_over, Status.DELIVERED, kombo_application_id="app", resolution="response")
     assert (book.row()["status"], book.row()["kombo_application_id"]) == ("delivered", "app")
     assert book.moves()[-2:] == [("sending", "in_doubt"), ("in_doubt", "delivered")]
 
 
 @pytest.mark.parametrize("status", [Status.READY, Status.REJECTED, Status.IN_DOUBT])
-def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: sending.Intent, status: Status) -> None:
+def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: claims.Intent, status: Status) -> None:
     before, moves = book.row(), book.moves()
     book.record(taken_over, status, error_code="ATS.X")
     assert (book.row(), book.moves()) == (before, moves)
 
 
 def test_a_late_success_is_proof_even_after_the_row_was_ordered_to_be_sent_again(
-    book: Book, taken_over: sending.Intent
+    book: Book, taken_over: claims.Intent
 ) -> None:
     with book.ledger.transaction() as conn:
         doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, RUN, "Grace")
@@ -171,7 +170,7 @@ def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> N
     book.claim(lane="lever:b")
     known, _ = (intent.key for intent in book.claim())
     with book.ledger.transaction() as conn:
-        assert sending.take_back(conn, "greenhouse:a", "kombo_default", {known}) == 1
+        assert claims.take_back(conn, "greenhouse:a", "kombo_default", {known}) == 1
     assert book.statuses() == {"sending": 2, "ready": 1}
     assert book.moves("2") == [("ready", "sending"), ("sending", "ready")]
 

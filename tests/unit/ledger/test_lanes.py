@@ -11,10 +11,10 @@ from sqlalchemy import select, update
 
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.ledger import lanes
+from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.lanes import LEASE_SECONDS, Lease
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState
-from kombo_provider.ledger.tables import EVERYWHERE
 from tests.unit.ledger.book import VALID, Book
 
 CONN, LANE = "kombo_default", "greenhouse:a"

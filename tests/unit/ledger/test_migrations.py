@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
-from kombo_provider.ledger import migrations
+from kombo_provider.ledger import _migrations
+from kombo_provider.ledger._tables import ledger_version
 from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.tables import ledger_version
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import CHANGED, VALID, Book
 
@@ -130,8 +130,8 @@ def test_an_older_ledger_goes_through_each_step_once(
         assert schema is None
         conn.execute(text("ALTER TABLE kombo_sources ADD COLUMN added TEXT"))
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", (add_column,))
-    monkeypatch.setattr(migrations, "NEWEST", 2)
+    monkeypatch.setattr(_migrations, "MIGRATIONS", (add_column,))
+    monkeypatch.setattr(_migrations, "NEWEST", 2)
     open_ledger().ensure()
     open_ledger().ensure()
     with ledger.transaction() as conn:

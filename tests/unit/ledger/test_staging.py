@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import create_engine
 
-from kombo_provider.ledger import claims as sending
-from kombo_provider.ledger import erasure, staging
-from kombo_provider.ledger.decisions import COUNTERS
+from kombo_provider.ledger import claims, erasure, staging
+from kombo_provider.ledger._decisions import COUNTERS
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 from tests.unit.ledger.book import CHANGED, INVALID, RUN, SELECTION, STAGING, VALID, Book, Row, key
@@ -300,7 +299,7 @@ def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Cal
     """No deadlock and no waiting: each passes over what the other has locked, and what left is what was claimed."""
     rows = [VALID.but(applicant_id=str(number)) for number in range(120)]
     book.stage(*rows)
-    claimed: list[sending.Intent] = []
+    claimed: list[claims.Intent] = []
     errors: list[Exception] = []
     other = Book(open_ledger())
 
@@ -332,7 +331,7 @@ def test_staging_does_not_wait_for_rows_that_a_sender_has_locked_on_postgresql(p
     book.ledger.ensure()
     book.stage(VALID, VALID.but(applicant_id="2"))
     with sender.ledger.transaction() as conn:
-        sending.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
+        claims.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
         started = time.monotonic()
         assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
         assert time.monotonic() - started < 5

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger import Result, Status
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.pacing import Breaker, Pace, Tuning, rate_pause_seconds
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from sqlalchemy import create_engine
 import pandas
 from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.staging import Staging
-from kombo_provider.ledger.status import RunRef
+from kombo_provider.ledger import Ledger
+from kombo_provider.ledger import Staging
+from kombo_provider.ledger import RunRef
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
 

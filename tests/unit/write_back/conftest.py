@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger import Ledger
 from tests.unit.ledger.book import Book
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from kombo_provider.ledger import doubts, ids
-from kombo_provider.ledger.ledger import Ledger
-from kombo_provider.ledger.tables import deliveries
+from kombo_provider.ledger import Ledger, delivered_ids, doubts
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.write_back import joined_update as id_lists
 from kombo_provider.write_back import write_back
 from kombo_provider.write_back.single_updates import IdsOneByOne
@@ -181,11 +180,11 @@ def test_ids_that_were_filled_in_later_follow(warehouse: Engine, book: Book) -> 
 def test_ids_that_arrive_while_the_row_is_written_back_are_not_forgotten(warehouse: Engine, book: Book) -> None:
     book.deliver("1", "2")
     with book.ledger.transaction() as conn:
-        read = ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
+        read = delivered_ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
     book.set("1", kombo_candidate_id="late", written_back_at=None)
     with book.ledger.transaction() as conn:
-        ids.mark_written_back(conn, "crm.applicants", read)
-        left = ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
+        delivered_ids.mark_written_back(conn, "crm.applicants", read)
+        left = delivered_ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
     assert [(row.applicant_id, row.kombo_candidate_id) for row in left] == [("1", "late")]
 
 
@@ -224,15 +223,15 @@ def test_a_page_that_fails_is_written_by_none_and_taken_by_the_next_run(
 ) -> None:
     make(warehouse, "id TEXT", "'1'", "'2'")
     book.deliver("1", "2")
-    marked: Callable[..., Any] = ids.mark_written_back
+    marked: Callable[..., Any] = delivered_ids.mark_written_back
 
     def crash(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ids, "mark_written_back", crash)
+    monkeypatch.setattr(delivered_ids, "mark_written_back", crash)
     with pytest.raises(KeyboardInterrupt):
         write(warehouse, book)
-    monkeypatch.setattr(ids, "mark_written_back", marked)
+    monkeypatch.setattr(delivered_ids, "mark_written_back", marked)
     assert write(warehouse, book).written == 2
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from kombo_provider.ledger._tables import delivery_events
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from kombo_provider.ledger.tables import delivery_events
 
 
 def event(

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.schema import CreateSchema
 
 from kombo_provider.errors import LedgerError
-from kombo_provider.ledger.bulk import qualified
-from kombo_provider.ledger.tables import (
+from kombo_provider.ledger._bulk import qualified
+from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
     deliveries,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select, update
 
-from kombo_provider.ledger.by_key import has_key
+from kombo_provider.ledger._by_key import has_key
+from kombo_provider.ledger._tables import IS_TO_WRITE_BACK, deliveries
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Status
-from kombo_provider.ledger.tables import IS_TO_WRITE_BACK, deliveries
 
 
 class DeliveredIds(NamedTuple):

@@ -13,17 +13,18 @@ from sqlalchemy import (
     Select,
     TableValuedAlias,
     Text,
+    any_,
     bindparam,
+    column,
     func,
     literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from kombo_provider.ledger.decisions import Known
-from kombo_provider.ledger.places import at_places, place
+from kombo_provider.ledger._decisions import Known
+from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
-from kombo_provider.ledger.tables import deliveries
 
 Pair = tuple[str, str]
 """Integration id and applicant id."""
@@ -100,3 +101,16 @@ def _places(
         one.c.source == source, columns[0] == values[0], columns[1] == values[1], *same
     )
     return select(found.correlate(wanted).scalar_subquery()).select_from(wanted)
+
+
+def place(conn: Connection) -> str:
+    """Return the name of the column that holds a row's place."""
+    return "ctid" if conn.dialect.name == "postgresql" else "rowid"
+
+
+def at_places(conn: Connection, chosen: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a row lies at one of the places that the query returns."""
+    found: ColumnElement[Any] = column(place(conn))
+    if conn.dialect.name == "postgresql":
+        return found == any_(func.array(chosen.scalar_subquery()))
+    return found.in_(chosen)
