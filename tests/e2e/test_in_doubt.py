@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, update
 from kombo_provider.client import KomboClient
 from kombo_provider.doubts.questions import ANSWERS, Answer, carry_out, question
 from kombo_provider.doubts.resolve import resolve
-from kombo_provider.ledger import DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
+from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver
@@ -88,8 +88,7 @@ class Desk:
             "s",
             INTEGRATION,
             applicants,
-            run=RUN,
-            actor="Grace",
+            by=By(Actor.PERSON, RUN, "Grace"),
             timeout=timedelta(seconds=1),
             ask_again_after=timedelta(days=1),
         )
@@ -192,7 +191,7 @@ def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: Desk) -> N
     assert desk.row("1")["kombo_application_id"]
     with desk.ledger.transaction() as conn:
         told = history.history(conn, DeliveryKey("s", INTEGRATION, "2"))
-    assert (told[-1]["actor"], told[-1]["to_status"]) == ("Grace", "cancelled")
+    assert (told[-1]["actor_name"], told[-1]["to_status"]) == ("Grace", "cancelled")
 
 
 def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select, update
 
 from kombo_provider.client.outcome import OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Status, claims, lanes, results
+from kombo_provider.ledger import DeliveryKey, Status, claims, leases, results
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.sending import sender
 
@@ -62,8 +63,8 @@ def _intent_after_request() -> None:
 
 def _no_epoch_check() -> None:
     """A holder never learns that its lane was taken over, and trusts its lease for ever."""
-    lanes.renew = lambda conn, leases, holder: []
-    lanes.LEASE_SECONDS = 3600.0 if lanes.LEASE_SECONDS > 60 else lanes.LEASE_SECONDS
+    leases.renew = lambda conn, leases, holder: []
+    leases.LEASE_SECONDS = 3600.0 if leases.LEASE_SECONDS > 60 else leases.LEASE_SECONDS
     setattr(sender.Lane, "lease_until", property(lambda _: float("inf"), lambda *_: None))  # noqa: B010 - a slot
 
 
@@ -73,7 +74,7 @@ def _timeout_is_retried() -> None:
     def retrying(intent: Any, outcome: Any) -> Any:
         result = decide(intent, outcome)
         unanswered = outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None
-        return results.Result(intent, Status.READY, result.values) if unanswered else result
+        return replace(result, status=Status.READY) if unanswered else result
 
     sender.decide = retrying
 
@@ -83,4 +84,4 @@ def _sending_goes_back() -> None:
         of_lane = (deliveries.c.integration_id == integration_id, deliveries.c.status == Status.SENDING)
         return conn.execute(update(deliveries).where(*of_lane).values(status=Status.READY)).rowcount
 
-    lanes.put_in_doubt = back_to_ready
+    leases.put_in_doubt = back_to_ready

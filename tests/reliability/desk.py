@@ -9,14 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from kombo_provider.claims.deliver import DeliverReport, deliver
-from kombo_provider.claims.group_commit import SendOptions
-from kombo_provider.claims.pacing import Tuning
 from kombo_provider.client import KomboClient
-from kombo_provider.ledger import Ledger, RunRef, Selection, claims, staging
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import Ledger, RunRef, Selection, claims, lane_states, staging
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import MappedRow
+from kombo_provider.sending.deliver import DeliverReport, deliver
+from kombo_provider.sending.group_commit import SendOptions
+from kombo_provider.sending.pacing import Tuning
 from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
@@ -41,8 +40,8 @@ class Desk:
         """Let the lanes start with half of a cap that Kombo has named before, instead of with one request."""
         with self.ledger.transaction() as conn:
             for integration in INTEGRATIONS:
-                lane_store.set_state(conn, "k", integration, lane_store.LaneState.OPEN)
-                lane_store.see_cap(conn, "k", integration, cap)
+                lane_states.set_state(conn, "k", integration, lane_states.LaneState.OPEN)
+                lane_states.see_cap(conn, "k", integration, cap)
 
     def deliver(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.client import wire
-from kombo_provider.ledger import Ledger, claims, delivered_ids, lanes, results, staging
+from kombo_provider.ledger import Ledger, claims, delivered_ids, leases, results, staging
 from kombo_provider.sending import group_commit
 from kombo_provider.staging import stager as stage_module
 from kombo_provider.write_back import joined_update as id_lists
@@ -89,12 +89,12 @@ def _result_committed(arrive: Arrive) -> None:
 
 
 def _doubt_uncommitted(arrive: Arrive) -> None:
-    _wrap(lanes, "put_in_doubt", after=lambda count, *_: arrive() if count else None)
+    _wrap(leases, "put_in_doubt", after=lambda count, *_: arrive() if count else None)
 
 
 def _doubt_committed(arrive: Arrive) -> None:
     settled = threading.Event()
-    _wrap(lanes, "put_in_doubt", after=lambda count, *_: settled.set() if count else None)
+    _wrap(leases, "put_in_doubt", after=lambda count, *_: settled.set() if count else None)
     transaction = Ledger.transaction
 
     @contextmanager

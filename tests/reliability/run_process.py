@@ -29,7 +29,7 @@ import kombo_provider.sending.deliver
 import kombo_provider.staging.stager
 import kombo_provider.write_back.write_back  # noqa: F401
 from kombo_provider.errors import IncompleteRunError, KomboError
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import leases
 from kombo_provider.pipeline import kombo_push_dag
 from kombo_provider.sending import group_commit
 from kombo_provider.sending.pacing import Tuning
@@ -63,7 +63,7 @@ def main(told: dict[str, Any]) -> None:
 
 
 def _make_haste(lease_seconds: float) -> None:
-    lane_store.LEASE_SECONDS = lease_seconds
+    leases.LEASE_SECONDS = lease_seconds
     group_commit.LEASE_MARGIN_SECONDS = lease_seconds / 3
     group_commit.RENEW_AFTER_SECONDS = lease_seconds / 6
     group_commit.STATES_AFTER_SECONDS = 0.2

@@ -18,8 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
-from kombo_provider.ledger import Ledger, Selection
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import Ledger, Selection, lane_states
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
 from kombo_provider.sending import group_commit, sender
 from kombo_provider.sending.lane import Lane
@@ -163,17 +162,17 @@ def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: Desk) 
         conn.execute(lanes.update().values(lease_expires_at=None))
     _books(desk, "next").open_lane(INTEGRATIONS[0])
     with desk.ledger.transaction() as conn:
-        lane_store.set_state(conn, "k", INTEGRATIONS[0], lane_store.LaneState.BLOCKED, code="X")
+        lane_states.set_state(conn, "k", INTEGRATIONS[0], lane_states.LaneState.BLOCKED, code="X")
     former.announce(lane, Outcome(OutcomeClass.EXECUTED, http_status=200))
     former.close([], [lane])
     with desk.ledger.transaction() as conn:
-        assert lane_store.own_status(conn, "k", INTEGRATIONS[0]).code == "X"
+        assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).code == "X"
 
 
 def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task(desk: Desk) -> None:
     with desk.ledger.transaction() as conn:
         conn.execute(deliveries.delete().where(deliveries.c.integration_id == INTEGRATIONS[1]))
-        lane_store.set_state(conn, "k", INTEGRATIONS[1], lane_store.LaneState.BLOCKED, code="X")
+        lane_states.set_state(conn, "k", INTEGRATIONS[1], lane_states.LaneState.BLOCKED, code="X")
     desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "INVALID"}})
     assert desk.deliver().problems == []
     assert desk.ready() == {}
@@ -252,7 +251,7 @@ def test_a_person_forgotten_while_a_request_was_on_the_wire_is_never_sent_withou
 
 def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> None:
     with desk.ledger.transaction() as conn:
-        at = lane_store.now(conn)
+        at = lane_states.now(conn)
         conn.execute(deliveries.update().values(not_before=at.replace(year=at.year + 1)))
     began = time.monotonic()
     assert desk.deliver(tuning=Tuning()).problems == []
@@ -266,7 +265,7 @@ def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(des
         keeper.announce_rate_pause(seconds)
         keeper.close([], [])
         with desk.ledger.transaction() as conn:
-            return lane_store.own_status(conn, "k", EVERYWHERE).pause_seconds
+            return lane_states.own_status(conn, "k", EVERYWHERE).pause_seconds
 
     assert paused_for(57.0) == pytest.approx(57.0, abs=1)
     assert paused_for(5.0) == pytest.approx(57.0, abs=1)

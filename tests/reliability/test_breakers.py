@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kombo_provider.errors import AccountError
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import lane_states
 from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.pacing import Tuning
 from kombo_sandbox.testing import Sandbox
@@ -103,14 +103,14 @@ def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledge
     for _ in range(3):
         desk.deliver(tuning=tuning)
         with desk.ledger.transaction() as conn:
-            status = lane_store.own_status(conn, "k", INTEGRATIONS[0])
+            status = lane_states.own_status(conn, "k", INTEGRATIONS[0])
         pauses.append(status.pause_seconds)
         time.sleep(status.pause_seconds)
     assert pauses == pytest.approx([0.5, 1.0, 2.0], rel=0.1)
     desk.sandbox.clear_faults()
     assert desk.deliver(tuning=tuning).problems == []
     with desk.ledger.transaction() as conn:
-        assert lane_store.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
+        assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
 
 
 def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end_of_its_pause(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -11,13 +12,31 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import create_engine, event, update
 
-from kombo_provider.claims.decide import ALREADY_EXISTS, decide
 from kombo_provider.client.outcome import CreatedIds, Outcome, OutcomeClass
-from kombo_provider.ledger import Intent, Ledger, RunRef, Selection, Status, claims, doubts, lanes, results, staging
+from kombo_provider.ledger import (
+    Actor,
+    By,
+    DeliveryKey,
+    Intent,
+    Ledger,
+    RunRef,
+    Selection,
+    Status,
+    _tables,
+    claims,
+    doubts,
+    erasure,
+    history,
+    leases,
+    results,
+    staging,
+)
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import MappedRow
+from kombo_provider.sending.decide import ALREADY_EXISTS, decide
 
 RUN, LANE = RunRef("dag", "run"), "ats:1"
+GRACE = By(Actor.PERSON, RUN, "Grace")
 NAMES = "abcdef"
 APPLICANTS = st.sampled_from(NAMES)
 OUTCOMES = {
@@ -59,8 +78,8 @@ class Deliveries(RuleBasedStateMachine):
     def _acquire(self) -> None:
         self.holder += 1
         with self.ledger.transaction() as conn:
-            conn.execute(update(lanes.lanes).values(lease_expires_at=None))
-            assert lanes.acquire(conn, "k", LANE, str(self.holder), RUN) is not None
+            conn.execute(update(_tables.lanes).values(lease_expires_at=None))
+            assert leases.acquire(conn, "k", LANE, str(self.holder), RUN) is not None
 
     @rule(applicant=APPLICANTS, version=st.integers(0, 2))
     def extract(self, applicant: str, version: int) -> None:
@@ -112,7 +131,14 @@ class Deliveries(RuleBasedStateMachine):
         intent = self.on_wire.pop(applicant)
         with self.ledger.transaction() as conn:
             results.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
+        self._learned(intent, kind)
+
+    def _learned(self, intent: Intent, kind: str) -> None:
+        """The newest request ended so; an order whose request was surely not executed still stands."""
+        applicant = intent.key.applicant_id
         self.past[applicant][-1] = kind
+        if intent.ordered_resend and decide(intent, OUTCOMES[kind]).status is Status.READY:
+            self.ordered.add(applicant)
 
     @rule()
     def die_and_be_followed(self) -> None:
@@ -128,20 +154,34 @@ class Deliveries(RuleBasedStateMachine):
         with self.ledger.transaction() as conn:
             results.record(conn, [decide(intent, OUTCOMES[kind])], RUN)
         after = self._row(intent.key.applicant_id)
-        open_question = before.status == Status.IN_DOUBT or (before.status == Status.READY and before.ordered_resend)
-        proof = kind == "executed" and before.attempts == intent.attempt and open_question
-        assert after.status == (Status.DELIVERED if proof else before.status)
+        newest = before.attempts == intent.attempt
+        reordered = before.status == Status.READY and before.ordered_resend
+        if newest and kind == "executed" and (before.status == Status.IN_DOUBT or reordered):
+            assert after.status == Status.DELIVERED
+        elif newest and before.status == Status.IN_DOUBT and decide(intent, OUTCOMES[kind]).status != Status.IN_DOUBT:
+            assert after.status == {"S": Status.READY, "R": Status.REJECTED}[kind]
+            self._learned(intent, kind)
+        else:
+            assert after.status == before.status
+
+    @rule(applicant=APPLICANTS)
+    def forget(self, applicant: str) -> None:
+        with self.ledger.transaction() as conn:
+            assert erasure.forget(conn, DeliveryKey("s", LANE, applicant), GRACE)
+        row = self._row(applicant)
+        assert row.payload is None
+        assert row.status not in (Status.READY, Status.INVALID, Status.REJECTED)
 
     @rule(applicant=APPLICANTS, what=st.sampled_from(["resend", "were sent", "give up"]))
     def a_person_decides(self, applicant: str, what: str) -> None:
         with self.ledger.transaction() as conn:
             asked = [doubt for doubt in doubts.in_doubt(conn, "s") if doubt.key.applicant_id == applicant]
-            if what == "resend" and doubts.order_resend(conn, asked, timedelta(seconds=1), RUN, "Grace"):
+            if what == "resend" and doubts.order_resend(conn, asked, timedelta(seconds=1), GRACE):
                 self.ordered.add(applicant)
             elif what == "were sent":
-                doubts.settle_as_sent(conn, asked, RUN, "Grace")
+                doubts.settle_as_sent(conn, asked, GRACE)
             elif what == "give up":
-                doubts.give_up(conn, asked, RUN, "Grace")
+                doubts.give_up(conn, asked, GRACE)
 
     def _row(self, applicant: str) -> deliveries:  # type: ignore[valid-type]
         with self.ledger.transaction() as conn:
@@ -157,6 +197,18 @@ class Deliveries(RuleBasedStateMachine):
             assert row.attempts == len(past)
             if row.status in (Status.REJECTED, Status.INVALID):
                 assert "A" not in past or row.ordered_resend, "a doubt was turned into a refusal"
+
+    @invariant()
+    def events_tell_the_whole_life(self) -> None:
+        with self.ledger.transaction() as conn:
+            rows = conn.execute(deliveries.select()).all()
+            lives = {row.applicant_id: history.history(conn, DeliveryKey("s", LANE, row.applicant_id)) for row in rows}
+        for row in rows:
+            life = lives[row.applicant_id]
+            for before, after in pairwise(life):
+                assert before["to_status"] == after["from_status"]
+            if life:
+                assert life[-1]["to_status"] == row.status
 
 
 TestDeliveries = Deliveries.TestCase

@@ -45,7 +45,9 @@ def test_a_persons_answer_in_the_ui_settles_the_row(page: Page, airflow: Running
     wait_until(lambda: _status(airflow) == "delivered", "the answer was not carried out")
     rows = airflow.execute("SELECT resolution FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
     assert rows == [("human",)]
-    actors = airflow.execute("SELECT actor FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id")
+    actors = airflow.execute(
+        "SELECT actor_name FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id"
+    )
     assert actors[-1][0] not in (None, "nobody answered in time")
     assert _end(airflow, ASK, question) == "success"
 

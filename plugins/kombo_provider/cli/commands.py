@@ -7,14 +7,26 @@ import json
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from getpass import getuser
 
 from airflow.utils.cli import suppress_logs_and_warning
 
 from kombo_provider.cli import explaining
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
 from kombo_provider.errors import ConfigurationError, KomboError
-from kombo_provider.ledger import EVERYWHERE, DeliveryKey, LaneState, claims, erasure, history, staging
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import (
+    EVERYWHERE,
+    Actor,
+    By,
+    DeliveryKey,
+    LaneState,
+    claims,
+    erasure,
+    history,
+    lane_states,
+    leases,
+    staging,
+)
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.settings import Connections
 
@@ -69,7 +81,7 @@ def explain(args: Namespace) -> None:
                 foreseen = staging.foresee(conn, push.source, rows)
                 watermark = staging.watermark(conn, push.source)
                 integration_ids = {row["integration_id"] for row in known}
-                lanes = lane_store.statuses(conn, push.connections.kombo_conn_id, integration_ids)
+                lanes = lane_states.statuses(conn, push.connections.kombo_conn_id, integration_ids)
                 events = {
                     row["integration_id"]: history.history(
                         conn, DeliveryKey(push.source, row["integration_id"], args.applicant_id)
@@ -86,11 +98,11 @@ def drain(args: Namespace) -> None:
     until = time.monotonic() + args.timeout
     with open_ledger(_connections(args)) as ledger:
         with ledger.transaction() as conn:
-            lane_store.drain(conn)
+            lane_states.drain(conn)
         print("New requests are stopped. Waiting for those on the wire …")
         while True:
             with ledger.transaction() as conn:
-                lane_store.sweep(conn)
+                leases.sweep(conn)
                 left = claims.count_on_wire(conn)
             if not left:
                 break
@@ -105,7 +117,7 @@ def drain(args: Namespace) -> None:
 def resume(args: Namespace) -> None:
     """`airflow kombo resume`."""
     with open_ledger(_connections(args)) as ledger, ledger.transaction() as conn:
-        lane_store.set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
+        lane_states.set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
     print("Requests may leave again; the next run of each DAG sends what waits.")
 
 
@@ -114,7 +126,7 @@ def forget(args: Namespace) -> None:
     """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`."""
     key = DeliveryKey(args.source, args.integration_id, args.applicant_id)
     with open_ledger(_connections(args)) as ledger, ledger.transaction() as conn:
-        known = erasure.forget(conn, key)
+        known = erasure.forget(conn, key, By(Actor.PERSON, name=getuser()))
     if not known:
         raise SystemExit(f"The ledger holds no delivery {'/'.join(key)}. Nothing was changed.")
     print(f"The data of {'/'.join(key)} is emptied. Its keys, ids and times stay as proof of delivery.")

@@ -86,6 +86,6 @@ def _delivery(delivery: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
         because = event["error_code"] or event["http_status"] or ""
         yield (
             f"    {event['at']:%Y-%m-%d %H:%M:%S} {event['from_status']} → {event['to_status']} "
-            f"by {event['actor']} {because}".rstrip()
+            f"by {event['actor_name'] or event['actor']} {because}".rstrip()
         )
     yield f"    What to do: {WHAT_TO_DO[status]}"

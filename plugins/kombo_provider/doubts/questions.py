@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from kombo_provider.ledger import Doubt, Ledger, RunRef
+from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
 
 LISTED_AT_MOST = 200
@@ -64,8 +64,7 @@ def carry_out(
     integration_id: str,
     applicant_ids: Collection[str],
     *,
-    run: RunRef,
-    actor: str,
+    by: By,
     timeout: timedelta,
     ask_again_after: timedelta,
 ) -> int:
@@ -73,11 +72,11 @@ def carry_out(
     with ledger.transaction() as conn:
         asked = [d for d in doubt_store.in_doubt(conn, source, integration_id) if d.key.applicant_id in applicant_ids]
         if answer is Answer.WERE_SENT:
-            return doubt_store.settle_as_sent(conn, asked, run, actor)
+            return doubt_store.settle_as_sent(conn, asked, by)
         if answer is Answer.SEND_AGAIN:
-            return doubt_store.order_resend(conn, asked, timeout, run, actor)
+            return doubt_store.order_resend(conn, asked, timeout, by)
         if answer is Answer.GIVE_UP:
-            return doubt_store.give_up(conn, asked, run, actor)
+            return doubt_store.give_up(conn, asked, by)
         doubt_store.ask_again_after(conn, asked, ask_again_after)
         return len(asked)
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from kombo_provider.errors import ApiError
-from kombo_provider.ledger import Doubt, Ledger, RunRef, Status
+from kombo_provider.ledger import Actor, By, Doubt, Ledger, RunRef, Status
 from kombo_provider.ledger import doubts as doubt_store
 from kombo_provider.ledger.email_digest import email_of, email_sha256, payload_email_sha256
 
@@ -44,14 +44,13 @@ class Hit:
     created: date | None
 
 
-def resolve(
-    ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run: RunRef, *, actor: str = "look-up"
-) -> Counter[str]:
+def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run: RunRef) -> Counter[str]:
     """Look up the source's rows in doubt, and the delivered ones without ids; return what became of them.
 
     A hit counts only if it is the only one, belongs to no other delivery and was not made before the first request.
     An integration that cannot be read is left for the next run.
     """
+    by = By(Actor.LOOK_UP, run)
     with ledger.transaction() as conn:
         wanted = doubt_store.to_look_up(conn, source, kombo_conn_id, LOOK_UPS_AT_MOST)
     rivals = Counter(_identity(doubt) for doubt in wanted if doubt.status is Status.IN_DOUBT)
@@ -62,20 +61,20 @@ def resolve(
     for integration_id, doubts in by_integration.items():
         try:
             for doubt in doubts:
-                counts[_look_up(ledger, client, doubt, run, actor, alone=rivals[_identity(doubt)] <= 1)] += 1
+                counts[_look_up(ledger, client, doubt, by, alone=rivals[_identity(doubt)] <= 1)] += 1
         except ApiError as exc:
             counts["unreadable"] += 1
             log.warning("%s cannot be looked up now: %s", integration_id, exc)
     return counts
 
 
-def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, run: RunRef, actor: str, *, alone: bool) -> str:
+def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool) -> str:
     hits = find(client, doubt) if alone else []
     with ledger.transaction() as conn:
         taken = doubt_store.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
         free = [hit for hit in hits if taken.get(hit.application_id) in (None, doubt.key)]
         if len(free) == 1:
-            found = doubt_store.fill_ids(conn, doubt, _ids(free[0]), run, actor)
+            found = doubt_store.fill_ids(conn, doubt, _ids(free[0]), by)
             if found:
                 return "delivered" if doubt.status is Status.IN_DOUBT else "ids filled in"
         doubt_store.looked_up(conn, [doubt.key])

@@ -11,31 +11,48 @@ from kombo_provider.ledger import (
     email_digest,
     erasure,
     history,
-    lanes,
+    lane_states,
+    leases,
     replay,
     results,
     staging,
     summary,
 )
+from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.delivered_ids import DeliveredIds
 from kombo_provider.ledger.doubts import Doubt
-from kombo_provider.ledger.lanes import LaneStatus, Lease
+from kombo_provider.ledger.lane_states import LaneStatus
+from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import COUNTERS, Staging
-from kombo_provider.ledger.status import DeliveryKey, Endpoint, LaneState, Resolution, RunRef, Status
+from kombo_provider.ledger.status import (
+    MOVES,
+    Actor,
+    DeliveryKey,
+    Endpoint,
+    Hold,
+    LaneState,
+    Resolution,
+    RunRef,
+    Status,
+)
 from kombo_provider.ledger.summary import ErrorCount, Unsettled
 
 __all__ = [
     "COUNTERS",
     "EVERYWHERE",
+    "MOVES",
+    "Actor",
+    "By",
     "DeliveredIds",
     "DeliveryKey",
     "Doubt",
     "Endpoint",
     "ErrorCount",
+    "Hold",
     "Intent",
     "LaneState",
     "LaneStatus",
@@ -55,7 +72,8 @@ __all__ = [
     "email_digest",
     "erasure",
     "history",
-    "lanes",
+    "lane_states",
+    "leases",
     "now",
     "replay",
     "results",

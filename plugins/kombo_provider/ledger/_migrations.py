@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.schema import CreateSchema
 
 from kombo_provider.errors import LedgerError
@@ -12,14 +12,46 @@ from kombo_provider.ledger._bulk import qualified
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
+    EVERYWHERE,
     deliveries,
+    delivery_events,
+    lanes,
     ledger_version,
     metadata,
+    sources,
 )
 
 _MIGRATION_LOCK = 0x6B6F6D62  # any constant will do: it keeps two first runs from creating the tables at once
 
-MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = ()
+_ADDED_IN_2 = (
+    (deliveries, ("hold",)),
+    (delivery_events, ("actor_name",)),
+    (lanes, ("snoozed_until", "snoozed_code", "snoozed_by", "snooze_reason")),
+    (sources, ("floor", "swept_at")),
+)
+
+
+def _to_2(conn: Connection, schema: str | None) -> None:
+    """Add holds, names of actors, snoozes, the floor of a source, and the tables of runs, lanes' events and alerts."""
+    for table, names in _ADDED_IN_2:
+        _add_columns(conn, table, names, schema)
+    metadata.create_all(conn)
+    for column in (lanes.c.kombo_conn_id, lanes.c.integration_id):
+        conn.execute(lanes.update().where(column == "*").values({column.name: EVERYWHERE}))
+    first_changed = select(func.min(deliveries.c.changed_at)).where(deliveries.c.source == sources.c.source)
+    conn.execute(sources.update().values(floor=first_changed.scalar_subquery()))
+
+
+def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: str | None) -> None:
+    """Add those of the table's columns that an older ledger lacks; each may be NULL."""
+    there = {column["name"] for column in inspect(conn).get_columns(table.name, schema=schema)}
+    for name in names:
+        if name not in there:
+            kind = table.c[name].type.compile(conn.dialect)
+            conn.exec_driver_sql(f"ALTER TABLE {qualified(conn, table.name)} ADD COLUMN {name} {kind}")
+
+
+MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2,)
 """Step n brings version n + 1 to n + 2; a fresh ledger is created at the newest version."""
 
 NEWEST = len(MIGRATIONS) + 1

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Index,
@@ -22,8 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-EVERYWHERE = "*"
-"""Integration id (or connection id) of the `kombo_lanes` rows that hold for all lanes of a connection (or of all)."""
+from kombo_provider.ledger.status import DeliveryKey
+
+EVERYWHERE = ""
+"""Integration id (or connection id) of the `kombo_lanes` rows that hold for all lanes of a connection (or of all).
+
+No row of a source can bear it: an empty id is no id.
+"""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,6 +74,7 @@ deliveries = Table(
     Column("retryable_codes", Integer, nullable=False, server_default="0"),
     Column("ordered_resend", SmallInteger, nullable=False, server_default="0"),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("hold", Text),
     Column("not_before", UtcDateTime),
     Column("http_status", Integer),
     Column("error_code", Text),
@@ -91,7 +98,17 @@ deliveries = Table(
 KEY_COLUMNS = (deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
 KEY = tuple_(*KEY_COLUMNS)
 
+EMPTIED = {"payload": None, "error_title": None, "error_message": None, "warnings": None}
+"""Columns that may hold personal data, emptied when nobody needs it any more."""
+
+
+def is_key(key: DeliveryKey) -> ColumnElement[bool]:
+    """Return the condition that a delivery has this key."""
+    return and_(*(column == value for column, value in zip(KEY_COLUMNS, key, strict=True)))
+
+
 IS_READY = deliveries.c.status == literal_column("'ready'")
+IS_CLAIMABLE = and_(IS_READY, deliveries.c.hold.is_(None))
 IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
 """What the partial indexes below cover, spelled out: with a bound parameter neither database could use them."""
@@ -144,6 +161,7 @@ delivery_events = Table(
     Column("dag_id", Text),
     Column("run_id", Text),
     Column("actor", Text),
+    Column("actor_name", Text),
     Column("error_code", Text),
     Column("http_status", Integer),
     Column("duration_ms", Integer),
@@ -168,6 +186,10 @@ lanes = Table(
     Column("since", UtcDateTime),
     Column("paused_until", UtcDateTime),
     Column("pauses", Integer, nullable=False, server_default="0"),
+    Column("snoozed_until", UtcDateTime),
+    Column("snoozed_code", Text),
+    Column("snoozed_by", Text),
+    Column("snooze_reason", Text),
     Column("cap_seen", Integer),
     Column("lease_holder", Text),
     Column("lease_epoch", BigInteger, nullable=False, server_default="0"),
@@ -179,6 +201,59 @@ sources = Table(
     metadata,
     Column("source", Text, primary_key=True),
     Column("watermark", UtcDateTime),
+    Column("floor", UtcDateTime),
+    Column("swept_at", UtcDateTime),
+)
+
+lane_events = Table(
+    "kombo_lane_events",
+    metadata,
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("code", Text),
+    Column("until", UtcDateTime),
+    Column("reason", Text),
+    Column("actor", Text, nullable=False),
+    Column("actor_name", Text),
+)
+Index("kombo_lane_events_lane", lane_events.c.kombo_conn_id, lane_events.c.integration_id)
+
+runs = Table(
+    "kombo_runs",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("dag_id", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("counts", Text),
+    Column("statuses", Text),
+    Column("top_codes", Text),
+    Column("p50_ms", Integer),
+    Column("p95_ms", Integer),
+    Column("answers_429", Integer),
+    Column("peak_in_flight", Integer),
+    Column("began_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+Index("kombo_runs_ended", runs.c.source, runs.c.ended_at)
+
+alerts = Table(
+    "kombo_alerts",
+    metadata,
+    Column("alert_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("resolved_at", UtcDateTime),
+    Column("resolution_told_at", UtcDateTime),
 )
 
 dry_run = Table(

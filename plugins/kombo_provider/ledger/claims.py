@@ -19,11 +19,19 @@ from sqlalchemy import (
     update,
 )
 
-from kombo_provider.ledger import _events
 from kombo_provider.ledger._by_key import at_places, place
-from kombo_provider.ledger._tables import IS_READY, IS_UNSETTLED, KEY, KEY_COLUMNS, UtcDateTime, deliveries
+from kombo_provider.ledger._moves import By, move_where
+from kombo_provider.ledger._tables import (
+    IS_CLAIMABLE,
+    IS_READY,
+    IS_UNSETTLED,
+    KEY,
+    KEY_COLUMNS,
+    UtcDateTime,
+    deliveries,
+)
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import DeliveryKey, Endpoint, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, RunRef, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +85,35 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
         .where(
             *selection.conditions(),
             deliveries.c.integration_id == integration_id,
-            IS_READY,
+            IS_CLAIMABLE,
             or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
         )
         .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    statement = (
-        update(deliveries)
-        .where(at_places(conn, due))
-        .values(
-            status=Status.SENDING,
-            attempts=deliveries.c.attempts + 1,
-            sent_at=at,
-            first_sent_at=func.coalesce(deliveries.c.first_sent_at, literal(at, UtcDateTime())),
-            finished_at=None,
-            dag_id=run.dag_id,
-            run_id=run.run_id,
-        )
-        .returning(*_INTENT_COLUMNS)
+    values = {
+        "attempts": deliveries.c.attempts + 1,
+        "sent_at": at,
+        "first_sent_at": func.coalesce(deliveries.c.first_sent_at, literal(at, UtcDateTime())),
+        "finished_at": None,
+        "dag_id": run.dag_id,
+        "run_id": run.run_id,
+    }
+    claimed = move_where(
+        conn,
+        Status.READY,
+        Status.SENDING,
+        [at_places(conn, due)],
+        values,
+        By(Actor.DELIVERY, run),
+        at,
+        returning=_INTENT_COLUMNS,
     )
-    intents = [_intent(selection.source, integration_id, row) for row in conn.execute(statement)]
-    _events.append(
-        conn, [_events.event(i.key, Status.READY, Status.SENDING, at, run, actor="deliver") for i in intents]
-    )
-    return intents
+    return [_intent(row) for row in claimed]
 
 
 _INTENT_COLUMNS = (
-    deliveries.c.applicant_id,
     deliveries.c.attempts,
     deliveries.c.endpoint,
     deliveries.c.job_id,
@@ -117,9 +124,9 @@ _INTENT_COLUMNS = (
 )
 
 
-def _intent(source: str, integration_id: str, row: Any) -> Intent:
+def _intent(row: Any) -> Intent:
     return Intent(
-        key=DeliveryKey(source, integration_id, row.applicant_id),
+        key=DeliveryKey(row.source, row.integration_id, row.applicant_id),
         attempt=row.attempts,
         endpoint=row.endpoint,
         job_id=row.job_id or "",
@@ -130,27 +137,25 @@ def _intent(source: str, integration_id: str, row: Any) -> Intent:
     )
 
 
-def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, known: Collection[DeliveryKey]) -> int:
+def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, begun: Collection[DeliveryKey]) -> int:
     """Give claims back that their own sender knows nothing of; return how many.
 
     A commit may succeed though its answer is lost. Such a row was never put on the wire by the holder of the lane, who
-    is the only one that could: `conn` has proven that the lane is still its own, and `known` are all it ever began.
+    is the only one that could: `conn` has proven that the lane is still its own, and `begun` are all it ever began.
     """
     of_lane = and_(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.integration_id == integration_id,
         IS_UNSETTLED,
-        deliveries.c.status == Status.SENDING,
     )
-    query = select(*KEY_COLUMNS).where(of_lane)
-    unknown = [key for row in conn.execute(query) if (key := DeliveryKey(*row)) not in known]
-    if unknown:
-        at = now(conn)
-        conn.execute(update(deliveries).where(of_lane, KEY.in_(unknown)).values(status=Status.READY, finished_at=at))
-        _events.append(
-            conn, [_events.event(key, Status.SENDING, Status.READY, at, None, actor="taken back") for key in unknown]
-        )
-    return len(unknown)
+    query = select(*KEY_COLUMNS).where(of_lane, deliveries.c.status == Status.SENDING)
+    unheard = [key for row in conn.execute(query) if (key := DeliveryKey(*row)) not in begun]
+    if not unheard:
+        return 0
+    at = now(conn)
+    by = By(Actor.DELIVERY, name="taken back")
+    conditions = [of_lane, KEY.in_(unheard)]
+    return len(move_where(conn, Status.SENDING, Status.READY, conditions, {"finished_at": at}, by, at))
 
 
 def count_ready(conn: Connection, selection: Selection, integration_ids: Sequence[str] = ()) -> dict[str, int]:

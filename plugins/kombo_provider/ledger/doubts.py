@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
-from kombo_provider.ledger import _events
-from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger._moves import By, move_where
+from kombo_provider.ledger._tables import EMPTIED, deliveries, is_key
 from kombo_provider.ledger.email_digest import payload_email_sha256
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import DeliveryKey, Resolution, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
 RESEND_MARGIN = timedelta(seconds=60)
 """A resend never starts before the request in doubt has timed out, and this much later."""
@@ -127,61 +127,47 @@ def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
     """Remember that the rows were looked up now."""
     at = now(conn)
     for key in keys:
-        conn.execute(update(deliveries).where(*_is(key)).values(looked_up_at=at))
+        conn.execute(update(deliveries).where(is_key(key)).values(looked_up_at=at))
 
 
-def fill_ids(conn: Connection, doubt: Doubt, ids: dict[str, str | None], run: RunRef, actor: str) -> bool:
+def fill_ids(conn: Connection, doubt: Doubt, ids: dict[str, str | None], by: By) -> bool:
     """Store ids that were found, never overwriting one; a row in doubt becomes delivered.
 
     Return False where nothing was new, or the row moved meanwhile.
     """
-    at = now(conn)
     fresh = {name: value for name, value in ids.items() if value is not None and getattr(doubt, name) is None}
     if not fresh:
         return False
+    at = now(conn)
     values: dict[str, Any] = {name: func.coalesce(deliveries.c[name], value) for name, value in fresh.items()}
     values |= {"looked_up_at": at, "written_back_at": None}
     if doubt.status is Status.IN_DOUBT:
-        values |= _delivered(at, Resolution.LOOKUP)
-    statement = (
-        update(deliveries)
-        .where(*_is(doubt.key), deliveries.c.status == doubt.status, deliveries.c.attempts == doubt.attempts)
-        .values(values)
-    )
-    changed = conn.execute(statement).rowcount == 1
-    if changed and doubt.status is Status.IN_DOUBT:
-        _events.append(conn, [_events.event(doubt.key, Status.IN_DOUBT, Status.DELIVERED, at, run, actor)])
-    return changed
+        return _settle(conn, doubt, Status.DELIVERED, values | _delivered(at, Resolution.LOOKUP), by, at)
+    statement = update(deliveries).where(*_unmoved(doubt), deliveries.c.status == doubt.status).values(values)
+    return conn.execute(statement).rowcount == 1
 
 
 def _delivered(at: datetime, resolution: Resolution) -> dict[str, Any]:
-    return {
-        "status": Status.DELIVERED,
-        "resolution": resolution,
-        "finished_at": at,
-        "payload": None,
-        "error_message": None,
-        "warnings": None,
-    }
+    return {"resolution": resolution, "finished_at": at, **EMPTIED}
 
 
-def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], run: RunRef, actor: str) -> int:
+def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
     """A person says that they were sent: delivered; the ids are looked up later."""
     at, count = now(conn), 0
     for doubt in doubts:
         digest = payload_email_sha256(doubt.payload) or doubt.email_sha256
         values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
-        count += _settle(conn, doubt, values, run, actor)
+        count += _settle(conn, doubt, Status.DELIVERED, values, by, at)
     return count
 
 
-def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, run: RunRef, actor: str) -> int:
+def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, by: By) -> int:
     """Someone orders the requests again: ready, but not before the ones in doubt have surely ended."""
-    count = 0
+    at, count = now(conn), 0
     for doubt in doubts:
-        earliest = (doubt.sent_at or now(conn)) + timeout + RESEND_MARGIN
-        values = {"status": Status.READY, "ordered_resend": 1, "not_before": earliest, "finished_at": None}
-        count += _settle(conn, doubt, values, run, actor)
+        earliest = (doubt.sent_at or at) + timeout + RESEND_MARGIN
+        values = {"ordered_resend": 1, "not_before": earliest, "finished_at": None, "ask_after": None}
+        count += _settle(conn, doubt, Status.READY, values, by, at)
     return count
 
 
@@ -193,27 +179,21 @@ def order_automatic_resends(conn: Connection, source: str, timeout: timedelta, r
         for doubt in in_doubt(conn, source)
         if doubt.attempts <= AUTOMATIC_RESENDS_AT_MOST and (doubt.sent_at is None or doubt.sent_at <= latest)
     ]
-    return order_resend(conn, due, timeout, run, actor='in_doubt="resend"')
+    return order_resend(conn, due, timeout, By(Actor.POLICY, run, 'in_doubt="resend"'))
 
 
-def give_up(conn: Connection, doubts: Sequence[Doubt], run: RunRef, actor: str) -> int:
+def give_up(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
     """A person gives up: cancelled, for good."""
-    values = {
-        "status": Status.CANCELLED,
-        "resolution": Resolution.HUMAN,
-        "finished_at": now(conn),
-        "payload": None,
-        "error_message": None,
-        "warnings": None,
-    }
-    return sum(_settle(conn, doubt, values, run, actor) for doubt in doubts)
+    at = now(conn)
+    values = {"resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
+    return sum(_settle(conn, doubt, Status.CANCELLED, values, by, at) for doubt in doubts)
 
 
 def ask_again_after(conn: Connection, doubts: Sequence[Doubt], wait: timedelta) -> None:
     """Ask nobody about these rows for a while."""
     at = now(conn) + wait
     for doubt in doubts:
-        conn.execute(update(deliveries).where(*_is(doubt.key)).values(ask_after=at))
+        conn.execute(update(deliveries).where(is_key(doubt.key)).values(ask_after=at))
 
 
 def integrations_to_ask(conn: Connection, source: str) -> list[str]:
@@ -233,22 +213,10 @@ def integrations_to_ask(conn: Connection, source: str) -> list[str]:
     return list(conn.scalars(query))
 
 
-def _settle(conn: Connection, doubt: Doubt, values: dict[str, Any], run: RunRef, actor: str) -> int:
-    statement = (
-        update(deliveries)
-        .where(*_is(doubt.key), deliveries.c.status == Status.IN_DOUBT, deliveries.c.attempts == doubt.attempts)
-        .values(values)
-    )
-    changed = conn.execute(statement).rowcount
-    if changed:
-        to_status = Status(values["status"])
-        _events.append(conn, [_events.event(doubt.key, Status.IN_DOUBT, to_status, now(conn), run, actor)])
-    return changed
+def _settle(conn: Connection, doubt: Doubt, to_status: Status, values: dict[str, Any], by: By, at: datetime) -> bool:
+    """Move a row that is still in doubt, and about the same request."""
+    return bool(move_where(conn, Status.IN_DOUBT, to_status, _unmoved(doubt), values, by, at))
 
 
-def _is(key: DeliveryKey) -> list[Any]:
-    return [
-        deliveries.c.source == key.source,
-        deliveries.c.integration_id == key.integration_id,
-        deliveries.c.applicant_id == key.applicant_id,
-    ]
+def _unmoved(doubt: Doubt) -> list[ColumnElement[bool]]:
+    return [is_key(doubt.key), deliveries.c.attempts == doubt.attempts]

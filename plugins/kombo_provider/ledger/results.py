@@ -5,149 +5,132 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, select
 
-from kombo_provider.ledger import _events
-from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, UtcDateTime, deliveries
+from kombo_provider.ledger._moves import Answer, By, Change, move_each, tell_without_move
+from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of an intent: the status it takes on and the columns that go with it."""
+    """What became of an intent: the status it takes on, and the columns of `kombo_deliveries` that go with it.
+
+    A column that is None here becomes NULL, except the two counters, which keep their value.
+    """
 
     intent: Intent
     status: Status
-    values: dict[str, Any]
+    resolution: Resolution | None = None
+    kombo_application_id: str | None = None
+    kombo_application_remote_id: str | None = None
+    kombo_candidate_id: str | None = None
+    kombo_candidate_remote_id: str | None = None
+    email_sha256: str | None = None
+    problems: str | None = None
+    http_status: int | None = None
+    error_code: str | None = None
+    error_title: str | None = None
+    error_message: str | None = None
+    log_url: str | None = None
+    warnings: str | None = None
+    retryable_codes: int | None = None
+    ordered_resend: bool | None = None
     retry_after_seconds: float | None = None
     duration_ms: int | None = None
 
 
-RESULT_COLUMNS = (
-    "email_sha256",
-    "problems",
-    "kombo_application_id",
-    "kombo_application_remote_id",
-    "kombo_candidate_id",
-    "kombo_candidate_remote_id",
-    "resolution",
-    "retryable_codes",
-    "ordered_resend",
-    "not_before",
-    "http_status",
-    "error_code",
-    "error_title",
-    "error_message",
-    "log_url",
-    "warnings",
+_COPIED = (
+    *("resolution", "email_sha256", "problems"),
+    *("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id"),
+    *("http_status", "error_code", "error_title", "error_message", "log_url", "warnings"),
 )
-"""Columns that every result sets; one that a result does not name becomes NULL (counters keep their value)."""
+
+_FROM: dict[Status, tuple[Status, ...]] = {
+    Status.DELIVERED: (Status.SENDING, Status.IN_DOUBT, Status.READY),
+    Status.REJECTED: (Status.SENDING, Status.IN_DOUBT),
+    Status.READY: (Status.SENDING, Status.IN_DOUBT),
+}
+"""Statuses that an answer may still find: a stopped or replaced holder left the row in doubt, or it was reordered.
+
+Any other result belongs to a row that is `sending`.
+"""
+
+POSSIBLE_DUPLICATE = "possible duplicate"
+"""`actor_name` of the event of a success that came when the row had moved on."""
 
 
 def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Result]:
     """Commit what became of intents, each only if no later attempt was made; only what changed enters the history.
 
-    A success is recorded also where the lane was taken over meanwhile and the row put in doubt, or ordered to be sent
-    again: the answer is proof. Any other late answer leaves the row as it is. Returns the successes that found no row
-    to change.
+    An answer counts also where the holder was stopped or replaced meanwhile and the row put in doubt, as long as
+    nobody decided since. Returns the successes that found no row to change: each has its event, and may be a duplicate.
     """
-    at = now(conn)
-    history: list[dict[str, Any]] = []
+    at, by = now(conn), By(Actor.DELIVERY, run)
     unplaced: list[Result] = []
     for status in sorted({result.status for result in results}):
-        left: Sequence[Result] = [result for result in results if result.status is status]
-        for from_status in _PROOF_FOR if status is Status.DELIVERED else (Status.SENDING,):
-            moved, left = _move(conn, left, from_status, at)
-            history += [_result_event(result, from_status, at, run) for result in moved]
-        unplaced += left if status is Status.DELIVERED else []
-    _events.append(conn, history)
-    return _unknown(conn, unplaced)
-
-
-def _unknown(conn: Connection, successes: Sequence[Result]) -> list[Result]:
-    """Leave out what the ledger has already: a commit may succeed though its answer is lost, and is repeated."""
-    if not successes:
+        of_status = [result for result in results if result.status is status]
+        left = _record(conn, of_status, status, by, at)
+        if status is Status.DELIVERED:
+            unplaced += left
+    if not unplaced:
         return []
-    query = select(*KEY_COLUMNS, deliveries.c.kombo_application_id).where(
-        KEY.in_([result.intent.key for result in successes]), deliveries.c.status == Status.DELIVERED
-    )
-    found = {DeliveryKey(*row[:3]): row[3] for row in conn.execute(query)}
-    return [
-        result for result in successes if found.get(result.intent.key, "") != result.values.get("kombo_application_id")
-    ]
+    return _tell_unplaced(conn, unplaced, run, at)
 
 
-_PROOF_FOR = (Status.SENDING, Status.IN_DOUBT, Status.READY)
+def _record(conn: Connection, results: Sequence[Result], status: Status, by: By, at: datetime) -> list[Result]:
+    """Move what can be moved to the status that all the results have; return the others."""
+    left = {result.intent.key: result for result in results}
+    for from_status in _FROM.get(status, (Status.SENDING,)):
+        changes = [_change(result, at) for result in left.values()]
+        for moved in move_each(conn, from_status, status, changes, by, at):
+            del left[moved.key]
+    return list(left.values())
 
 
-def _move(
-    conn: Connection, group: Sequence[Result], from_status: Status, at: datetime
-) -> tuple[Sequence[Result], Sequence[Result]]:
-    """Give rows in `from_status` the one that all the results have; return which moved and which did not."""
-    if not group:
-        return (), ()
-    status = group[0].status
-    statement = _record_statement(from_status, status)
-    changed = conn.execute(statement, [_parameters(result, at) for result in group]).rowcount
-    if changed == len(group):
-        return group, ()
-    query = select(*KEY_COLUMNS).where(
-        KEY.in_([result.intent.key for result in group]), deliveries.c.status == status, deliveries.c.finished_at == at
-    )
-    keys = {DeliveryKey(*row) for row in conn.execute(query)} if changed else set()
-    moved = [result for result in group if result.intent.key in keys]
-    return moved, [result for result in group if result.intent.key not in keys]
-
-
-@cache
-def _record_statement(from_status: Status, status: Status) -> Update:
-    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in RESULT_COLUMNS}
-    if status is Status.DELIVERED:
-        values["payload"] = None
-    return (
-        update(deliveries)
-        .where(
-            deliveries.c.source == bindparam("key_source"),
-            deliveries.c.integration_id == bindparam("key_integration_id"),
-            deliveries.c.applicant_id == bindparam("key_applicant_id"),
-            deliveries.c.attempts == bindparam("attempt"),
-            deliveries.c.status == from_status,
-            *([deliveries.c.ordered_resend == 1] if from_status is Status.READY else []),
-        )
-        .values(status=status, finished_at=bindparam("at", type_=UtcDateTime()), **values)
-    )
-
-
-def _parameters(result: Result, at: datetime) -> dict[str, Any]:
+def _change(result: Result, at: datetime) -> Change:
     intent = result.intent
-    kept = {"retryable_codes": intent.retryable_codes, "ordered_resend": int(intent.ordered_resend)}
-    values = dict.fromkeys(RESULT_COLUMNS) | kept | result.values
+    values: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
+    values["retryable_codes"] = _kept(result.retryable_codes, intent.retryable_codes)
+    values["ordered_resend"] = int(_kept(result.ordered_resend, intent.ordered_resend))
+    values["finished_at"] = at
+    values["not_before"] = None
     if result.retry_after_seconds is not None:
         values["not_before"] = at + timedelta(seconds=result.retry_after_seconds)
-    return {
-        "key_source": intent.key.source,
-        "key_integration_id": intent.key.integration_id,
-        "key_applicant_id": intent.key.applicant_id,
-        "attempt": intent.attempt,
-        "at": at,
-        **{f"new_{name}": value for name, value in values.items()},
-    }
+    if result.status is Status.DELIVERED:
+        values |= {"payload": None, "error_title": None, "error_message": None, "warnings": None}
+    answer = Answer(result.error_code, result.http_status, result.duration_ms)
+    return Change(intent.key, values, intent.attempt, answer)
 
 
-def _result_event(result: Result, from_status: Status, at: datetime, run: RunRef) -> dict[str, Any]:
-    return _events.event(
-        result.intent.key,
-        from_status,
-        result.status,
-        at,
-        run,
-        actor="deliver",
-        error_code=result.values.get("error_code"),
-        http_status=result.values.get("http_status"),
-        duration_ms=result.duration_ms,
+def _kept(new: int | None, before: int) -> int:
+    return before if new is None else new
+
+
+def _tell_unplaced(conn: Connection, successes: Sequence[Result], run: RunRef, at: datetime) -> list[Result]:
+    """Keep successes without a place in the history, and return them.
+
+    Those that the ledger has already are left out: a commit may succeed though its answer is lost, and is repeated.
+    """
+    query = select(*KEY_COLUMNS, deliveries.c.status, deliveries.c.kombo_application_id).where(
+        KEY.in_([result.intent.key for result in successes])
     )
+    found = {DeliveryKey(*row[:3]): row for row in conn.execute(query)}
+    by = By(Actor.DELIVERY, run, POSSIBLE_DUPLICATE)
+    unplaced: list[Result] = []
+    for result in successes:
+        row = found.get(result.intent.key)
+        if row is not None and (row.status, row.kombo_application_id) == (
+            Status.DELIVERED,
+            result.kombo_application_id,
+        ):
+            continue
+        unplaced.append(result)
+        if row is not None:
+            answer = Answer(http_status=result.http_status, duration_ms=result.duration_ms)
+            tell_without_move(conn, result.intent.key, Status(row.status), answer, by, at)
+    return unplaced

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from kombo_provider.ledger import _events
-from kombo_provider.ledger._bulk import insert_rows, stamper
+from kombo_provider.ledger._bulk import stamper
 from kombo_provider.ledger._by_key import Pair, has_key, known_keys, lock_and_read
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
+from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, DeliveryKey, Endpoint, Resolution, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, Resolution, RunRef, Status
 
 __all__ = [
     "COUNTERS",
@@ -73,9 +73,8 @@ class _Writes:
     """What a chunk does to the ledger."""
 
     inserted: list[tuple[Any, ...]] = field(default_factory=list)
-    replaced: list[tuple[Any, ...]] = field(default_factory=list)
+    replaced: dict[tuple[Status, Status], list[Change]] = field(default_factory=dict)
     kept: list[Pair] = field(default_factory=list)
-    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def stage(
@@ -102,16 +101,15 @@ def stage(
             if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
                 on_job_changed(_key(staging, row))
         elif before is None:
-            writes.inserted.append(_values(staging, row, status, None, stamp(row.changed_at), stamp(at)))
+            entered = _values(staging, row, status, None, stamp(row.changed_at), stamp(at))
+            writes.inserted.append((*_key(staging, row), status.value, *entered))
         elif _stays(staging, row, before, status):
             writes.kept.append(_pair(row))
         else:
-            writes.replaced.append(_values(staging, row, status, before, row.changed_at, at))
-            if status is not before.status:
-                writes.history.append(
-                    _events.event(_key(staging, row), before.status, status, at, staging.run, actor="stage")
-                )
-    _write(conn, staging, writes)
+            replaced = _values(staging, row, status, before, row.changed_at, at)
+            change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
+            writes.replaced.setdefault((before.status, status), []).append(change)
+    _write(conn, staging, writes, at)
     return Counter(counters)
 
 
@@ -139,19 +137,20 @@ def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> b
     )
 
 
-_COLUMNS = (
-    *("source", "integration_id", "applicant_id"),
-    *("status", "kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
+_REPLACED = (
+    *("kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
     *("kombo_application_id", "resolution", "priority"),
     *("changed_at", "staged_at", "finished_at", "dag_id", "run_id"),
 )
-_NO_LONGER_TRUE = ("http_status", "error_code", "error_title", "error_message", "log_url", "warnings")
+_NO_LONGER_TRUE = dict.fromkeys(
+    ("http_status", "error_code", "error_title", "error_message", "log_url", "warnings"), None
+)
 
 
 def _values(
     staging: Staging, row: StagedRow, status: Status, before: Known | None, changed_at: Any, at: Any
 ) -> tuple[Any, ...]:
-    """Return a row's values for _COLUMNS.
+    """Return a row's values for _REPLACED.
 
     Other columns keep theirs: `not_before` above all, which holds an ordered resend back until the request in doubt
     has surely ended.
@@ -159,10 +158,6 @@ def _values(
     ready, imported = status is Status.READY, status is Status.DELIVERED
     waits = before is not None and before.status is Status.READY
     return (
-        staging.source,
-        row.integration_id,
-        row.applicant_id,
-        status.value,
         staging.kombo_conn_id,
         staging.endpoint,
         row.job_id,
@@ -181,23 +176,12 @@ def _values(
     )
 
 
-def _write(conn: Connection, staging: Staging, writes: _Writes) -> None:
-    insert_rows(conn, deliveries, _COLUMNS, writes.inserted)
-    if writes.replaced:
-        names = [f"new_{name}" for name in _COLUMNS]
-        conn.execute(_REPLACE, [dict(zip(names, values, strict=True)) for values in writes.replaced])
+def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) -> None:
+    enter(conn, (*DeliveryKey._fields, "status", *_REPLACED), writes.inserted)
+    for (from_status, to_status), changes in writes.replaced.items():
+        move_each(conn, from_status, to_status, changes, By(Actor.STAGE, staging.run), at)
     if writes.kept:
         _keep(conn, staging, writes.kept)
-    _events.append(conn, writes.history)
-
-
-_REPLACE = (
-    deliveries.update()
-    .where(*(deliveries.c[name] == bindparam(f"new_{name}") for name in DeliveryKey._fields))
-    .where(or_(*(deliveries.c.status == status for status in RESTAGED_WHEN_CHANGED)))
-    .values(dict.fromkeys(_NO_LONGER_TRUE))
-    .values({name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in _COLUMNS[3:]})
-)
 
 
 def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:

@@ -24,6 +24,7 @@ class LaneState(StrEnum):
     OPEN = "open"
     PAUSED = "paused"
     BLOCKED = "blocked"
+    STOPPED = "stopped"
     DRAINED = "drained"
 
 
@@ -36,6 +37,40 @@ class Resolution(StrEnum):
     HUMAN = "human"
     IMPORTED = "imported"
 
+
+class Actor(StrEnum):
+    """What kind of actor moved a delivery; `actor_name` beside it says who."""
+
+    STAGE = "stage"
+    DELIVERY = "delivery"
+    SWEEP = "sweep"
+    LOOK_UP = "look_up"
+    PERSON = "person"
+    POLICY = "policy"
+
+
+class Hold(StrEnum):
+    """Why a `ready` row is taken by no claim."""
+
+    APPROVAL = "approval"
+    HAS_ID = "has_id"
+
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.READY: frozenset({Status.SENDING, Status.DELIVERED, Status.INVALID, Status.CANCELLED}),
+    Status.SENDING: frozenset(
+        {Status.READY, Status.DELIVERED, Status.INVALID, Status.REJECTED, Status.IN_DOUBT, Status.CANCELLED}
+    ),
+    Status.DELIVERED: frozenset(),
+    Status.INVALID: frozenset({Status.READY, Status.DELIVERED, Status.CANCELLED}),
+    Status.REJECTED: frozenset({Status.READY, Status.DELIVERED, Status.INVALID, Status.CANCELLED}),
+    Status.IN_DOUBT: frozenset({Status.READY, Status.DELIVERED, Status.REJECTED, Status.CANCELLED}),
+    Status.CANCELLED: frozenset({Status.READY, Status.DELIVERED, Status.INVALID}),
+}
+"""Every move that a delivery can make; `kombo_provider.ledger._moves` makes no other.
+
+A row in doubt becomes `rejected` only by its own late answer.
+"""
 
 Endpoint = Literal["application", "candidate"]
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_
 
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, delivery_events, lanes
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import DeliveryKey, LaneState, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, RunRef, Status
 
 
 class ErrorCount(NamedTuple):
@@ -93,7 +93,7 @@ def requests_span(conn: Connection, source: str, run: RunRef) -> tuple[int, floa
     """Return how many of the run's requests were answered, and the seconds from its first intent to its last answer."""
     query = select(
         func.count(delivery_events.c.duration_ms), func.min(delivery_events.c.at), func.max(delivery_events.c.at)
-    ).where(*_events_of_run(source, run), delivery_events.c.actor == "deliver")
+    ).where(*_events_of_run(source, run), delivery_events.c.actor == Actor.DELIVERY)
     count, first, last = conn.execute(query).one()
     return count, (last - first).total_seconds() if first and last else 0.0
 
@@ -135,7 +135,7 @@ def _closes_what_the_run_opened(source: str, run: RunRef) -> ColumnElement[bool]
         .exists()
     )
     return and_(
-        delivery_events.c.from_status == Status.SENDING, or_(delivery_events.c.actor == "deliver", opened_in_run)
+        delivery_events.c.from_status == Status.SENDING, or_(delivery_events.c.actor == Actor.DELIVERY, opened_in_run)
     )
 
 

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import known_connection
-from kombo_provider.ledger import Ledger, lanes
+from kombo_provider.ledger import Ledger, leases
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
         ledger = Ledger(engine, schema=connections.ledger_schema)
         ledger.ensure()
         with ledger.transaction() as conn:
-            lanes.sweep(conn)
+            leases.sweep(conn)
         yield ledger
 
 

@@ -103,11 +103,13 @@ class KomboAskOperator(HITLOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Carry out the answer; the ledger keeps who gave it and when."""
         from kombo_provider.doubts.questions import carry_out
+        from kombo_provider.ledger import Actor, By
 
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         answered = super().execute_complete(context, event)
         user = answered.get("responded_by_user") or {}
-        actor = str(user.get("name") or user.get("id") or "nobody answered in time")
+        who = user.get("name") or user.get("id")
+        by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
         timeout = timedelta(seconds=KomboHook(self.connections.kombo_conn_id).get_settings().timeout_seconds)
         with open_ledger(self.connections) as ledger:
             changed = carry_out(
@@ -116,10 +118,9 @@ class KomboAskOperator(HITLOperator):
                 self.source,
                 self.integration_id,
                 self.applicant_ids,
-                run=read_run(context).ref,
-                actor=actor,
+                by=by,
                 timeout=timeout,
                 ask_again_after=ASK_AGAIN_AFTER,
             )
-        self.log.info("%s, says %s: %d rows", answered["chosen_options"][0], actor, changed)
+        self.log.info("%s, says %s: %d rows", answered["chosen_options"][0], by.name, changed)
         return {"answer": answered["chosen_options"][0], "rows": changed}

@@ -51,12 +51,12 @@ class KomboWriteBackOperator(PushOperator):
 
         Airflow starts this task as soon as a person marks `deliver` as failed; that one needs seconds to stop.
         """
-        from kombo_provider.ledger import Status, lanes, summary
+        from kombo_provider.ledger import Status, leases, summary
 
-        until = time.monotonic() + lanes.LEASE_SECONDS
+        until = time.monotonic() + leases.LEASE_SECONDS
         while True:
             with ledger.transaction() as conn:
-                lanes.sweep(conn)
+                leases.sweep(conn)
                 on_wire = summary.keys_of_run(conn, self.push.source, run, Status.SENDING, limit=1)
             if not on_wire or time.monotonic() > until:
                 return

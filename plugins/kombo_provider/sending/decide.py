@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
 from kombo_provider.client.outcome import Outcome, OutcomeClass
@@ -32,16 +33,16 @@ def decide(intent: Intent, outcome: Outcome) -> Result:
     request that is in doubt, but that the ATS already has the application proves it.
     """
     if outcome.outcome_class is OutcomeClass.EXECUTED:
-        return _result(intent, outcome, Status.DELIVERED, _ids(intent, outcome))
+        return _delivered(intent, outcome)
     if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
         return _result(intent, outcome, Status.READY)
     if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
         return _in_doubt(intent, outcome)
     if intent.ordered_resend:
         if outcome.error_code == ALREADY_EXISTS:
+            proven = _result(intent, outcome, Status.DELIVERED)
             digest = payload_email_sha256(intent.payload)
-            values = {"resolution": Resolution.ALREADY_EXISTS, "email_sha256": digest}
-            return _result(intent, outcome, Status.DELIVERED, values)
+            return replace(proven, resolution=Resolution.ALREADY_EXISTS, email_sha256=digest)
         return _in_doubt(intent, outcome)
     if outcome.outcome_class is OutcomeClass.RETRYABLE_CODE:
         return _retry(intent, outcome)
@@ -52,12 +53,12 @@ def decide(intent: Intent, outcome: Outcome) -> Result:
 
 def unsendable(intent: Intent, field: str, problem: str) -> Result:
     """Give back an intent whose request could not be built: nothing was sent, the row is `invalid`."""
-    return Result(intent, Status.INVALID, {"problems": json.dumps([{"field": field, "problem": problem}])})
+    return Result(intent=intent, status=Status.INVALID, problems=json.dumps([{"field": field, "problem": problem}]))
 
 
 def forgotten(intent: Intent) -> Result:
     """Take out a row whose person was forgotten while an earlier request was on the wire: it has nothing to send."""
-    return Result(intent, Status.CANCELLED, {"resolution": Resolution.HUMAN})
+    return Result(intent=intent, status=Status.CANCELLED, resolution=Resolution.HUMAN)
 
 
 def interrupted(intent: Intent) -> Result:
@@ -69,47 +70,40 @@ def interrupted(intent: Intent) -> Result:
 def _retry(intent: Intent, outcome: Outcome) -> Result:
     count = intent.retryable_codes + 1
     if count >= RETRYABLE_CODES_AT_MOST:
-        return _result(intent, outcome, Status.REJECTED, {"retryable_codes": count})
+        return replace(_result(intent, outcome, Status.REJECTED), retryable_codes=count)
     wait = outcome.pause_seconds or RETRYABLE_CODE_WAITS_SECONDS[count - 1]
-    return _result(intent, outcome, Status.READY, {"retryable_codes": count}, retry_after_seconds=wait)
+    return replace(_result(intent, outcome, Status.READY), retryable_codes=count, retry_after_seconds=wait)
 
 
 def _in_doubt(intent: Intent, outcome: Outcome) -> Result:
-    return _result(intent, outcome, Status.IN_DOUBT, {"ordered_resend": 0})
+    return replace(_result(intent, outcome, Status.IN_DOUBT), ordered_resend=False)
 
 
-def _ids(intent: Intent, outcome: Outcome) -> dict[str, Any]:
-    """The answer's ids; where it has none, what the application can be found by once the payload is gone."""
-    unknown = outcome.ids.application_id is None
-    return {
-        "email_sha256": payload_email_sha256(intent.payload) if unknown else None,
-        "kombo_application_id": outcome.ids.application_id,
-        "kombo_application_remote_id": outcome.ids.application_remote_id,
-        "kombo_candidate_id": outcome.ids.candidate_id,
-        "kombo_candidate_remote_id": outcome.ids.candidate_remote_id,
-        "resolution": Resolution.RESPONSE,
-    }
+def _delivered(intent: Intent, outcome: Outcome) -> Result:
+    """Keep the answer's ids; where it has none, what the application can be found by once the payload is gone."""
+    ids = outcome.ids
+    unknown = ids.application_id is None
+    return replace(
+        _result(intent, outcome, Status.DELIVERED),
+        resolution=Resolution.RESPONSE,
+        email_sha256=payload_email_sha256(intent.payload) if unknown else None,
+        kombo_application_id=ids.application_id,
+        kombo_application_remote_id=ids.application_remote_id,
+        kombo_candidate_id=ids.candidate_id,
+        kombo_candidate_remote_id=ids.candidate_remote_id,
+    )
 
 
-def _result(
-    intent: Intent,
-    outcome: Outcome,
-    status: Status,
-    values: dict[str, Any] | None = None,
-    retry_after_seconds: float | None = None,
-) -> Result:
-    answer = {
-        "http_status": outcome.http_status,
-        "error_code": outcome.error_code,
-        "error_title": outcome.error_title,
-        "error_message": outcome.error_message,
-        "log_url": outcome.log_url,
-        "warnings": json.dumps(outcome.warnings, ensure_ascii=False) if outcome.warnings else None,
-    }
+def _result(intent: Intent, outcome: Outcome, status: Status) -> Result:
+    """Give the row a status, with everything that the answer said."""
     return Result(
-        intent,
-        status,
-        answer | (values or {}),
-        retry_after_seconds=retry_after_seconds,
+        intent=intent,
+        status=status,
+        http_status=outcome.http_status,
+        error_code=outcome.error_code,
+        error_title=outcome.error_title,
+        error_message=outcome.error_message,
+        log_url=outcome.log_url,
+        warnings=json.dumps(outcome.warnings, ensure_ascii=False) if outcome.warnings else None,
         duration_ms=round(outcome.duration_seconds * 1000),
     )

@@ -10,8 +10,7 @@ from typing import Any
 
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
-from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, now
-from kombo_provider.ledger import lanes as lane_store
+from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, lane_states, leases, now
 from kombo_provider.sending import group_commit
 from kombo_provider.sending.group_commit import SendOptions
 from kombo_provider.sending.lane import Ending, Lane
@@ -75,10 +74,10 @@ def _stopped_lanes(
     """Tie the lanes to the key's environment, lift a block of the whole connection, return the lanes not open."""
     with ledger.transaction() as conn:
         for integration_id in sorted(integration_ids):
-            lane_store.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
-        if lane_store.own_status(conn, kombo_conn_id, EVERYWHERE).state is LaneState.BLOCKED:
-            lane_store.set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.OPEN)  # the key was accepted just now
-        found = {name: lane_store.own_status(conn, kombo_conn_id, name) for name in integration_ids}
+            lane_states.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
+        if lane_states.own_status(conn, kombo_conn_id, EVERYWHERE).state is LaneState.BLOCKED:
+            lane_states.set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.OPEN)  # the key was accepted just now
+        found = {name: lane_states.own_status(conn, kombo_conn_id, name) for name in integration_ids}
     return {name: status for name, status in found.items() if status.state is not LaneState.OPEN}
 
 
@@ -94,7 +93,7 @@ def _usable_again(
         return False
     if status.state is LaneState.BLOCKED:
         with ledger.transaction() as conn:
-            lane_store.set_state(
+            lane_states.set_state(
                 conn, kombo_conn_id, integration_id, LaneState.PAUSED, code=status.code, log_url=status.log_url
             )
     return True
@@ -141,12 +140,12 @@ def _outlived(
     held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
     with ledger.transaction() as conn:
         on_wire = sorted(held.intersection(claims.lanes_on_wire(conn, selection.source, selection.kombo_conn_id)))
-        before = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
+        before = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
     if not before:
         return []
     stop.wait(1.5 * group_commit.RENEW_AFTER_SECONDS)
     with ledger.transaction() as conn:
-        after = lane_store.lease_ends(conn, selection.kombo_conn_id, on_wire)
+        after = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
     return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]
 
 

@@ -21,9 +21,10 @@ from kombo_provider.ledger import (
     RunRef,
     Selection,
     claims,
+    lane_states,
+    leases,
     now,
 )
-from kombo_provider.ledger import lanes as lane_store
 from kombo_provider.ledger import results as result_store
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.pacing import Breaker, Pace, Tuning
@@ -84,18 +85,18 @@ class Books:
         """Take the integration's lane; what a dead holder left on the wire counts as in flight until it timed out."""
         began = self._clock()
         with self._ledger.transaction() as conn:
-            lease = lane_store.acquire(
+            lease = leases.acquire(
                 conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
             )
-            status = lane_store.own_status(conn, self._selection.kombo_conn_id, integration_id)
-            limit_seen = lane_store.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
+            status = lane_states.own_status(conn, self._selection.kombo_conn_id, integration_id)
+            limit_seen = lane_states.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
         tuning = self._options.tuning
         unanswered = len(lease.possibly_executing_since) if lease else 0
         probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED) or unanswered >= tuning.failures_in_row
         lane = Lane(
             integration_id=integration_id,
             lease=lease,
-            lease_until=began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
+            lease_until=began + leases.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
             pace=Pace(self._options.max_in_flight, tuning, limit_seen=limit_seen),
             limit_noted=limit_seen,
             breaker=Breaker(tuning, probing=probing, former_pause=status.pause_seconds),
@@ -105,7 +106,7 @@ class Books:
         if lease is None:
             lane.stop(Ending.HELD)
             return lane
-        acquired_at = lease.expires_at - timedelta(seconds=lane_store.LEASE_SECONDS)
+        acquired_at = lease.expires_at - timedelta(seconds=leases.LEASE_SECONDS)
         ages = [(acquired_at - sent_at).total_seconds() for sent_at in lease.possibly_executing_since]
         left = [seconds for age in ages if (seconds := self._options.timeout_seconds - age) > 0]
         lane.pace.expect_ghosts(began + seconds for seconds in left)
@@ -155,9 +156,9 @@ class Books:
             self._note_limits(conn, step)
             self._publish(conn, step.at, step.lost | {lane.integration_id for lane in lanes if lane.lease is None})
             if wanting or step.began - self._states_at >= STATES_AFTER_SECONDS:
-                lane_store.hold_off_drain(conn)
+                lane_states.hold_off_drain(conn)
                 ids = [lane.integration_id for lane in lanes]
-                step.states = lane_store.statuses(conn, self._selection.kombo_conn_id, ids)
+                step.states = lane_states.statuses(conn, self._selection.kombo_conn_id, ids)
             for lane, room in wanting:
                 if lane.integration_id not in step.lost and step.may_send(lane):
                     self._claim(conn, step, lane, room)
@@ -172,7 +173,7 @@ class Books:
             log.error(
                 "A success came for a row that has moved on: source %s, integration %s, applicant %s, application %s",
                 *result.intent.key,
-                result.values.get("kombo_application_id"),
+                result.kombo_application_id,
             )
 
     def _take_back(self, conn: Connection, lanes: Sequence[Lane], begun: Collection[DeliveryKey]) -> None:
@@ -183,7 +184,7 @@ class Books:
 
     def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
         held = [lane for lane in lanes if lane.lease is not None]
-        lost = lane_store.renew(conn, [lane.lease for lane in held if lane.lease], self._options.holder)
+        lost = leases.renew(conn, [lane.lease for lane in held if lane.lease], self._options.holder)
         step.lost = {lease.integration_id for lease in lost}
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
 
@@ -200,7 +201,7 @@ class Books:
 
     def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
         for lane in step.renewed:
-            lane.lease_until = step.began + lane_store.LEASE_SECONDS - LEASE_MARGIN_SECONDS
+            lane.lease_until = step.began + leases.LEASE_SECONDS - LEASE_MARGIN_SECONDS
         for lane in lanes:
             if lane.integration_id in step.lost:
                 lane.stop(Ending.LOST)
@@ -235,7 +236,7 @@ class Books:
             pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
             blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
             state = LaneState.BLOCKED if blocked else LaneState.PAUSED if pause > 0 else LaneState.OPEN
-            lane_store.set_state(
+            lane_states.set_state(
                 conn,
                 self._selection.kombo_conn_id,
                 EVERYWHERE if outcome.account_wide else lane.integration_id,
@@ -251,17 +252,17 @@ class Books:
 
     def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
         conn_id = self._selection.kombo_conn_id
-        status = lane_store.own_status(conn, conn_id, EVERYWHERE)
+        status = lane_states.own_status(conn, conn_id, EVERYWHERE)
         longer = status.paused_until is not None and status.paused_until >= until
         if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
             code = "PLATFORM.RATE_LIMIT_EXCEEDED"
-            lane_store.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
+            lane_states.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
 
     def _note_limits(self, conn: Connection, step: _Step) -> None:
         for lane in step.renewed:
             limit = lane.pace.limit_seen
             if limit is not None and limit != lane.limit_noted:
-                lane_store.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, limit)
+                lane_states.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, limit)
                 step.limits.append((lane, limit))
 
     def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
@@ -272,7 +273,7 @@ class Books:
         step = _Step(began=self._clock())
         with self._ledger.transaction() as conn:
             for lane in lanes:
-                if lane.lease is not None and lane_store.release(conn, lane.lease, self._options.holder):
+                if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
                     step.renewed.append(lane)
             held = {lane.integration_id for lane in step.renewed}
             step.lost = {lane.integration_id for lane in lanes}.difference(held)

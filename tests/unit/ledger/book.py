@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 
-from kombo_provider.ledger import claims, lanes, results, staging
+from kombo_provider.ledger import claims, leases, results, staging
+from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import Staging
-from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, RunRef, Status
 
 RUN = RunRef("kombo_push", "scheduled__1")
 STAGING = Staging("crm.applicants", "kombo_default", "application", RUN)
@@ -82,10 +83,10 @@ class Book:
             found = conn.execute(query.where(delivery_events.c.applicant_id == applicant_id))
             return [(row[0], row[1]) for row in found]
 
-    def acquire(self, holder: str = "task-1", integration_id: str = "greenhouse:a") -> lanes.Lease | None:
+    def acquire(self, holder: str = "task-1", integration_id: str = "greenhouse:a") -> leases.Lease | None:
         """Take a lane."""
         with self.ledger.transaction() as conn:
-            return lanes.acquire(conn, "kombo_default", integration_id, holder, RUN)
+            return leases.acquire(conn, "kombo_default", integration_id, holder, RUN)
 
     def claim(
         self, limit: int = 10, selection: Selection = SELECTION, run: RunRef = RUN, lane: str = "greenhouse:a"
@@ -97,7 +98,7 @@ class Book:
     def record(self, intent: Intent, status: Status, **values: Any) -> None:
         """Record what became of an intent."""
         with self.ledger.transaction() as conn:
-            results.record(conn, [Result(intent, status, values, duration_ms=120)], RUN)
+            results.record(conn, [Result(intent=intent, status=status, duration_ms=120, **values)], RUN)
 
     def deliver(self, *applicant_ids: str, **ids: Any) -> None:
         """Stage, claim and deliver rows."""
@@ -105,6 +106,9 @@ class Book:
         for intent in self.claim(len(applicant_ids)):
             found = {"kombo_application_id": f"app-{intent.key.applicant_id}"} | ids
             self.record(intent, Status.DELIVERED, resolution="response", **found)
+
+
+GRACE = By(Actor.PERSON, RUN, "Grace")
 
 
 def key(applicant_id: str = "1", integration_id: str = "greenhouse:a") -> DeliveryKey:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from kombo_provider.ledger import claims, doubts, lanes, results
+from kombo_provider.ledger import _tables, claims, doubts, history, results
 from kombo_provider.ledger._tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.status import RunRef, Status
-from tests.unit.ledger.book import RUN, SELECTION, VALID, Book, key
+from tests.unit.ledger.book import GRACE, RUN, SELECTION, VALID, Book, key
 
 HOUR = timedelta(hours=1)
 
@@ -110,7 +110,7 @@ def test_a_row_to_be_tried_later_waits_by_the_database_s_clock(book: Book) -> No
     (intent,) = book.claim()
     with book.ledger.transaction() as conn:
         values = {"retryable_codes": 1, "error_code": "REMOTE.UNAVAILABLE"}
-        results.record(conn, [Result(intent, Status.READY, values, retry_after_seconds=30.0)], RUN)
+        results.record(conn, [Result(intent=intent, status=Status.READY, retry_after_seconds=30.0, **values)], RUN)
     row = book.row()
     assert row["not_before"] - row["finished_at"] == timedelta(seconds=30)
     assert row["retryable_codes"] == 1
@@ -124,7 +124,7 @@ def taken_over(book: Book, open_ledger: Callable[[], Ledger]) -> claims.Intent:
     assert book.acquire("task-1")
     (intent,) = book.claim()
     with book.ledger.transaction() as conn:
-        conn.execute(lanes.lanes.update().values(lease_expires_at=datetime.now(UTC) - HOUR))
+        conn.execute(_tables.lanes.update().values(lease_expires_at=datetime.now(UTC) - HOUR))
     assert Book(open_ledger()).acquire("task-2")
     assert book.row()["status"] == "in_doubt"
     return intent
@@ -136,8 +136,19 @@ def test_a_late_success_of_a_fenced_holder_is_proof(book: Book, taken_over: clai
     assert book.moves()[-2:] == [("sending", "in_doubt"), ("in_doubt", "delivered")]
 
 
-@pytest.mark.parametrize("status", [Status.READY, Status.REJECTED, Status.IN_DOUBT])
-def test_any_other_late_answer_leaves_the_doubt(book: Book, taken_over: claims.Intent, status: Status) -> None:
+@pytest.mark.parametrize("status", [Status.READY, Status.REJECTED])
+def test_a_late_answer_of_a_fenced_holder_ends_the_doubt(book: Book, taken_over: claims.Intent, status: Status) -> None:
+    book.record(taken_over, status, error_code="ATS.X")
+    assert (book.row()["status"], book.row()["error_code"]) == (status, "ATS.X")
+    assert book.moves()[-1] == ("in_doubt", status)
+
+
+@pytest.mark.parametrize("status", [Status.READY, Status.REJECTED])
+def test_a_late_answer_changes_nothing_once_a_person_has_decided(
+    book: Book, taken_over: claims.Intent, status: Status
+) -> None:
+    with book.ledger.transaction() as conn:
+        doubts.give_up(conn, doubts.in_doubt(conn, "crm.applicants"), GRACE)
     before, moves = book.row(), book.moves()
     book.record(taken_over, status, error_code="ATS.X")
     assert (book.row(), book.moves()) == (before, moves)
@@ -147,7 +158,7 @@ def test_a_late_success_is_proof_even_after_the_row_was_ordered_to_be_sent_again
     book: Book, taken_over: claims.Intent
 ) -> None:
     with book.ledger.transaction() as conn:
-        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, RUN, "Grace")
+        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, GRACE)
     assert book.row()["status"] == "ready"
     book.record(taken_over, Status.REJECTED)
     assert book.row()["status"] == "ready"
@@ -160,9 +171,12 @@ def test_a_success_that_finds_its_row_moved_on_is_given_back(book: Book) -> None
     book.stage(VALID)
     (intent,) = book.claim()
     book.set(status="cancelled")
-    success = Result(intent, Status.DELIVERED, {})
+    success = Result(intent=intent, status=Status.DELIVERED)
     with book.ledger.transaction() as conn:
         assert results.record(conn, [success], RUN) == [success]
+        (*_, told) = history.history(conn, key())
+    assert (told["from_status"], told["to_status"]) == ("cancelled", "cancelled")
+    assert told["actor_name"] == results.POSSIBLE_DUPLICATE
 
 
 def test_claims_that_their_sender_never_heard_of_are_taken_back(book: Book) -> None:
@@ -217,7 +231,7 @@ def test_answers_of_many_kinds_are_one_transaction(book: Book) -> None:
     names = ("a", "b", "c")
     book.stage(*(VALID.but(applicant_id=name) for name in names))
     statuses = (Status.DELIVERED, Status.REJECTED, Status.IN_DOUBT)
-    answers = [Result(intent, status, {}) for intent, status in zip(book.claim(), statuses, strict=True)]
+    answers = [Result(intent=intent, status=status) for intent, status in zip(book.claim(), statuses, strict=True)]
     with book.ledger.transaction() as conn:
         results.record(conn, answers, RUN)
     assert [book.row(name)["status"] for name in names] == ["delivered", "rejected", "in_doubt"]
@@ -230,10 +244,10 @@ def test_of_many_answers_only_those_that_change_a_row_enter_the_history(book: Bo
     book.set("b", status="in_doubt")
     book.set("c", status="cancelled")
     with book.ledger.transaction() as conn:
-        results.record(conn, [Result(intent, Status.DELIVERED, {}) for intent in intents], RUN)
+        results.record(conn, [Result(intent=intent, status=Status.DELIVERED) for intent in intents], RUN)
     assert [book.row(name)["status"] for name in names] == ["delivered", "delivered", "cancelled"]
     assert [book.moves(name)[1:] for name in names] == [
         [("sending", "delivered")],
         [("in_doubt", "delivered")],
-        [],
+        [("cancelled", "cancelled")],  # a success that may be a duplicate
     ]

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
 
+from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
-from kombo_provider.ledger import _migrations
-from kombo_provider.ledger._tables import ledger_version
+from kombo_provider.ledger import EVERYWHERE, LaneState, Selection, _migrations, claims, lane_states
+from kombo_provider.ledger._tables import ledger_version, sources
 from kombo_provider.ledger.ledger import Ledger, now
 from tests.postgres import PostgresServer
-from tests.unit.ledger.book import CHANGED, VALID, Book
+from tests.unit.ledger.book import CHANGED, RUN, VALID, Book
 
 DELIVERIES = """source integration_id applicant_id status kombo_conn_id endpoint job_id payload payload_sha256 problems
 kombo_application_id kombo_application_remote_id kombo_candidate_id kombo_candidate_remote_id resolution attempts
 not_before http_status error_code error_title error_message log_url warnings changed_at staged_at sent_at finished_at
 written_back_at dag_id run_id"""
-EVENTS = "source integration_id applicant_id from_status to_status at run_id actor error_code http_status duration_ms"
+EVENTS = """source integration_id applicant_id from_status to_status at run_id
+actor actor_name error_code http_status duration_ms"""
 LANES = "kombo_conn_id integration_id environment_id state code log_url since cap_seen lease_holder lease_epoch"
 INSTANTS = ("not_before", "changed_at", "staged_at", "sent_at", "finished_at", "written_back_at")
 
@@ -194,3 +198,45 @@ def test_a_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     nowhere = Ledger(create_engine(f"sqlite:///{tmp_path}/none/ledger.db"))
     with pytest.raises(LedgerError, match="unable to open database file"):
         nowhere.ensure()
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger as the first version left it: one row in each status, the connection blocked."""
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript((Path(__file__).parent / "version_1.sql").read_text())
+    ledger = Ledger(create_engine(f"sqlite:///{path}", **ENGINE_OPTIONS))
+    yield ledger
+    ledger.close()
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date_without_loss(version_1: Ledger) -> None:
+    count = "SELECT status, count(*) FROM kombo_deliveries GROUP BY status ORDER BY status"
+    with version_1.transaction() as conn:
+        before = conn.exec_driver_sql(count).all()
+    version_1.ensure()
+    version_1.ensure()
+    with version_1.transaction() as conn:
+        assert conn.exec_driver_sql(count).all() == before
+        assert len(before) == 6
+        assert conn.exec_driver_sql("SELECT version FROM kombo_ledger_version").all() == [(2,)]
+        assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).state is LaneState.BLOCKED
+        floor = conn.scalar(select(sources.c.floor))
+        assert len(claims.claim(conn, Selection("crm", "kombo_default"), "greenhouse:a", 9, RUN)) == 1
+    assert floor == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_a_migrated_ledger_has_what_a_new_one_has(version_1: Ledger, tmp_path: Path) -> None:
+    version_1.ensure()
+    fresh = Ledger(create_engine(f"sqlite:///{tmp_path / 'fresh.db'}", **ENGINE_OPTIONS))
+    fresh.ensure()
+    assert _shape(version_1) == _shape(fresh)
+    fresh.close()
+
+
+def _shape(ledger: Ledger) -> dict[str, set[str]]:
+    found = inspect(ledger.engine)
+    columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+    indexes = {f"{name} indexes": {str(i["name"]) for i in found.get_indexes(name)} for name in found.get_table_names()}
+    return columns | indexes

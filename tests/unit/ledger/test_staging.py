@@ -15,7 +15,7 @@ from kombo_provider.ledger import claims, erasure, staging
 from kombo_provider.ledger._decisions import COUNTERS
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from tests.unit.ledger.book import CHANGED, INVALID, RUN, SELECTION, STAGING, VALID, Book, Row, key
+from tests.unit.ledger.book import CHANGED, GRACE, INVALID, RUN, SELECTION, STAGING, VALID, Book, Row, key
 
 CHANGED_ROW = VALID.but(payload='{"candidate":{"first_name":"Zoe"}}', payload_sha256="hash-2")
 LATER_RUN = RunRef("kombo_push", "scheduled__2")
@@ -176,7 +176,7 @@ def test_a_delivered_key_that_names_another_job_is_told(book: Book) -> None:
 def test_a_row_that_a_person_cancelled_stays_cancelled(book: Book, row: Row) -> None:
     book.stage(VALID)
     with book.ledger.transaction() as conn:
-        assert erasure.forget(conn, key())
+        assert erasure.forget(conn, key(), GRACE)
     assert book.stage(row) == {"already_known": 1}
     assert (book.row()["status"], book.row()["payload"]) == ("cancelled", None)
 

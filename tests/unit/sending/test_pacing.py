@@ -47,7 +47,7 @@ class Requests:
 
 def _result(status: Status) -> Result:
     """A lane looks at the status only."""
-    return Result(None, status, {})
+    return Result(intent=None, status=status)
 
 
 def _lane(**breaker: Any) -> Lane:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from kombo_provider.ledger import Ledger, delivered_ids, doubts
+from kombo_provider.ledger import Actor, By, Ledger, delivered_ids, doubts
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.write_back import joined_update as id_lists
 from kombo_provider.write_back import write_back
@@ -172,7 +172,7 @@ def test_ids_that_were_filled_in_later_follow(warehouse: Engine, book: Book) -> 
     write(warehouse, book)
     with book.ledger.transaction() as conn:
         (doubt,) = doubts.to_look_up(conn, "crm.applicants", "kombo_default", 10)
-        assert doubts.fill_ids(conn, doubt, {"kombo_candidate_id": "late"}, RUN, "look-up")
+        assert doubts.fill_ids(conn, doubt, {"kombo_candidate_id": "late"}, By(Actor.LOOK_UP, RUN))
     write(warehouse, book)
     assert run(warehouse, "SELECT kombo_application_id, kombo_candidate_id FROM people") == [("app-1", "late")]
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import lanes
+from kombo_provider.ledger import _tables, lane_states, leases
 from kombo_provider.ledger._tables import EVERYWHERE
-from kombo_provider.ledger.lanes import LEASE_SECONDS, Lease
+from kombo_provider.ledger.leases import LEASE_SECONDS, Lease
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState
 from tests.unit.ledger.book import VALID, Book
@@ -22,13 +22,13 @@ CONN, LANE = "kombo_default", "greenhouse:a"
 
 def _expire(book: Book) -> None:
     with book.ledger.transaction() as conn:
-        conn.execute(update(lanes.lanes).values(lease_expires_at=now(conn) - timedelta(seconds=1)))
+        conn.execute(update(_tables.lanes).values(lease_expires_at=now(conn) - timedelta(seconds=1)))
 
 
 def _renew(book: Book, lease: Lease | None, holder: str = "task-1") -> list[Lease]:
     assert lease
     with book.ledger.transaction() as conn:
-        return lanes.renew(conn, [lease], holder)
+        return leases.renew(conn, [lease], holder)
 
 
 def test_a_lane_has_one_holder_until_its_lease_ends(book: Book) -> None:
@@ -78,18 +78,18 @@ def test_renewing_extends_the_lease_and_none_is_no_work(book: Book) -> None:
     _renew(book, lease)
     assert book.acquire("task-2") is None
     with book.ledger.transaction() as conn:
-        assert lanes.renew(conn, [], "task-1") == []
+        assert leases.renew(conn, [], "task-1") == []
 
 
 def test_a_lane_given_back_is_free_and_giving_back_late_harms_nobody(book: Book) -> None:
     first = book.acquire("task-1")
     assert first
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1")
+        leases.release(conn, first, "task-1")
     second = book.acquire("task-2")
     assert second
     with book.ledger.transaction() as conn:
-        lanes.release(conn, first, "task-1")
+        leases.release(conn, first, "task-1")
     assert book.acquire("task-3") is None
     assert second.epoch == 2
 
@@ -104,7 +104,7 @@ def test_what_a_dead_holder_left_on_the_wire_is_in_doubt(book: Book) -> None:
     assert lease
     assert lease.possibly_executing_since == (sent_at,)
     assert book.statuses() == {"in_doubt": 1, "ready": 2}
-    assert book.row("1")["error_title"] == lanes.HOLDER_DIED
+    assert book.row("1")["error_title"] == leases.HOLDER_DIED
     assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
 
 
@@ -115,12 +115,12 @@ def test_what_a_dead_holder_left_is_put_in_doubt_though_nobody_sends_on_its_lane
     book.claim()
     book.claim(lane="lever:b")
     with book.ledger.transaction() as conn:
-        assert lanes.sweep(conn) == 0, "both leases last"
-        of_lane = update(lanes.lanes).where(lanes.lanes.c.integration_id == LANE)
+        assert leases.sweep(conn) == 0, "both leases last"
+        of_lane = update(_tables.lanes).where(_tables.lanes.c.integration_id == LANE)
         conn.execute(of_lane.values(lease_expires_at=now(conn) - timedelta(seconds=1)))
     with book.ledger.transaction() as conn:
-        assert lanes.sweep(conn) == 1
-        assert lanes.sweep(conn) == 0
+        assert leases.sweep(conn) == 1
+        assert leases.sweep(conn) == 0
     assert (book.row("1")["status"], book.row("2", "lever:b")["status"]) == ("in_doubt", "sending")
     assert book.moves("1") == [("ready", "sending"), ("sending", "in_doubt")]
     assert _renew(book, lease) == [lease], "should it only have slept, it finds out"
@@ -134,12 +134,12 @@ def test_a_drain_waits_for_the_transaction_that_read_that_rows_may_leave(
 
     def drain(ledger: Ledger) -> None:
         with ledger.transaction() as conn:
-            lanes.drain(conn)
+            lane_states.drain(conn)
         drained.set()
 
     thread = threading.Thread(target=drain, args=(open_ledger(),))
     with book.ledger.transaction() as conn:
-        lanes.hold_off_drain(conn)
+        lane_states.hold_off_drain(conn)
         thread.start()
         assert not drained.wait(0.3)
     thread.join(60)
@@ -163,14 +163,14 @@ def test_one_of_many_gets_the_lane(book: Book, open_ledger: Callable[[], Ledger]
     assert len(got) == 1
 
 
-def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lanes.LaneStatus:
+def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lane_states.LaneStatus:
     with book.ledger.transaction() as conn:
-        return lanes.statuses(conn, conn_id, [lane])[lane]
+        return lane_states.statuses(conn, conn_id, [lane])[lane]
 
 
 def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: object) -> None:
     with book.ledger.transaction() as conn:
-        lanes.set_state(conn, conn_id, lane, state, **more)  # type: ignore[arg-type]
+        lane_states.set_state(conn, conn_id, lane, state, **more)  # type: ignore[arg-type]
 
 
 def test_a_lane_nobody_knows_is_open(book: Book) -> None:
@@ -195,18 +195,18 @@ def test_of_two_pauses_the_longer_one_counts(book: Book) -> None:
     _set(book, CONN, EVERYWHERE, LaneState.PAUSED, paused_until=at + timedelta(minutes=1))
     assert _status(book).paused_until == at + timedelta(minutes=1)
     with book.ledger.transaction() as conn:
-        assert lanes.own_status(conn, CONN, LANE).state is LaneState.PAUSED
-        assert lanes.own_status(conn, CONN, "lever:b").state is LaneState.OPEN
+        assert lane_states.own_status(conn, CONN, LANE).state is LaneState.PAUSED
+        assert lane_states.own_status(conn, CONN, "lever:b").state is LaneState.OPEN
 
 
 def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
     lease = book.acquire()
     with book.ledger.transaction() as conn:
-        lanes.bind_environment(conn, CONN, LANE, "env-1")
-        lanes.see_cap(conn, CONN, LANE, 12)
+        lane_states.bind_environment(conn, CONN, LANE, "env-1")
+        lane_states.see_cap(conn, CONN, LANE, 12)
     _set(book, CONN, LANE, LaneState.BLOCKED, code="X")
     with book.ledger.transaction() as conn:
-        row = conn.execute(select(lanes.lanes)).mappings().one()
+        row = conn.execute(select(_tables.lanes)).mappings().one()
     assert (row["environment_id"], row["cap_seen"], row["lease_holder"], row["state"]) == (
         "env-1",
         12,
@@ -219,8 +219,8 @@ def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
 
 def test_a_key_of_another_environment_is_refused_naming_both(book: Book) -> None:
     with book.ledger.transaction() as conn:
-        lanes.bind_environment(conn, CONN, LANE, "env-1")
-        lanes.bind_environment(conn, CONN, LANE, "env-1")
-        lanes.bind_environment(conn, CONN, "lever:b", "env-2")
+        lane_states.bind_environment(conn, CONN, LANE, "env-1")
+        lane_states.bind_environment(conn, CONN, LANE, "env-1")
+        lane_states.bind_environment(conn, CONN, "lever:b", "env-2")
     with pytest.raises(ConfigurationError, match=r"env-2.*env-1"), book.ledger.transaction() as conn:
-        lanes.bind_environment(conn, CONN, LANE, "env-2")
+        lane_states.bind_environment(conn, CONN, LANE, "env-2")

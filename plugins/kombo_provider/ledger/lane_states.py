@@ -1,0 +1,161 @@
+"""Whether anything may leave on a lane: its state, its limit, and the Kombo environment that it is tied to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, and_, func, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kombo_provider.errors import ConfigurationError
+from kombo_provider.ledger._tables import EVERYWHERE, lanes
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import LaneState
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """Whether new requests may leave on a lane, the rows for its connection and for everything taken in."""
+
+    state: LaneState
+    code: str | None
+    log_url: str | None
+    since: datetime | None
+    paused_until: datetime | None
+    pauses: int
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the lane's pause lasts in all."""
+        return (self.paused_until - self.since).total_seconds() if self.paused_until and self.since else 0.0
+
+
+def statuses(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]) -> dict[str, LaneStatus]:
+    """Read the lanes' states; one for the whole connection, or for everything, comes before a lane's own."""
+    wanted = list(integration_ids)
+    query = select(lanes).where(
+        or_(
+            and_(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id.in_([*wanted, EVERYWHERE])),
+            lanes.c.kombo_conn_id == EVERYWHERE,
+        )
+    )
+    found = {(row.kombo_conn_id, row.integration_id): row for row in conn.execute(query)}
+    general = [found.get((EVERYWHERE, EVERYWHERE)), found.get((kombo_conn_id, EVERYWHERE))]
+    return {name: _strictest([*general, found.get((kombo_conn_id, name))]) for name in wanted}
+
+
+def own_status(conn: Connection, kombo_conn_id: str, integration_id: str) -> LaneStatus:
+    """Return the status of just this row of `kombo_lanes`, `open` where there is none."""
+    query = select(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+    return _strictest([conn.execute(query).first()])
+
+
+_STRICTNESS = (LaneState.OPEN, LaneState.PAUSED, LaneState.BLOCKED, LaneState.STOPPED, LaneState.DRAINED)
+
+
+def _strictest(rows: Sequence[Row[Any] | None]) -> LaneStatus:
+    states = [
+        LaneStatus(LaneState(row.state), row.code, row.log_url, row.since, row.paused_until, row.pauses)
+        for row in rows
+        if row is not None
+    ]
+    default = LaneStatus(LaneState.OPEN, None, None, None, None, 0)
+    return max(
+        states or [default],
+        key=lambda status: (_STRICTNESS.index(status.state), status.paused_until or _EPOCH),
+    )
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def set_state(
+    conn: Connection,
+    kombo_conn_id: str,
+    integration_id: str,
+    state: LaneState,
+    *,
+    code: str | None = None,
+    log_url: str | None = None,
+    paused_until: datetime | None = None,
+    pauses: int = 0,
+) -> None:
+    """Open, pause, block or drain a lane; `EVERYWHERE` as id means all lanes of the connection, or all there are."""
+    locked_lane(conn, kombo_conn_id, integration_id)
+    conn.execute(
+        lane_update(kombo_conn_id, integration_id).values(
+            state=state, code=code, log_url=log_url, since=now(conn), paused_until=paused_until, pauses=pauses
+        )
+    )
+
+
+def see_cap(conn: Connection, kombo_conn_id: str, integration_id: str, cap: int) -> None:
+    """Remember the concurrency limit that Kombo named for an integration."""
+    conn.execute(lane_update(kombo_conn_id, integration_id).values(cap_seen=cap))
+
+
+def cap_seen(conn: Connection, kombo_conn_id: str, integration_id: str) -> int | None:
+    """Return the concurrency limit that Kombo named last for an integration, None where it named none yet."""
+    query = select(lanes.c.cap_seen).where(
+        lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id
+    )
+    return conn.scalar(query)
+
+
+def bind_environment(conn: Connection, kombo_conn_id: str, integration_id: str, environment_id: str) -> None:
+    """Tie the lane to the Kombo environment of the API key.
+
+    Raises ConfigurationError where it was tied to another one: a key of the wrong environment would send every
+    applicant again, into the wrong ATS.
+    """
+    lane = locked_lane(conn, kombo_conn_id, integration_id)
+    if lane.environment_id is None:
+        conn.execute(lane_update(kombo_conn_id, integration_id).values(environment_id=environment_id))
+    elif lane.environment_id != environment_id:
+        raise ConfigurationError(
+            f"The API key of connection {kombo_conn_id} belongs to Kombo environment {environment_id}, but integration "
+            f"{integration_id} was served from environment {lane.environment_id}. Put the former key back, or use a "
+            "connection id and a source of its own for the other environment."
+        )
+
+
+_DRAIN_LOCK = 0x6B6F6D63  # any constant will do
+
+
+def drain(conn: Connection) -> None:
+    """Stop new requests everywhere: no transaction that claims rows commits after this one without knowing."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SET LOCAL lock_timeout TO '3s'"))  # who waits here makes every sender wait
+        conn.execute(select(func.pg_advisory_xact_lock(_DRAIN_LOCK)))
+    set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.DRAINED, code="drain")
+
+
+def hold_off_drain(conn: Connection) -> None:
+    """Keep a drain waiting until the end of this transaction, which is about to read whether rows may leave.
+
+    SQLite has one writer at a time anyway.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock_shared(_DRAIN_LOCK)))
+
+
+def lane_update(kombo_conn_id: str, integration_id: str) -> Update:
+    """Return an UPDATE of one row of `kombo_lanes`."""
+    return update(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+
+
+def locked_lane(conn: Connection, kombo_conn_id: str, integration_id: str) -> Row[Any]:
+    """Make the lane's row if there is none, lock it for the rest of the transaction and return it."""
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    conn.execute(
+        insert(lanes).values(kombo_conn_id=kombo_conn_id, integration_id=integration_id).on_conflict_do_nothing()
+    )
+    query = (
+        select(lanes)
+        .where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+        .with_for_update()
+    )
+    return conn.execute(query).one()

@@ -1,0 +1,139 @@
+"""Leases: which process may send on a lane.
+
+A lease lasts `LEASE_SECONDS` by the database's clock. Its epoch grows with every holder, and every later write of
+the holder names the epoch, so that a process that slept through its lease finds out before it claims anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, exists, or_, select, tuple_, update
+
+from kombo_provider.ledger._moves import By, move_where
+from kombo_provider.ledger._tables import IS_UNSETTLED, deliveries, lanes
+from kombo_provider.ledger.lane_states import lane_update, locked_lane
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import Actor, RunRef, Status
+
+LEASE_SECONDS = 60.0
+
+HOLDER_DIED = "The sending process ended before an answer was recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send on one lane until `expires_at` (database time), told apart by its epoch.
+
+    `possibly_executing_since` are the send times of a dead holder's requests: they may still be on the wire.
+    """
+
+    kombo_conn_id: str
+    integration_id: str
+    epoch: int
+    expires_at: datetime
+    possibly_executing_since: tuple[datetime, ...] = field(default=())
+
+
+def acquire(conn: Connection, kombo_conn_id: str, integration_id: str, holder: str, run: RunRef) -> Lease | None:
+    """Take the lane, or return None while another holder's lease lasts.
+
+    A former try of the same `holder` is replaced at once. Whatever the former holder left `sending` is in doubt from
+    here on: its requests may have been executed.
+    """
+    lane = locked_lane(conn, kombo_conn_id, integration_id)
+    at = now(conn)
+    held = lane.lease_holder is not None and lane.lease_expires_at is not None and lane.lease_expires_at > at
+    if held and lane.lease_holder != holder:
+        return None
+    epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=LEASE_SECONDS)
+    conn.execute(
+        lane_update(kombo_conn_id, integration_id).values(
+            lease_holder=holder, lease_epoch=epoch, lease_expires_at=expires_at
+        )
+    )
+    put_in_doubt(conn, kombo_conn_id, integration_id, run, at)
+    return Lease(kombo_conn_id, integration_id, epoch, expires_at, _unanswered(conn, kombo_conn_id, integration_id))
+
+
+def renew(conn: Connection, leases: Sequence[Lease], holder: str) -> list[Lease]:
+    """Extend the leases, locking their lanes for the rest of the transaction; return those that were lost."""
+    if not leases:
+        return []
+    held = and_(
+        lanes.c.kombo_conn_id == leases[0].kombo_conn_id,
+        lanes.c.lease_holder == holder,
+        tuple_(lanes.c.integration_id, lanes.c.lease_epoch).in_([(x.integration_id, x.epoch) for x in leases]),
+    )
+    expires_at = now(conn) + timedelta(seconds=LEASE_SECONDS)
+    statement = update(lanes).where(held).values(lease_expires_at=expires_at).returning(lanes.c.integration_id)
+    renewed = set(conn.scalars(statement))
+    return [lease for lease in leases if lease.integration_id not in renewed]
+
+
+def lease_ends(conn: Connection, kombo_conn_id: str, integration_ids: Sequence[str]) -> dict[str, datetime | None]:
+    """Return when the lanes' leases end; a living holder moves that on every few seconds."""
+    query = select(lanes.c.integration_id, lanes.c.lease_expires_at).where(
+        lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id.in_(integration_ids)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def release(conn: Connection, lease: Lease, holder: str) -> bool:
+    """Give the lane back; return False, harmlessly, where it was taken over."""
+    released = conn.execute(
+        lane_update(lease.kombo_conn_id, lease.integration_id)
+        .where(lanes.c.lease_epoch == lease.epoch, lanes.c.lease_holder == holder)
+        .values(lease_holder=None, lease_expires_at=None)
+    )
+    return released.rowcount > 0
+
+
+def sweep(conn: Connection) -> int:
+    """Put in doubt what dead holders left `sending`, whether or not anyone will send on their lanes; return how many.
+
+    A lane that somebody has locked just now is left to them.
+    """
+    at = now(conn)
+    on_wire = exists().where(
+        deliveries.c.kombo_conn_id == lanes.c.kombo_conn_id,
+        deliveries.c.integration_id == lanes.c.integration_id,
+        IS_UNSETTLED,
+        deliveries.c.status == Status.SENDING,
+    )
+    abandoned = or_(lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at)
+    query = select(lanes.c.kombo_conn_id, lanes.c.integration_id).where(abandoned, on_wire)
+    if not conn.execute(query.limit(1)).first():
+        return 0
+    found = conn.execute(query.with_for_update(of=lanes, skip_locked=True)).all()
+    for lane in found:  # a holder that only slept has to find out
+        ended = {"lease_holder": None, "lease_expires_at": None, "lease_epoch": lanes.c.lease_epoch + 1}
+        conn.execute(lane_update(*lane).values(ended))
+    return sum(put_in_doubt(conn, *lane, None, at) for lane in found)
+
+
+def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run: RunRef | None, at: datetime) -> int:
+    """Move all `sending` rows of a lane without a living holder to `in_doubt`; return how many."""
+    of_lane = [
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.integration_id == integration_id,
+        IS_UNSETTLED,
+    ]
+    values = {"finished_at": at, "http_status": None, "error_code": None, "error_title": HOLDER_DIED}
+    by = By(Actor.SWEEP, run, "after its holder")
+    return len(move_where(conn, Status.SENDING, Status.IN_DOUBT, of_lane, values, by, at))
+
+
+def _unanswered(conn: Connection, kombo_conn_id: str, integration_id: str) -> tuple[datetime, ...]:
+    query = select(deliveries.c.sent_at).where(
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.integration_id == integration_id,
+        IS_UNSETTLED,
+        deliveries.c.status == Status.IN_DOUBT,
+        deliveries.c.http_status.is_(None),
+        deliveries.c.sent_at.is_not(None),
+        deliveries.c.sent_at > now(conn) - timedelta(hours=1),
+    )
+    return tuple(conn.scalars(query))
