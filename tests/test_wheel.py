@@ -48,6 +48,25 @@ CREATE TABLE people (
 INSERT INTO people (id, vacancy, given_name, family_name, mail) VALUES
     (1, 7, 'Ada', 'Byron', 'ada@example.com'), (2, 7, 'Zoë', 'Łukasz', 'zoe@example.com');
 """
+USERS_TEST = """
+pytest_plugins = ["kombo_provider.testing"]
+
+def test_a_fault_and_the_books(kombo_sandbox):
+    from kombo_provider.client import KomboClient
+    from kombo_provider.errors import KomboError
+
+    kombo_sandbox.fault("html", status=403, count=1, match={"path": "*"})
+    client = KomboClient(api_key=kombo_sandbox.api_key, base_url=kombo_sandbox.url)
+    try:
+        client.check_api_key()
+    except KomboError:
+        pass
+    else:
+        raise AssertionError("the fault did not strike")
+    assert client.check_api_key()
+    assert kombo_sandbox.stats()["faults_used"] == {"html": 1}
+    assert kombo_sandbox.creates() == kombo_sandbox.duplicates() == {}
+"""
 # With Airflow's defaults: a DAG folder that is searched for files that may hold a DAG.
 RUN = """
 from airflow.utils.db import initdb
@@ -171,3 +190,12 @@ def test_airflow_lists_the_provider_of_the_wheel(environment: Environment) -> No
     providers = environment.run("-m", "airflow", "providers", "list", "--output", "plain")
 
     assert "airflow-provider-kombo" in providers
+
+
+def test_the_wheel_brings_a_sandbox_for_the_tests_of_users(environment: Environment, tmp_path: Path) -> None:
+    test_file = tmp_path / "test_users_own.py"
+    test_file.write_text(USERS_TEST)
+
+    said = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(test_file))
+
+    assert "1 passed" in said

@@ -66,6 +66,8 @@ class Reply:
     then: Literal["keep", "close", "reset"] = "keep"
     claimed_length: int | None = None
     code: str | None = None
+    interim: tuple[int, ...] = ()
+    """Statuses from 100 to 199 that go ahead of the answer."""
 
     def add_headers(self, headers: Headers) -> None:
         """Adds what the API says with each answer, unless a fault says it, or something in front of the API answers."""

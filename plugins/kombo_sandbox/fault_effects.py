@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kombo_sandbox.faults import Rule
 
 LONGEST_HOLD_SECONDS = 600
+OVERSIZED_BYTES = 33 * 1024 * 1024
 
 _NULL_IN_APPLICATION = (
     "remote_id", "candidate_id", "candidate", "job_id", "job", "current_stage_id", "current_stage", "outcome",
@@ -39,6 +40,9 @@ def refuse(rule: Rule, request: Request, limit: int | None) -> Reply:
         return Reply(0, then="reset")
     if rule.kind == "html":
         return html_page(given.get("status", 503))
+    if rule.kind == "answer":
+        content_type = str(given.get("content_type", "application/json"))
+        return Reply(given.get("status", 200), str(given.get("body", "")).encode(), content_type=content_type)
     if rule.kind == "redirect":
         location = given.get("location", f"http://{request.headers.get('host', '')}{request.target}")
         return Reply(given.get("status", 307), headers=(("Location", location),))
@@ -72,8 +76,11 @@ async def distort(rule: Rule, request: Request, reply: Reply, payload: dict[str,
     if rule.kind == "status_after_write":
         return _failed_after_write(given)
     if rule.kind == "truncated":
-        kept = given.get("keep_bytes", len(reply.body) // 2)
-        reply.claimed_length, reply.body, reply.then = len(reply.body), reply.body[:kept], "close"
+        return _cut(_answer_with(given.get("status", 200), reply, payload), given.get("keep_bytes"))
+    if rule.kind == "oversized":
+        return _answer_with(given.get("status", 200), reply, payload, text="x" * given.get("bytes", OVERSIZED_BYTES))
+    if rule.kind == "informational":
+        reply.interim = tuple(given.get("statuses", (103,)))
         return reply
     if rule.kind == "unparsable":
         reply.body = str(given.get("body", "OK")).encode()
@@ -87,6 +94,21 @@ def without_ids(data: dict[str, Any]) -> dict[str, Any]:
         return {**data, **dict.fromkeys(_NULL_IN_APPLICATION)}
     nested = [{**part, **dict.fromkeys(_NULL_IN_NESTED_APPLICATION)} for part in data["applications"]]
     return {**data, **dict.fromkeys(_NULL_IN_CANDIDATE), "applications": nested}
+
+
+def _answer_with(status: int, reply: Reply, payload: dict[str, Any], *, text: str = "") -> Reply:
+    """The success as it is, or an error's envelope in its place; `text` makes either of them long."""
+    if status >= 400:
+        error = {"code": "PLATFORM.INPUT_INVALID", "title": "Invalid", "message": text or "Refused.", "log_url": None}
+        return json_reply({"status": "error", "error": error}, status, reply.headers)
+    warnings = [*payload["warnings"], {"message": text}] if text else payload["warnings"]
+    return json_reply({**payload, "warnings": warnings}, status, reply.headers)
+
+
+def _cut(reply: Reply, keep_bytes: int | None) -> Reply:
+    kept = len(reply.body) // 2 if keep_bytes is None else keep_bytes
+    reply.claimed_length, reply.body, reply.then = len(reply.body), reply.body[:kept], "close"
+    return reply
 
 
 def _failed_after_write(given: dict[str, Any]) -> Reply:

@@ -13,12 +13,15 @@ is for creates only**; `"path": "*"` is for everything.
 | `write_reset` | | executes, then TCP RST |
 | `reset` | | TCP RST, not executed |
 | `status_after_write` | `status` (500), `envelope` (false), `code` (`PLATFORM.UNKNOWN_ERROR`) | executes, then answers 500, 502, 503 or 504, with Kombo's envelope or without |
-| `truncated` | `keep_bytes` (half) | executes, answers 200 with a body shorter than its Content-Length, closes |
+| `truncated` | `keep_bytes` (half), `status` (200) | executes, answers with a body shorter than its Content-Length, closes; a `status` from 400 with an error's envelope |
+| `oversized` | `bytes` (33 MiB), `status` (200) | executes, answers with a text of so many bytes in its body: a warning, or from 400 an error's message |
+| `informational` | `statuses` ([103]) | executes, sends these interim answers (100 to 199) before the real one |
 | `unparsable` | `body` (`OK`) | executes, answers 200 with this text for JSON |
 | `null_ids` | | executes, answers 200 with everything null that may be |
 | `rate_limit_429` | `reset_seconds` (1), `limit` (300), `retry_after` (none) | not executed |
 | `concurrency_429` | `limit` (the integration's) | not executed |
-| `html` | `status` (503) | a load balancer's HTML page, not executed |
+| `html` | `status` (503) | the HTML page of something in front of Kombo, not executed: a load balancer's 503, a gateway's 403, a login page's 200 |
+| `answer` | `status` (200), `body` (empty), `content_type` (`application/json`) | this text for an answer, not executed; with `path` a malformed page |
 | `error` | `code` (required, may be null), `status` (the code's), `title`, `message` | an error envelope, not executed |
 | `redirect` | `status` (307), `location` (the request's own URL) | not executed |
 
@@ -42,16 +45,21 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "write_reset": frozenset(),
     "reset": frozenset(),
     "status_after_write": frozenset({"status", "envelope", "code"}),
-    "truncated": frozenset({"keep_bytes"}),
+    "truncated": frozenset({"keep_bytes", "status"}),
+    "oversized": frozenset({"bytes", "status"}),
+    "informational": frozenset({"statuses"}),
     "unparsable": frozenset({"body"}),
     "null_ids": frozenset(),
     "rate_limit_429": frozenset({"reset_seconds", "limit", "retry_after"}),
     "concurrency_429": frozenset({"limit"}),
     "html": frozenset({"status"}),
+    "answer": frozenset({"status", "body", "content_type"}),
     "error": frozenset({"code", "status", "title", "message"}),
     "redirect": frozenset({"status", "location"}),
 }
-NOT_EXECUTED = frozenset({"reset", "rate_limit_429", "concurrency_429", "html", "error", "redirect"})
+NOT_EXECUTED = frozenset({"reset", "rate_limit_429", "concurrency_429", "html", "answer", "error", "redirect"})
+NUMBERS = frozenset({"seconds", "keep_bytes", "bytes", "reset_seconds", "limit", "retry_after", "status"})
+WHOLE_NUMBERS = NUMBERS - {"seconds", "reset_seconds", "retry_after"}
 ANSWER_LOST = frozenset({"write_no_answer", "write_reset", "status_after_write"})
 MATCH_KEYS = frozenset({"integration_id", "email", "job_id", "method", "path"})
 
@@ -169,16 +177,23 @@ def _check_parameters(kind: str, given: dict[str, Any]) -> None:
         raise _refused(f"{code} says that the create was not executed; use the kind error")
     if kind == "status_after_write" and given.get("status", 500) not in (500, 502, 503, 504):
         raise _refused("status must be 500, 502, 503 or 504")
+    _check_interim(given.get("statuses", []))
 
 
 def _check_numbers(given: dict[str, Any]) -> None:
-    for key in given.keys() & {"seconds", "keep_bytes", "reset_seconds", "limit", "retry_after", "status"}:
+    for key in given.keys() & NUMBERS:
         value = given[key]
-        whole = key in ("keep_bytes", "limit", "status")
+        whole = key in WHOLE_NUMBERS
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value < 0:
             raise _refused(f"{key} must be a {'whole ' if whole else ''}number from 0")
     if not 200 <= given.get("status", 200) <= 599:
         raise _refused("status must be an HTTP status")
+
+
+def _check_interim(statuses: Any) -> None:
+    known = isinstance(statuses, list) and all(isinstance(status, int) and 100 <= status <= 199 for status in statuses)
+    if not known or 101 in statuses:
+        raise _refused("statuses must be a list of numbers from 100 to 199, without 101")
 
 
 def _patterns(key: str, wanted: Any) -> list[str]:

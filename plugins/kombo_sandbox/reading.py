@@ -60,7 +60,8 @@ class Reading:
             )
 
         source = _applications_by_index(ats, query, job_ids) if supported else []
-        return page(query, f"applications {integration_id}", source, wanted, views.listed_application)
+        show = self._dated(integration_id, views.listed_application)
+        return page(query, f"applications {integration_id}", source, wanted, show)
 
     def candidates(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
         query, supported = self._query(integration_id, values, CANDIDATE_FILTERS)
@@ -82,13 +83,8 @@ class Reading:
             )
 
         source = _candidates_by_index(ats, query, email) if supported else []
-        return page(
-            query,
-            f"candidates {integration_id}",
-            source,
-            wanted,
-            lambda person: views.candidate_with_applications(person, _tracked(person)),
-        )
+        show = self._dated(integration_id, _listed_candidate)
+        return page(query, f"candidates {integration_id}", source, wanted, show)
 
     def jobs(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
         query, supported = self._query(integration_id, values, JOB_FILTERS)
@@ -124,6 +120,11 @@ class Reading:
         source = self._store.ats(integration_id).stages if supported else []
         return page(query, f"stages {integration_id}", source, wanted, views.listed_stage)
 
+    def _dated(self, integration_id: str, show: Callable[[T], dict[str, Any]]) -> Callable[[T], dict[str, Any]]:
+        if self._settings.of("remote_dates", integration_id):
+            return show
+        return lambda record: views.without_remote_dates(show(record))
+
     def _query(self, integration_id: str, values: dict[str, str], own: frozenset[str]) -> tuple[Query, bool]:
         """The query, and false where an unsupported filter empties the result."""
         refuse_unknown = self._settings.of("unknown_keys") == "refuse"
@@ -133,6 +134,10 @@ class Reading:
             kept = {key: value for key, value in values.items() if key not in unsupported}
             return Query(kept, own, refuse_unknown=refuse_unknown), True
         return query, not unsupported
+
+
+def _listed_candidate(person: Candidate) -> dict[str, Any]:
+    return views.candidate_with_applications(person, _tracked(person))
 
 
 def _tracked(person: Candidate) -> list[Application]:

@@ -22,6 +22,7 @@ For every integration, or one of them through `per_integration`:
 | `concurrency_limit` | 30 | actions in flight; null: no cap and no headers |
 | `visibility` | `at_once` | when GET shows a create: `at_once`, `after_sync` (of `POST /force-sync`), `never` |
 | `visibility_of_lost` | null | the same for creates whose answer a fault (`write_no_answer`, `write_reset`, `status_after_write`) withheld: an ATS may hold an application that Kombo does not track. null: as `visibility` |
+| `remote_dates` | true | false: reads show applications with `remote_created_at` and `remote_updated_at` null, as ATSs without dates do |
 | `refuse_duplicates` | false | a second application of a candidate to a job is `ATS.APPLICATION_ALREADY_EXISTS` |
 | `accept_unknown_jobs` | true | false: only jobs of `jobs`, and those used before, exist |
 | `jobs` | `{}` | job id or `remote:...` → `{name, status, visibility, screening_questions}`; merged. Under `per_integration` the job exists at once, else from its first use |
@@ -128,6 +129,7 @@ SCOPED: dict[str, Rule] = {
     "concurrency_limit": (30, _or_null(_count), "a whole number, or null"),
     "visibility": ("at_once", _one_of(*VISIBILITIES), f"one of {VISIBILITIES}"),
     "visibility_of_lost": (None, _or_null(_one_of(*VISIBILITIES)), f"one of {VISIBILITIES}, or null"),
+    "remote_dates": (True, _is(bool), "true or false"),
     "refuse_duplicates": (False, _is(bool), "true or false"),
     "accept_unknown_jobs": (True, _is(bool), "true or false"),
     "jobs": ({}, _jobs, "an object: job id to the job"),

@@ -76,6 +76,14 @@ def listed_job(job: Job, stages: list[Stage]) -> dict[str, Any]:
     }
 
 
+def without_remote_dates(shown: dict[str, Any]) -> dict[str, Any]:
+    """The record of an ATS that tells no dates: null in it, and in its applications."""
+    blank = {**shown, "remote_created_at": None, "remote_updated_at": None}
+    if "applications" in shown:
+        blank["applications"] = [without_remote_dates(part) for part in shown["applications"]]
+    return blank
+
+
 def listed_stage(stage: Stage) -> dict[str, Any]:
     """One of `data.results` of `GET /ats/application-stages`"""
     shown = {"id": stage.id, "remote_id": stage.remote_id, "name": stage.name, "status": "ACTIVE"}

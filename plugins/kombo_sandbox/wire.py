@@ -143,4 +143,5 @@ def to_bytes(reply: Reply) -> bytes:
     )
     extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
     closing = "" if reply.then == "keep" else "Connection: close\r\n"
-    return f"{head}{extra}{closing}\r\n".encode("latin-1") + reply.body
+    interim = "".join(f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n\r\n" for status in reply.interim)
+    return f"{interim}{head}{extra}{closing}\r\n".encode("latin-1") + reply.body

@@ -102,6 +102,50 @@ def test_unparsable_is_a_200_that_is_no_json(api: Api, sandbox: Sandbox) -> None
     assert total(sandbox) == 1
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refusal_is_cut_in_the_middle_after_the_create_was_executed(api: Api, sandbox: Sandbox, status: int) -> None:
+    sandbox.faults([{"kind": "truncated", "status": status, "count": 1}])
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        api.create()
+    answer = api.create(application("bea"), stream=True)
+    assert (answer.status_code, total(sandbox)) == (200, 2)
+
+
+@pytest.mark.parametrize(("status", "word"), [(200, "success"), (400, "error")])
+def test_oversized_executes_and_answers_more_than_32_mib(api: Api, sandbox: Sandbox, status: int, word: str) -> None:
+    sandbox.faults([{"kind": "oversized", "status": status, "count": 1}])
+    answer = api.create()
+    assert (answer.status_code, answer.json()["status"]) == (status, word)
+    assert len(answer.content) > 32 * 1024 * 1024
+    assert total(sandbox) == 1
+
+
+def test_informational_answers_come_before_the_real_one(sandbox: Sandbox) -> None:
+    sandbox.faults([{"kind": "informational", "statuses": [102, 103], "count": 1}])
+    (connection,) = hold_creates(sandbox, 1, wait=False)
+    with connection:
+        heads = connection.recv(65_536).decode().split("\r\n\r\n")
+    assert [head.split(" ")[1] for head in heads[:3]] == ["102", "103", "200"]
+    assert total(sandbox) == 1
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 407])
+def test_html_is_the_page_of_a_gateway_with_any_status(api: Api, sandbox: Sandbox, status: int) -> None:
+    sandbox.faults([{"kind": "html", "status": status, "count": 1}])
+    answer = api.create()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
+    assert total(sandbox) == 0
+
+
+def test_answer_is_any_text_in_the_place_of_kombos(api: Api, sandbox: Sandbox) -> None:
+    page = '{"status": "success", "data": {"results": "none"}}'
+    sandbox.faults([{"kind": "answer", "count": 1}])
+    sandbox.faults([{"kind": "answer", "body": page, "match": {"path": "/ats/applications"}, "count": 1}])
+    empty = api.create()
+    assert (empty.status_code, empty.content, total(sandbox)) == (200, b"", 0)
+    assert api.get("/ats/applications").text == page
+
+
 def test_null_ids_leaves_only_what_may_not_be_null_and_the_sdk_accepts_it(sandbox: Sandbox, sdk: Kombo) -> None:
     sandbox.faults([{"kind": "null_ids", "count": 2}])
     made = sdk.ats.create_application(job_id="1", candidate=person())
@@ -220,6 +264,7 @@ def test_clear_faults(api: Api, sandbox: Sandbox) -> None:
         {"kind": "nothing"}, {"kind": "late", "second": 1}, {"kind": "late", "seconds": "1"}, {"kind": "error"},
         {"kind": "error", "code": "NEW"}, {"kind": "html", "rate": 2}, {"kind": "html", "count": 0},
         {"kind": "html", "match": {"mail": "x"}}, {"kind": "status_after_write", "status": 404},
+        {"kind": "informational", "statuses": [101]}, {"kind": "informational", "statuses": 103},
     ],
 )  # fmt: skip
 def test_a_wrong_rule_is_refused_and_nothing_is_added(sandbox: Sandbox, rule: dict[str, Any]) -> None:

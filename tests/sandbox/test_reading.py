@@ -160,3 +160,13 @@ def test_unknown_parameters_are_ignored_unless_the_config_refuses_them(api: Api,
     assert api.get("/ats/candidates", mail="x").status_code == 200
     sandbox.config(unknown_keys="refuse")
     assert refusal(api.get("/ats/candidates", mail="x"))[2].startswith("mail: ")
+
+
+def test_an_ats_without_dates_shows_them_null(api: Api, sandbox: Sandbox) -> None:
+    api.create()
+    sandbox.config(remote_dates=False)
+    (listed,) = api.results("/ats/applications")
+    (person,) = api.results("/ats/candidates")
+    (nested,) = person["applications"]
+    dates = [record[key] for record in (listed, person, nested) for key in ("remote_created_at", "remote_updated_at")]
+    assert dates == [None] * 6
