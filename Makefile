@@ -15,7 +15,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header 
 ROUNDS ?= 500
 SEED ?= 1
 
-.PHONY: help setup demo up test check torture lock clean
+.PHONY: help setup demo up test quick check torture lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ up: $(INSTALLED) ## Airflow's UI on 127.0.0.1:8080 with the demo loaded, until C
 
 test: $(INSTALLED) ## the whole test suite (ARGS="-k name" for a part)
 	@$(BIN)/python -m pytest $(ARGS)
+
+quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/ruff format --check .
@@ -57,10 +60,14 @@ $(LOCKED): requirements-dev.lock
 	  echo "make: Python 3.11 or newer is needed, but '$(PYTHON)' is `"$(PYTHON)" -V 2>&1`. Name another: make setup PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "make: '$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Building .venv from requirements-dev.lock (once; one to three minutes) ..."
+	@echo "Building .venv from requirements-dev.lock (once; one to three minutes; pip counts its packages below) ..."
 	@rm -f $(LOCKED) $(INSTALLED)
 	@"$(PYTHON)" -m venv --clear .venv
-	@$(PIP) install -qq --no-deps --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes --progress-bar off -r requirements-dev.lock >.venv/install.log 2>&1 & \
+	  pip=$$!; trap 'kill $$pip 2>/dev/null' INT TERM; \
+	  while kill -0 $$pip 2>/dev/null; do \
+	    sleep 5; echo "  $$(grep -c '^Collecting' .venv/install.log) of $$(grep -c '==' requirements-dev.lock) packages"; \
+	  done; wait $$pip || { tail -n 20 .venv/install.log >&2; exit 1; }
 	@touch $(LOCKED)
 
 $(INSTALLED): $(LOCKED) pyproject.toml

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 _HOME = tempfile.TemporaryDirectory(prefix="kombo-airflow-")
 MADE_DAGS = Path(_HOME.name) / "made_dags"
@@ -30,3 +32,20 @@ os.environ.update(
 )
 
 pytest_plugins = ["tests.postgres"]
+
+# Whole runs of Airflow, kills, browsers, installs: `make quick` leaves them out.
+SLOW_FOLDERS = ("e2e", "reliability", "ui")
+SLOW_FILES = (
+    "test_dag_files.py",
+    "test_postgres_server.py",
+    "test_readme_own_table.py",
+    "test_rights_on_postgresql.py",
+    "test_wheel.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what lies in a slow folder or file."""
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS or item.path.name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)

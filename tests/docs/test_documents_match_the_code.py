@@ -23,7 +23,7 @@ from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
 from kombo_provider.mapping.models import Attachment, Body
 from kombo_provider.provider_info import get_provider_info
 from tests.conftest import ROOT
-from tests.docs.markdown import DOCS, README, anchors, code_in, section, table, tables
+from tests.docs.markdown import DOCS, README, anchors, blocks, code_in, section, table, tables
 
 DOC = {path.stem: path for path in DOCS}
 FACTORIES = ("kombo_push_dag", "kombo_resolve_dag", "kombo_ask_dag")
@@ -204,7 +204,15 @@ def test_the_demo_is_as_large_as_the_readme_says() -> None:
     text = section(README, "## See it run")
     assert f"{applicants.COUNT} made-up applicants" in text
     assert applicants.COUNT // applicants.BAD_EVERY == 10
-    assert "ten bad rows" in text
+    assert "nine bad rows" in text
+    assert "a tenth has no key" in text
+
+
+def test_examples_with_the_same_source_name_the_same_ledger() -> None:
+    written = [block.text for doc in (README, *DOCS) for block in blocks(doc.read_text()) if block.language == "python"]
+    of_people = [text for text in written if 'source="crm.people"' in text]
+    assert len(of_people) > 3
+    assert [text for text in of_people if 'ledger_schema="kombo"' not in text] == []
 
 
 @pytest.mark.parametrize("document", [README, *DOCS], ids=lambda path: path.stem)

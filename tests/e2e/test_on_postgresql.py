@@ -77,7 +77,9 @@ def test_a_thousand_rows_on_five_integrations_are_delivered_once_and_add_up(
     people: People, sandbox: Sandbox, pipeline: MakesPipelines
 ) -> None:
     link = json.dumps([{"url": "https://example.com/p"}])
-    rows = [(INTEGRATIONS[n % 5], n % 7, f"Zoë {n}", "Müller", f"p{n}@example.com", link) for n in range(1000)]
+    rows: list[tuple[Any, ...]] = [
+        (INTEGRATIONS[n % 5], n % 7, f"Zoë {n}", "Müller", f"p{n}@example.com", link) for n in range(1000)
+    ]
     rows[10] = (*rows[10][:4], "not an address", link)
     rows[20] = (*rows[20][:5], json.dumps({"url": "not a list"}))
     rows[30] = (None, *rows[30][1:])

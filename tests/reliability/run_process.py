@@ -114,7 +114,9 @@ class Run:
             self._try(mapped.unmap({"integration_ids": lanes}))
         self._try(self._tasks["write_back"])
         try:
-            self._tasks["report"].execute(self._context("report"))
+            self._tasks["report"].execute(  # type: ignore[union-attr]
+                self._context("report")
+            )
         except IncompleteRunError as exc:
             if "not accounted for" in str(exc):
                 return ADDS_UP_NOT

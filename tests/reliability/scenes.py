@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
@@ -19,7 +20,7 @@ from tests.reliability.rounds import KILLED, Round, ended, new_database
 
 APPLICANTS = 210
 ON_THE_WIRE = 10
-FAULTS = (
+FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "write_no_answer", "seconds": 3},
     {"kind": "write_reset"},
     {"kind": "reset"},

@@ -114,7 +114,8 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.sandbox.config(latency_seconds=1.0)
-    close, failed = group_commit.Books.close, []
+    close = group_commit.Books.close
+    failed: list[bool] = []
 
     def failing_once(*args: Any) -> None:
         if not failed:

@@ -6,6 +6,7 @@ import tempfile
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -183,7 +184,7 @@ class Deliveries(RuleBasedStateMachine):
             elif what == "give up":
                 doubts.give_up(conn, asked, GRACE)
 
-    def _row(self, applicant: str) -> deliveries:  # type: ignore[valid-type]
+    def _row(self, applicant: str) -> Any:
         with self.ledger.transaction() as conn:
             return conn.execute(deliveries.select().where(deliveries.c.applicant_id == applicant)).one()
 

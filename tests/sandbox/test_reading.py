@@ -19,7 +19,8 @@ def fill(api: Api, count: int = 5, job: str = "job-1") -> list[dict[str, Any]]:
 def test_the_sdk_walks_the_pages_of_every_list(sandbox: Sandbox, api: Api, sdk: Kombo) -> None:
     for number in range(5):
         api.create(application(f"p{number}"), job=f"job-{number}")
-    lists = (sdk.ats.get_applications, sdk.ats.get_candidates, sdk.ats.get_jobs, sdk.ats.get_application_stages)
+    ats: Any = sdk.ats
+    lists = (ats.get_applications, ats.get_candidates, ats.get_jobs, ats.get_application_stages)
     for get, expected in zip(lists, (5, 5, 5, 3), strict=True):
         seen, page = [], get(page_size=2)
         while page is not None:

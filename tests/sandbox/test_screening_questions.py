@@ -63,7 +63,7 @@ def test_the_sdk_accepts_the_answer_that_repeats_the_answers(sdk: Kombo) -> None
         "The question gone was not found on this job; its answer was skipped."
     ]
     shown = made.data.screening_question_answers or []
-    assert [entry.question.TYPE for entry in shown] == [  # type: ignore[union-attr]
+    assert [entry.question.TYPE for entry in shown] == [
         "TEXT", "TEXT", "TEXT", "NUMBER", "BOOLEAN", "DATE", "SINGLE_SELECT", "MULTI_SELECT",
     ]  # fmt: skip
     listed = sdk.ats.get_applications()

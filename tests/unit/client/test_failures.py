@@ -22,9 +22,9 @@ from kombo_provider.client.outcome import (
 SECRET = "/ats/candidates?email=hopper@example.org"
 FAILURES = [
     (NotSentError(SECRET), "withdrawn"),
-    (urllib3_errors.NameResolutionError("host", object(), socket.gaierror(SECRET)), "name resolution"),  # type: ignore[arg-type]
+    (urllib3_errors.NameResolutionError("host", object(), socket.gaierror(SECRET)), "name resolution"),
     (urllib3_errors.ConnectTimeoutError(SECRET), "timeout"),
-    (urllib3_errors.NewConnectionError(object(), SECRET), "no connection"),  # type: ignore[arg-type]
+    (urllib3_errors.NewConnectionError(object(), SECRET), "no connection"),
     (urllib3_errors.ProxyError(SECRET, OSError()), "proxy"),
     (ssl.SSLError(SECRET), "TLS"),
     (ssl.SSLCertVerificationError(SECRET), "TLS"),
@@ -81,7 +81,7 @@ json_values = st.recursive(
 def test_no_answer_raises_and_a_200_is_executed_or_ambiguous(
     http_status: int, body: bytes, headers: dict[str, str], endpoint: str, job_id: str
 ) -> None:
-    outcome = classify_answer(http_status, headers, body, endpoint, job_id)  # type: ignore[arg-type]
+    outcome = classify_answer(http_status, headers, body, endpoint, job_id)
 
     if http_status == 200:
         assert outcome.outcome_class in (OutcomeClass.EXECUTED, OutcomeClass.AMBIGUOUS)

@@ -33,7 +33,7 @@ def queries(server: ScriptedServer) -> list[dict[str, list[str]]]:
     return [parse_qs(urlsplit(request.target).query, strict_parsing=True) for request in server.requests]
 
 
-EMPTY = {"next": None, "results": []}
+EMPTY: dict[str, Any] = {"next": None, "results": []}
 
 
 def test_all_pages_are_read_with_the_same_filters(serve: Serve, client_for: ClientFor) -> None:

@@ -170,7 +170,7 @@ def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lane_states.La
 
 def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: object) -> None:
     with book.ledger.transaction() as conn:
-        lane_states.set_state(conn, conn_id, lane, state, **more)  # type: ignore[arg-type]
+        lane_states.set_state(conn, conn_id, lane, state, **more)
 
 
 def test_a_lane_nobody_knows_is_open(book: Book) -> None:

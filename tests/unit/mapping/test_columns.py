@@ -16,7 +16,7 @@ COLUMNS = list(VALID)
 
 def refusal(*columns: str, **settings: object) -> str:
     with pytest.raises(SourceError) as caught:
-        RowMapper(columns, endpoint="application", **settings)  # type: ignore[arg-type]
+        RowMapper(columns, endpoint="application", **settings)
     return str(caught.value)
 
 
@@ -115,7 +115,7 @@ def test_an_unknown_time_zone_is_a_configuration_error(zone: str) -> None:
 
 def test_an_unknown_endpoint_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="endpoint"):
-        RowMapper(COLUMNS, endpoint="candidates")  # type: ignore[arg-type]
+        RowMapper(COLUMNS, endpoint="candidates")
 
 
 def test_a_frame_with_other_columns_than_the_select_is_refused() -> None:

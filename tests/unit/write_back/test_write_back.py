@@ -278,7 +278,7 @@ def test_imported_ids_are_written_too(warehouse: Engine, book: Book) -> None:
 def test_the_join_lists_nothing_for_no_rows(warehouse: Engine) -> None:
     make(warehouse)
     with warehouse.connect() as conn:
-        table = write_back.find_target(conn, "people", {"applicant_id": "id"})
+        table = write_back.find_target(conn, "people", {"applicant_id": "id"})  # type: ignore[attr-defined]
         listed = id_lists.IdList(conn, table, {"applicant_id": "id"}, {})
         listed.write()
         assert not listed.count_matches()
