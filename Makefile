@@ -9,16 +9,18 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKED := .venv/.locked
 INSTALLED := .venv/.installed
+PANDAS2 := .venv-pandas2/.installed
+PANDAS2_TESTS := tests/unit/source tests/unit/mapping tests/unit/ledger tests/unit/write_back tests/e2e/test_windows.py
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 ROUNDS ?= 500
 SEED ?= 1
 
-.PHONY: help setup demo up test quick check torture lock clean
+.PHONY: help setup demo up test quick test-pandas2 check torture lock clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(INSTALLED) ## build .venv from requirements-dev.lock (the other targets do it by themselves)
 	@echo ".venv is ready: $$($(BIN)/python -V)"
@@ -35,6 +37,9 @@ test: $(INSTALLED) ## the whole test suite (ARGS="-k name" for a part)
 quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
 
+test-pandas2: $(PANDAS2) ## the tests of what reads, maps and writes tables, with pandas 2
+	@PYTHONPATH=plugins .venv-pandas2/bin/python -m pytest $(PANDAS2_TESTS) $(ARGS)
+
 check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -47,9 +52,10 @@ torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUND
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements-dev.txt -o requirements-dev.lock
+	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --no-deps requirements-pandas2.txt -o requirements-pandas2.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
@@ -60,13 +66,14 @@ $(LOCKED): requirements-dev.lock
 	  echo "make: Python 3.11 or newer is needed, but '$(PYTHON)' is `"$(PYTHON)" -V 2>&1`. Name another: make setup PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "make: '$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Building .venv from requirements-dev.lock (once; one to three minutes; pip counts its packages below) ..."
+	@echo "Building .venv from requirements-dev.lock (once; one to three minutes) ..."
 	@rm -f $(LOCKED) $(INSTALLED)
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(PIP) install --no-deps --require-hashes --progress-bar off -r requirements-dev.lock >.venv/install.log 2>&1 & \
 	  pip=$$!; trap 'kill $$pip 2>/dev/null' INT TERM; \
 	  while kill -0 $$pip 2>/dev/null; do \
-	    sleep 5; echo "  $$(grep -c '^Collecting' .venv/install.log) of $$(grep -c '==' requirements-dev.lock) packages"; \
+	    sleep 5; grep -q '^Installing' .venv/install.log && echo "  installing them" \
+	      || echo "  $$(grep -c '^Collecting' .venv/install.log) packages fetched"; \
 	  done; wait $$pip || { tail -n 20 .venv/install.log >&2; exit 1; }
 	@touch $(LOCKED)
 
@@ -74,3 +81,10 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@$(PIP) check >.venv/pip-check.log || { cat .venv/pip-check.log >&2; exit 1; }
 	@touch $(INSTALLED)
+
+# What is in .venv, seen from an environment whose own pandas comes first; the editable install is not seen.
+$(PANDAS2): $(INSTALLED) requirements-pandas2.lock
+	@$(BIN)/python -m venv --clear --without-pip .venv-pandas2
+	@$(BIN)/python -c 'import pathlib, sysconfig; [own] = pathlib.Path(".venv-pandas2").glob("lib/python*/site-packages"); (own / "of_the_other.pth").write_text(sysconfig.get_path("purelib"))'
+	@$(PIP) --python .venv-pandas2/bin/python install -qq --no-deps --ignore-installed --require-hashes -r requirements-pandas2.lock
+	@touch $(PANDAS2)
