@@ -31,8 +31,8 @@ demo: $(INSTALLED) ## run the whole way once: warehouse -> Airflow -> local Komb
 up: $(INSTALLED) ## Airflow's UI on 127.0.0.1:8080 with the demo loaded, until Ctrl-C (PORT=8081 for another port)
 	@exec $(BIN)/python -m include.demo.up --port $(PORT)
 
-test: $(INSTALLED) ## the whole test suite (ARGS="-k name" for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## the whole test suite, two files at a time, with branch coverage (ARGS="-k name" for a part)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --cov)
 
 quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
@@ -55,7 +55,7 @@ lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --no-deps requirements-pandas2.txt -o requirements-pandas2.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .venv-pandas2 .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.

@@ -56,3 +56,15 @@ def test_each_promise_says_where_it_is_kept_and_where_tested() -> None:
         assert code_in(row["kept in"]), row["promise"]
         assert all(name.startswith("tests/") for name in code_in(row["tested in"])), row["promise"]
         assert code_in(row["tested in"]), row["promise"]
+
+
+def test_each_unit_test_bears_the_name_of_the_module_it_tests() -> None:
+    """`test_<module>.py`, or `test_<module>_<aspect>.py`, in the folder of the module's room; `_module` counts too."""
+    strangers = []
+    for file in (ROOT / "tests" / "unit").glob("*/test_*.py"):
+        words = file.stem.removeprefix("test_").split("_")
+        names = ["_".join(words[:length]) for length in range(1, len(words) + 1)]
+        room = PROVIDER / file.parent.name
+        if not any((room / f"{prefix}{name}.py").exists() for name in names for prefix in ("", "_")):
+            strangers.append(f"{file.parent.name}/{file.name}")
+    assert strangers == []
