@@ -16,7 +16,7 @@ from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
 from kombo_provider.doubts.questions import Answer
 from kombo_provider.errors import KomboError
-from kombo_provider.ledger import COUNTERS, Resolution, Status
+from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
@@ -111,6 +111,11 @@ def test_each_window_is_documented() -> None:
 @pytest.mark.parametrize("document", [README, DOC["ledger"]], ids=["README", "ledger"])
 def test_each_status_is_documented(document: Path) -> None:
     assert documented(table(document, "## Statuses", "status"), "status") == [str(status) for status in Status]
+
+
+def test_each_move_of_a_delivery_is_documented() -> None:
+    rows = table(DOC["ledger"], "## Statuses", "from")
+    assert {code_in(row["from"])[0]: frozenset(code_in(row["to"])) for row in rows} == MOVES
 
 
 def test_each_count_of_a_run_is_documented() -> None:

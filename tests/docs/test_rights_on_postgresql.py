@@ -15,7 +15,7 @@ from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import Ledger, RunRef, Selection, Staging
 from kombo_provider.sending.deliver import deliver
-from kombo_provider.sending.group_commit import SendOptions
+from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
 from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager

@@ -21,8 +21,7 @@ from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Select
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver
-from kombo_provider.sending.group_commit import SendOptions
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
@@ -204,7 +203,7 @@ def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:
     )
     desk.deliver()
     assert set(desk.statuses().values()) == {"delivered"}
-    assert desk.row("2")["kombo_application_id"] is None
+    assert desk.row("2")["kombo_candidate_id"] is None
     assert desk.resolve() == {"ids filled in": 2}
     for applicant in ("1", "2"):
         row = desk.row(applicant)

@@ -63,16 +63,15 @@ def _intent_after_request() -> None:
 
 def _no_epoch_check() -> None:
     """A holder never learns that its lane was taken over, and trusts its lease for ever."""
-    leases.renew = lambda conn, leases, holder: []
-    leases.LEASE_SECONDS = 3600.0 if leases.LEASE_SECONDS > 60 else leases.LEASE_SECONDS
+    leases.renew = lambda conn, leases, holder, seconds: []
     setattr(sender.Lane, "lease_until", property(lambda _: float("inf"), lambda *_: None))  # noqa: B010 - a slot
 
 
 def _timeout_is_retried() -> None:
     decide = sender.decide
 
-    def retrying(intent: Any, outcome: Any) -> Any:
-        result = decide(intent, outcome)
+    def retrying(intent: Any, outcome: Any, **more: Any) -> Any:
+        result = decide(intent, outcome, **more)
         unanswered = outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None
         return replace(result, status=Status.READY) if unanswered else result
 

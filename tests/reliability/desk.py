@@ -14,8 +14,7 @@ from kombo_provider.ledger import Ledger, RunRef, Selection, claims, lane_states
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.deliver import DeliverReport, deliver
-from kombo_provider.sending.group_commit import SendOptions
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import API_KEY, Sandbox
 
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]

@@ -63,7 +63,7 @@ def _intent_uncommitted(arrive: Arrive) -> None:
 
 
 def _intent_committed(arrive: Arrive) -> None:
-    _wrap(group_commit.Books, "commit", after=lambda claimed, *_: arrive() if claimed else None)
+    _wrap(group_commit.GroupCommit, "commit", after=lambda claimed, *_: arrive() if claimed else None)
 
 
 def _before_first_byte(arrive: Arrive) -> None:
@@ -85,7 +85,7 @@ def _result_uncommitted(arrive: Arrive) -> None:
 
 
 def _result_committed(arrive: Arrive) -> None:
-    _wrap(group_commit.Books, "commit", after=lambda _, __, answered, *___: arrive() if answered else None)
+    _wrap(group_commit.GroupCommit, "commit", after=lambda _, __, answered, *___: arrive() if answered else None)
 
 
 def _doubt_uncommitted(arrive: Arrive) -> None:

@@ -6,7 +6,6 @@ too. In place of Airflow stand a context, and a loop that tries a task again whe
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -29,10 +29,8 @@ import kombo_provider.sending.deliver
 import kombo_provider.staging.stager
 import kombo_provider.write_back.write_back  # noqa: F401
 from kombo_provider.errors import IncompleteRunError, KomboError
-from kombo_provider.ledger import leases
 from kombo_provider.pipeline import kombo_push_dag
-from kombo_provider.sending import group_commit
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending.options import Tuning
 from tests.reliability import broken, points
 
 SOURCE, DAG_ID = "people", "harness"
@@ -41,7 +39,13 @@ SELECT = (
     " 'Ada' AS candidate__first_name, 'Lovelace' AS candidate__last_name, email AS candidate__email_address FROM people"
 )
 TUNING = Tuning(
-    first_pause=0.3, longest_pause=1.0, outage_pause=0.5, first_backoff=0.05, longest_backoff=0.5, patience=6.0
+    states_after=0.2,
+    first_pause=0.3,
+    longest_pause=1.0,
+    outage_pause=0.5,
+    first_backoff=0.05,
+    longest_backoff=0.5,
+    patience=6.0,
 )
 TRY_AGAIN_SECONDS = 0.2
 ADDS_UP_NOT = 3
@@ -52,7 +56,6 @@ def main(told: dict[str, Any]) -> None:
     """Run what the harness told; the exit code is 1 where a task failed for good."""
     if not os.environ.get("KOMBO_HARNESS_LOG"):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Airflow's loggers write
-    _make_haste(told["lease_seconds"])
     for variant in told["broken"]:
         broken.break_by(variant)
     if told["kill_at"]:
@@ -60,14 +63,6 @@ def main(told: dict[str, Any]) -> None:
     os.environ["AIRFLOW_CONN_WAREHOUSE_DEFAULT"] = json.dumps(_warehouse(told["database"]))
     os.environ["AIRFLOW_CONN_KOMBO_DEFAULT"] = json.dumps(told["connection"])
     sys.exit(Run(told).play())
-
-
-def _make_haste(lease_seconds: float) -> None:
-    leases.LEASE_SECONDS = lease_seconds
-    group_commit.LEASE_MARGIN_SECONDS = lease_seconds / 3
-    group_commit.RENEW_AFTER_SECONDS = lease_seconds / 6
-    group_commit.STATES_AFTER_SECONDS = 0.2
-    group_commit.SendOptions = functools.partial(group_commit.SendOptions, tuning=TUNING)
 
 
 def _warehouse(database: str) -> dict[str, Any]:
@@ -91,6 +86,8 @@ class Run:
             dag_id=DAG_ID, source=SOURCE, extract_sql=SELECT, write_back_table="people", write_back_key="id"
         )
         self._tasks = dag.task_dict
+        lease = told["lease_seconds"]
+        self._tuning = replace(TUNING, lease=lease, lease_margin=lease / 3, renew_after=lease / 6)
         self._until = time.monotonic() + told["patience_seconds"]
         self._run_id, self._backfill = told["run_id"], told["backfill"]
         self._xcom: dict[tuple[str, str], Any] = {}
@@ -111,7 +108,9 @@ class Run:
         groups = self._try(stage) or []
         if groups:  # one task for all lanes, as where there are more of them than tasks
             lanes = [integration_id for group in groups for integration_id in group]
-            self._try(mapped.unmap({"integration_ids": lanes}))
+            deliver = mapped.unmap({"integration_ids": lanes})
+            deliver.tuning = self._tuning
+            self._try(deliver)
         self._try(self._tasks["write_back"])
         try:
             self._tasks["report"].execute(  # type: ignore[union-attr]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
-from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Ledger, Selection, lane_states
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
-from kombo_provider.sending import group_commit, sender
-from kombo_provider.sending.lane import Lane
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending import group_commit
+from kombo_provider.sending.lane import Lane, Notice
+from kombo_provider.sending.opening import open_lane
+from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.desk import INTEGRATIONS, RUN, Desk
+from tests.reliability.desk import INTEGRATIONS, PATIENT, RUN, Desk
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.sandbox.config(latency_seconds=1.0)
-    close = group_commit.Books.close
+    close = group_commit.GroupCommit.close
     failed: list[bool] = []
 
     def failing_once(*args: Any) -> None:
@@ -123,7 +124,7 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
             raise LedgerError("The ledger's database failed: deadlock detected")
         close(*args)
 
-    monkeypatch.setattr(group_commit.Books, "close", failing_once)
+    monkeypatch.setattr(group_commit.GroupCommit, "close", failing_once)
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     report = desk.deliver(stop=stop)
@@ -139,7 +140,7 @@ def test_a_fault_of_ours_while_answers_are_taken_in_loses_none_of_them(
 ) -> None:
     finished, calls = Lane.finished, 0
 
-    def failing(*args: Any, **more: Any) -> bool:
+    def failing(*args: Any, **more: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls > 10:
@@ -157,14 +158,13 @@ def test_a_fault_of_ours_while_answers_are_taken_in_loses_none_of_them(
 
 
 def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: Desk) -> None:
-    former = _books(desk, "former")
-    lane = former.open_lane(INTEGRATIONS[0])
+    former, lane = _opened(desk, "former")
     with desk.ledger.transaction() as conn:
         conn.execute(lanes.update().values(lease_expires_at=None))
-    _books(desk, "next").open_lane(INTEGRATIONS[0])
+    _opened(desk, "next")
     with desk.ledger.transaction() as conn:
         lane_states.set_state(conn, "k", INTEGRATIONS[0], lane_states.LaneState.BLOCKED, code="X")
-    former.announce(lane, Outcome(OutcomeClass.EXECUTED, http_status=200))
+    former.announce(Notice(lane.integration_id, lane_states.LaneState.OPEN, None, None, 0.0, 0, account_wide=False))
     former.close([], [lane])
     with desk.ledger.transaction() as conn:
         assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).code == "X"
@@ -192,9 +192,8 @@ def one_with_file(desk: Desk) -> Desk:
 
 
 def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
-    one_with_file: Desk, monkeypatch: pytest.MonkeyPatch
+    one_with_file: Desk,
 ) -> None:
-    monkeypatch.setattr(sender, "INTENT_SECONDS", 0.2)
     reads = []
 
     def slow(url: str) -> bytes:
@@ -202,15 +201,14 @@ def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
         time.sleep(0.4)
         return b"%PDF"
 
-    assert one_with_file.deliver(read_file=slow).problems == []
+    assert one_with_file.deliver(read_file=slow, tuning=replace(PATIENT, begin_within=0.2)).problems == []
     assert len(reads) == 1
     assert one_with_file.statuses(INTEGRATIONS[0]) == {"delivered": 1}
 
 
 def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
-    one_with_file: Desk, monkeypatch: pytest.MonkeyPatch
+    one_with_file: Desk,
 ) -> None:
-    monkeypatch.setattr(sender, "INTENT_SECONDS", 0.2)
     reads = []
 
     def slow_once(url: str) -> bytes:
@@ -222,7 +220,7 @@ def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
                 conn.execute(deliveries.update().values(payload=changed))
         return b"%PDF"
 
-    assert one_with_file.deliver(read_file=slow_once).problems == []
+    assert one_with_file.deliver(read_file=slow_once, tuning=replace(PATIENT, begin_within=0.2)).problems == []
     assert [email for _, _, email in one_with_file.sandbox.creates()] == ["b@example.com"]
 
 
@@ -260,7 +258,7 @@ def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> N
 
 
 def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(desk: Desk) -> None:
-    keeper = _books(desk, "holder")
+    keeper = _group_commit(desk, "holder")
 
     def paused_for(seconds: float) -> float:
         keeper.announce_rate_pause(seconds)
@@ -272,9 +270,15 @@ def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(des
     assert paused_for(5.0) == pytest.approx(57.0, abs=1)
 
 
-def _books(desk: Desk, holder: str) -> group_commit.Books:
-    return group_commit.Books(
-        desk.ledger, Selection("s", "k"), group_commit.SendOptions(RUN, holder, 1, 300.0), time.monotonic
+def _opened(desk: Desk, holder: str) -> tuple[group_commit.GroupCommit, Lane]:
+    """A holder, and the first lane in its hands."""
+    options = SendOptions(RUN, holder, 1, 300.0)
+    return _group_commit(desk, holder), open_lane(desk.ledger, Selection("s", "k"), options, INTEGRATIONS[0], 0.0)
+
+
+def _group_commit(desk: Desk, holder: str) -> group_commit.GroupCommit:
+    return group_commit.GroupCommit(
+        desk.ledger, Selection("s", "k"), SendOptions(RUN, holder, 1, 300.0), time.monotonic
     )
 
 
@@ -285,7 +289,8 @@ def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_
         desk.sandbox.config(latency_seconds=30)
         stop = threading.Event()
         threading.Timer(0.6, stop.set).start()
-        desk.deliver(stop=stop, timeout_seconds=1.0 if number else 60.0)
+        hasty = replace(PATIENT, late_answers=0.0)
+        desk.deliver(stop=stop, timeout_seconds=1.0 if number else 60.0, tuning=hasty)
         doubts.append(desk.statuses(INTEGRATIONS[0])["in_doubt"])
         with desk.ledger.transaction() as conn:
             conn.execute(lanes.update().values(paused_until=None))

@@ -12,7 +12,7 @@ import pytest
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import lane_states
 from kombo_provider.ledger._tables import deliveries, lanes
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
 from tests.reliability.desk import CAP, INTEGRATIONS, ROWS, Desk
 

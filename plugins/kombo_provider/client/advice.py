@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import Final
 
@@ -35,7 +34,6 @@ _ADVICE: Final = MappingProxyType(
         "INTEGRATION.MODEL_DISABLED": "Enable the model in the integration's scope config in Kombo.",
     }
 )
-_CODE = re.compile(r"[A-Za-z0-9_.]{1,80}")
 
 
 def advice(outcome: Outcome) -> str:
@@ -79,5 +77,4 @@ def _what_failed(outcome: Outcome) -> str:
         return f"{outcome.error_message} ({outcome.error_title})"
     if outcome.error_code is None:
         return f"HTTP {outcome.http_status}"
-    code = outcome.error_code if _CODE.fullmatch(outcome.error_code) else "an unreadable code"
-    return f"HTTP {outcome.http_status}, {code}"
+    return f"HTTP {outcome.http_status}, {outcome.error_code}"

@@ -85,14 +85,13 @@ class KomboClient:
         body: bytes,
         *,
         may_begin: Callable[[], bool] | None = None,
-        on_begin: Callable[[], None] | None = None,
     ) -> Outcome:
         """Send one create, at most once, and return what is known about it; the network never raises.
 
         `endpoint` "application" is `POST /ats/jobs/{job_id}/applications`, "candidate" is
         `POST /ats/candidates`, whose body names the job itself. `may_begin` is asked when the connection
-        stands and nothing was sent: False takes the request back. `on_begin` is told just before the first
-        byte. What these two raise is raised, and then nothing was sent.
+        stands and nothing was sent: False takes the request back. What it raises is raised, and then nothing was
+        sent.
         """
         started = self._clock()
         problem = _unsendable(endpoint, integration_id, job_id)
@@ -110,13 +109,13 @@ class KomboClient:
                 return self._failed(TimeoutError(), started, sending_began=False)
             if may_begin is not None and not may_begin():
                 return self._failed(NotSentError(), started, sending_began=False)
-            if on_begin is not None:
-                on_begin()
             try:
                 answer = wire.exchange("POST", self._transport.target(path), headers, body)
             except NETWORK_ERRORS as exc:
                 return self._failed(exc, started, sending_began=True)
-        outcome = classify_answer(answer.http_status, answer.headers, answer.body, endpoint, job_id)
+        outcome = classify_answer(
+            answer.http_status, answer.headers, answer.body, endpoint, job_id, complete=answer.complete
+        )
         return replace(outcome, duration_seconds=self._clock() - started)
 
     def check_api_key(self) -> str:

@@ -20,6 +20,8 @@ class OutcomeClass(StrEnum):
     AMBIGUOUS = "A"  # may have been executed: look it up before anything else
     REFUSED = "R"  # refused for good: the row has to change
     INTEGRATION = "I"  # refused until someone acts on the integration or the account
+    WAY_OR_ROW = "way or row"  # something on the way refused it: every row, or only this one
+    NOT_BEGUN = "not begun"  # given back before its first byte: nothing was sent, and nobody was asked
 
 
 _S, _V, _A = OutcomeClass.SAFE, OutcomeClass.RETRYABLE_CODE, OutcomeClass.AMBIGUOUS
@@ -64,7 +66,7 @@ ACCOUNT_CODES: Final = frozenset(
 )
 
 # A POST that meets one of these went to the wrong base URL: every row would meet it.
-REDIRECTS: Final = frozenset({301, 307, 308})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _CLASS_OF_STATUS: Final = MappingProxyType({401: _I, 408: _A, 429: _S} | dict.fromkeys(REDIRECTS, _I))
 
@@ -79,6 +81,18 @@ def class_of_status(http_status: int) -> OutcomeClass:
     if known is not None:
         return known
     return _R if 400 <= http_status < 500 else _A
+
+
+def class_of_page(http_status: int) -> OutcomeClass:
+    """Return the class of a status that came without Kombo's envelope: from something that stands on the way.
+
+    Such a 4xx may concern every row or only this one (API reference, section 11). A 413 names the row's size.
+    """
+    if http_status in _CLASS_OF_STATUS:
+        return _CLASS_OF_STATUS[http_status]
+    if http_status == 413:
+        return _R
+    return OutcomeClass.WAY_OR_ROW if 400 <= http_status < 500 else _A
 
 
 def is_account_wide(code: str | None, http_status: int) -> bool:

@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 _LONGEST_TEXT: Final = 4_000
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}(\.[A-Z0-9_]{1,60}){1,3}")
+_LINK: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"'<>()\[\]`\\{}|^]{1,1900}")
+_SUCCESS_BEGINS: Final = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"\s*,')
+_FIRST_ID: Final = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"\s*,\s*"data"\s*:\s*\{\s*"id"\s*:\s*"([\w:-]{1,200})"')
 _MOST_WARNINGS: Final = 100
 
 
@@ -44,12 +49,26 @@ def parse_envelope(body: bytes) -> Envelope:
         status=status,
         data=answer.get("data"),
         is_error=is_error,
-        code=text(details.get("code")),
+        code=_matching(_CODE, details.get("code")),
         title=text(details.get("title")),
         message=text(details.get("message")),
-        log_url=text(details.get("log_url")),
+        log_url=_matching(_LINK, details.get("log_url")),
         warnings=_warnings(answer.get("warnings")),
     )
+
+
+def beginning_of_success(body: bytes) -> Envelope | None:
+    """Return what can be read of a success whose body was cut off, None where it does not begin as one."""
+    if not _SUCCESS_BEGINS.match(body):
+        return None
+    first_id = _FIRST_ID.match(body)
+    data = {"id": first_id[1].decode("ascii")} if first_id and first_id[1].isascii() else None
+    return Envelope(status="success", data=data)
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    """Return a text that is what its name says, None for any other: it leaves the ledger as code or link."""
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def text(value: object, *, longest: int = _LONGEST_TEXT) -> str | None:

@@ -15,11 +15,12 @@ from kombo_provider.client.codes import (
     CLASS_OF_CODE,
     REDIRECTS,
     OutcomeClass,
+    class_of_page,
     class_of_status,
     is_account_wide,
 )
 from kombo_provider.client.created import CreatedIds, Endpoint, created_ids
-from kombo_provider.client.envelope import Envelope, parse_envelope
+from kombo_provider.client.envelope import Envelope, beginning_of_success, parse_envelope
 from kombo_provider.client.limits import pause_seconds, seconds, whole_number
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "classify_exception",
 ]
 
-WITHDRAWN: Final = "withdrawn"
 _NO_IDS: Final = CreatedIds()
 _NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REFUSED})
 
@@ -67,9 +67,11 @@ class Outcome:
     duration_seconds: float = 0.0
 
     @property
-    def withdrawn(self) -> bool:
-        """The request was taken back before its first byte."""
-        return self.http_status is None and self.error_title == WITHDRAWN
+    def label(self) -> str | None:
+        """What the outcome is called outside of the ledger: a code, a status or our own words, never Kombo's."""
+        if self.error_code is not None:
+            return self.error_code
+        return self.error_title if self.http_status is None else f"HTTP {self.http_status}"
 
 
 def classify_answer(
@@ -79,15 +81,19 @@ def classify_answer(
     endpoint: Endpoint,
     job_id: str,
     *,
+    complete: bool = True,
     now: datetime | None = None,
 ) -> Outcome:
     """Return what an answer means; no body, header or status makes this raise.
 
-    A 200 is a success whatever its body, unless the body is an error of Kombo's; a body that was cut off
-    is passed as `b""`. `now` is for `Retry-After` dates in an answer without a `Date`.
+    Only a 2xx whose body is, or begins as, Kombo's success envelope proves a create. An answer that is not `complete`
+    proves nothing else, whatever its status (API reference, section 11). `now` is for `Retry-After` dates in an answer
+    without a `Date`.
     """
-    envelope = parse_envelope(body)
+    envelope = parse_envelope(body) if complete else beginning_of_success(body)
     lower = {name.lower(): str(value) for name, value in headers.items()}
+    if envelope is None:
+        return Outcome(OutcomeClass.AMBIGUOUS, http_status, error_title=f"HTTP {http_status}, cut off")
     outcome_class = _class_of(http_status, envelope)
     executed = outcome_class is OutcomeClass.EXECUTED
     account_wide = not executed and is_account_wide(envelope.code, http_status)
@@ -115,9 +121,9 @@ def _class_of(http_status: int, envelope: Envelope) -> OutcomeClass:
     if envelope.is_error:
         known = CLASS_OF_CODE.get(envelope.code or "")
         return known if known is not None else class_of_status(http_status)
-    if http_status == 200 or (200 < http_status < 300 and envelope.status == "success"):
-        return OutcomeClass.EXECUTED
-    return class_of_status(http_status)
+    if envelope.status == "success":
+        return OutcomeClass.EXECUTED if 200 <= http_status < 300 else OutcomeClass.AMBIGUOUS
+    return class_of_page(http_status)
 
 
 def _own_title(http_status: int, envelope: Envelope) -> str:
@@ -128,7 +134,6 @@ def _own_title(http_status: int, envelope: Envelope) -> str:
 
 # First match wins. {timeout} is the time the call had.
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
-    ((NotSentError,), WITHDRAWN, "taken back before anything was sent"),
     ((urllib3_errors.NameResolutionError,), "name resolution", "the host's name could not be resolved"),
     ((urllib3_errors.NewConnectionError,), "no connection", "the connection could not be opened"),
     ((urllib3_errors.ConnectTimeoutError,), "timeout", "no connection in time"),
@@ -146,6 +151,8 @@ def classify_exception(exc: BaseException, *, sending_began: bool, timeout_secon
 
     The text is our own: that of an exception can hold a URL with an e-mail address in it.
     """
+    if isinstance(exc, NotSentError):
+        return Outcome(OutcomeClass.NOT_BEGUN)
     outcome_class = OutcomeClass.AMBIGUOUS if sending_began else OutcomeClass.SAFE
     limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
     for types, title, message in _KINDS:

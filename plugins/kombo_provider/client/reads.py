@@ -76,7 +76,11 @@ class Reader:
                 envelope = parse_envelope(answer.body)
                 if answer.http_status == 200 and envelope.status == "success":
                     return envelope.data
-                outcome = classify_answer(answer.http_status, answer.headers, answer.body, "application", "")
+                if answer.complete and 200 <= answer.http_status < 300 and not envelope.is_error:
+                    raise self._unreadable(path, answer.http_status)
+                outcome = classify_answer(
+                    answer.http_status, answer.headers, answer.body, "application", "", complete=answer.complete
+                )
             self._sleep(self._pause_seconds(outcome, attempt, deadline, path, integration_id))
             attempt += 1
 
@@ -107,8 +111,6 @@ class Reader:
         self, outcome: Outcome, attempt: int, deadline: float, path: str, integration_id: str | None
     ) -> float:
         """Return how long to wait before the next attempt; raises if there is to be none."""
-        if outcome.outcome_class is OutcomeClass.EXECUTED:
-            raise self._unreadable(path, outcome.http_status)
         pause = retry_pause_seconds(outcome, attempt)
         if pause is None or self._clock() + pause >= deadline:
             raise api_error(outcome, call=self._call(path), integration_id=integration_id)

@@ -14,10 +14,12 @@ LARGEST_ANSWER_BYTES: Final = 32 * 1024 * 1024
 # TLS writes a record of at most 16 KiB at a time, each with a socket timeout of its own.
 _PIECE_BYTES: Final = 16 * 1024
 
+_BEGINNING_BYTES: Final = 4 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; where the body was cut off or too large, `body` is empty and `complete` false."""
+    """What came back; where the body was cut off or too large, `body` is its beginning and `complete` false."""
 
     http_status: int
     headers: Mapping[str, str]
@@ -80,6 +82,17 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
+class _Response(http.client.HTTPResponse):
+    """An answer that begins behind all informational ones (1xx), as HTTP asks of clients."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        while 100 <= status < 200 and status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            http.client.parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, status, reason
+
+
 class Wire:
     """Speaks HTTP over an open socket, which it never opens again."""
 
@@ -87,6 +100,7 @@ class Wire:
         self._sock = sock
         self._http = http.client.HTTPConnection("wire")  # the Host header is the caller's
         self._http.auto_open = 0
+        self._http.response_class = _Response
         self._http.sock = sock
         self._response: http.client.HTTPResponse | None = None
 
@@ -116,11 +130,16 @@ class Wire:
 
 
 def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-    """Return the body and whether it is whole; of a part nothing is kept."""
+    """Return the body and whether it is whole; of one that is not, only the beginning is kept."""
+    content = bytearray()
     try:
-        content = response.read(LARGEST_ANSWER_BYTES + 1)
+        while piece := response.read1(_PIECE_BYTES):
+            content += piece
+            if len(content) > LARGEST_ANSWER_BYTES:
+                return bytes(content[:_BEGINNING_BYTES]), False
     except (OSError, http.client.HTTPException, ValueError):
-        return b"", False
-    if len(content) > LARGEST_ANSWER_BYTES or response.length:
-        return b"", False
-    return content, True
+        return bytes(content[:_BEGINNING_BYTES]), False
+    if response.length:
+        return bytes(content[:_BEGINNING_BYTES]), False
+    response.read()  # reads nothing more, and lets the connection be used again
+    return bytes(content), True

@@ -71,6 +71,9 @@ class Intent:
     has_files: bool
     retryable_codes: int
     ordered_resend: bool
+    priority: int = 0
+    refused_on_the_way: bool = False
+    """Its last request met a page instead of Kombo's answer."""
 
 
 def claim(conn: Connection, selection: Selection, integration_id: str, limit: int, run: RunRef) -> list[Intent]:
@@ -121,6 +124,8 @@ _INTENT_COLUMNS = (
     deliveries.c.has_files,
     deliveries.c.retryable_codes,
     deliveries.c.ordered_resend,
+    deliveries.c.priority,
+    deliveries.c.error_code,
 )
 
 
@@ -134,6 +139,8 @@ def _intent(row: Any) -> Intent:
         has_files=bool(row.has_files),
         retryable_codes=row.retryable_codes,
         ordered_resend=bool(row.ordered_resend),
+        priority=row.priority,
+        refused_on_the_way=(row.error_code or "").startswith("HTTP "),
     )
 
 

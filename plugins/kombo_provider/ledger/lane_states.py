@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, and_, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from kombo_provider.errors import ConfigurationError
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import LaneState
@@ -105,21 +104,16 @@ def cap_seen(conn: Connection, kombo_conn_id: str, integration_id: str) -> int |
     return conn.scalar(query)
 
 
-def bind_environment(conn: Connection, kombo_conn_id: str, integration_id: str, environment_id: str) -> None:
-    """Tie the lane to the Kombo environment of the API key.
+def bind_environment(conn: Connection, kombo_conn_id: str, integration_id: str, environment_id: str) -> str:
+    """Tie the lane to the Kombo environment of the API key, unless it is tied already; return the one it is tied to.
 
-    Raises ConfigurationError where it was tied to another one: a key of the wrong environment would send every
-    applicant again, into the wrong ATS.
+    A key of another environment would send every applicant again, into the wrong ATS.
     """
     lane = locked_lane(conn, kombo_conn_id, integration_id)
-    if lane.environment_id is None:
-        conn.execute(lane_update(kombo_conn_id, integration_id).values(environment_id=environment_id))
-    elif lane.environment_id != environment_id:
-        raise ConfigurationError(
-            f"The API key of connection {kombo_conn_id} belongs to Kombo environment {environment_id}, but integration "
-            f"{integration_id} was served from environment {lane.environment_id}. Put the former key back, or use a "
-            "connection id and a source of its own for the other environment."
-        )
+    if lane.environment_id is not None:
+        return str(lane.environment_id)
+    conn.execute(lane_update(kombo_conn_id, integration_id).values(environment_id=environment_id))
+    return environment_id
 
 
 _DRAIN_LOCK = 0x6B6F6D63  # any constant will do

@@ -19,6 +19,7 @@ from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, RunRef, Status
 
 LEASE_SECONDS = 60.0
+LONGEST_LEASE = timedelta(seconds=2 * LEASE_SECONDS)
 
 HOLDER_DIED = "The sending process ended before an answer was recorded"
 
@@ -37,18 +38,26 @@ class Lease:
     possibly_executing_since: tuple[datetime, ...] = field(default=())
 
 
-def acquire(conn: Connection, kombo_conn_id: str, integration_id: str, holder: str, run: RunRef) -> Lease | None:
-    """Take the lane, or return None while another holder's lease lasts.
+def acquire(
+    conn: Connection,
+    kombo_conn_id: str,
+    integration_id: str,
+    holder: str,
+    run: RunRef,
+    lease_seconds: float = LEASE_SECONDS,
+) -> Lease | None:
+    """Take the lane for `lease_seconds`, or return None while another holder's lease lasts.
+
+    A lease that ends later than any lease can was written by a clock that was wrong, and is not believed.
 
     A former try of the same `holder` is replaced at once. Whatever the former holder left `sending` is in doubt from
     here on: its requests may have been executed.
     """
     lane = locked_lane(conn, kombo_conn_id, integration_id)
     at = now(conn)
-    held = lane.lease_holder is not None and lane.lease_expires_at is not None and lane.lease_expires_at > at
-    if held and lane.lease_holder != holder:
+    if _lasts(lane.lease_expires_at, at) and lane.lease_holder not in (None, holder):
         return None
-    epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=LEASE_SECONDS)
+    epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=lease_seconds)
     conn.execute(
         lane_update(kombo_conn_id, integration_id).values(
             lease_holder=holder, lease_epoch=epoch, lease_expires_at=expires_at
@@ -58,7 +67,11 @@ def acquire(conn: Connection, kombo_conn_id: str, integration_id: str, holder: s
     return Lease(kombo_conn_id, integration_id, epoch, expires_at, _unanswered(conn, kombo_conn_id, integration_id))
 
 
-def renew(conn: Connection, leases: Sequence[Lease], holder: str) -> list[Lease]:
+def _lasts(expires_at: datetime | None, at: datetime) -> bool:
+    return expires_at is not None and at < expires_at <= at + LONGEST_LEASE
+
+
+def renew(conn: Connection, leases: Sequence[Lease], holder: str, lease_seconds: float = LEASE_SECONDS) -> list[Lease]:
     """Extend the leases, locking their lanes for the rest of the transaction; return those that were lost."""
     if not leases:
         return []
@@ -67,7 +80,7 @@ def renew(conn: Connection, leases: Sequence[Lease], holder: str) -> list[Lease]
         lanes.c.lease_holder == holder,
         tuple_(lanes.c.integration_id, lanes.c.lease_epoch).in_([(x.integration_id, x.epoch) for x in leases]),
     )
-    expires_at = now(conn) + timedelta(seconds=LEASE_SECONDS)
+    expires_at = now(conn) + timedelta(seconds=lease_seconds)
     statement = update(lanes).where(held).values(lease_expires_at=expires_at).returning(lanes.c.integration_id)
     renewed = set(conn.scalars(statement))
     return [lease for lease in leases if lease.integration_id not in renewed]
@@ -103,7 +116,9 @@ def sweep(conn: Connection) -> int:
         IS_UNSETTLED,
         deliveries.c.status == Status.SENDING,
     )
-    abandoned = or_(lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at)
+    abandoned = or_(
+        lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at, lanes.c.lease_expires_at > at + LONGEST_LEASE
+    )
     query = select(lanes.c.kombo_conn_id, lanes.c.integration_id).where(abandoned, on_wire)
     if not conn.execute(query.limit(1)).first():
         return 0

@@ -38,6 +38,8 @@ class Result:
     error_message: str | None = None
     log_url: str | None = None
     warnings: str | None = None
+    goes_behind: bool = False
+    """The row waits behind the others of its lane from now on."""
     retryable_codes: int | None = None
     ordered_resend: bool | None = None
     retry_after_seconds: float | None = None
@@ -59,6 +61,9 @@ _FROM: dict[Status, tuple[Status, ...]] = {
 
 Any other result belongs to a row that is `sending`.
 """
+
+BEHIND = 2
+"""Priority of rows that wait behind all others of their lane: 0 are those of ordinary runs, 1 those of backfills."""
 
 POSSIBLE_DUPLICATE = "possible duplicate"
 """`actor_name` of the event of a success that came when the row had moved on."""
@@ -101,6 +106,7 @@ def _change(result: Result, at: datetime) -> Change:
     values["not_before"] = None
     if result.retry_after_seconds is not None:
         values["not_before"] = at + timedelta(seconds=result.retry_after_seconds)
+    values["priority"] = BEHIND if result.goes_behind else intent.priority
     if result.status is Status.DELIVERED:
         values |= {"payload": None, "error_title": None, "error_message": None, "warnings": None}
     answer = Answer(result.error_code, result.http_status, result.duration_ms)

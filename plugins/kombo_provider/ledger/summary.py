@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, func, literal, or_, select, union_all
 
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, delivery_events, lanes
 from kombo_provider.ledger.ledger import now
@@ -61,7 +61,8 @@ def keys_of_run(conn: Connection, source: str, run: RunRef, status: Status, limi
 
 def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> list[ErrorCount]:
     """Return the most frequent errors of the run's undelivered rows."""
-    what = func.coalesce(deliveries.c.error_code, deliveries.c.error_title, "invalid")
+    status = "HTTP " + cast(deliveries.c.http_status, Text)
+    what = func.coalesce(deliveries.c.error_code, status, deliveries.c.error_title, "invalid")
     waits_with_code = and_(deliveries.c.status == Status.READY, deliveries.c.error_code.is_not(None))
     query = (
         select(what, func.count(), func.max(deliveries.c.log_url))

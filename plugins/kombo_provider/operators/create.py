@@ -78,7 +78,7 @@ class _CreateOperator(BaseOperator):
         """Stage the applicant, send it if it was not sent before, return its ids."""
         from kombo_provider.ledger import Selection
         from kombo_provider.sending.deliver import deliver
-        from kombo_provider.sending.group_commit import SendOptions
+        from kombo_provider.sending.options import SendOptions
 
         self._stop = threading.Event()
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRescheduleException
@@ -16,6 +16,9 @@ from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboLogLink, remember_log_url
 from kombo_provider.operators.push import PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
+
+if TYPE_CHECKING:
+    from kombo_provider.sending.options import Tuning
 
 _HELD_RETRY = timedelta(seconds=30)
 
@@ -30,6 +33,8 @@ class KomboDeliverOperator(PushOperator):
 
     ui_color = "#e6f4ea"
     operator_extra_links = (KomboLogLink(),)
+    tuning: ClassVar[Tuning | None] = None
+    """Waits and thresholds of the sending; None: the usual ones."""
 
     def __init__(self, *, integration_ids: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,7 +45,7 @@ class KomboDeliverOperator(PushOperator):
         """Send until nothing that is due is left."""
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
-        from kombo_provider.sending.group_commit import SendOptions
+        from kombo_provider.sending.options import SendOptions, Tuning
 
         push, run, params = self.push, read_run(context), read_params(context["params"])
         self._stop = threading.Event()
@@ -54,6 +59,7 @@ class KomboDeliverOperator(PushOperator):
             holder=f"{run.ref.dag_id}/{run.ref.run_id}/{ti.task_id}/{ti.map_index}",
             max_in_flight=settings.max_in_flight,
             timeout_seconds=settings.timeout_seconds,
+            tuning=self.tuning or Tuning(),
         )
         with remember_log_url(self), open_ledger(push.connections) as ledger:
             report = deliver(

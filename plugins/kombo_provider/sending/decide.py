@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from typing import Final
 
-from kombo_provider.client.outcome import WITHDRAWN as WITHDRAWN_TITLE
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import Intent, Resolution, Result, Status
 from kombo_provider.ledger.email_digest import payload_email_sha256
@@ -18,26 +17,31 @@ RETRYABLE_CODES_AT_MOST: Final = 3
 RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)
 
 
-WITHDRAWN: Final = Outcome(OutcomeClass.SAFE, error_title=WITHDRAWN_TITLE)
-"""Stands for an intent that was taken back before a byte of its request left."""
+NOT_BEGUN: Final = Outcome(OutcomeClass.NOT_BEGUN)
+"""Stands for an intent that was given back before a byte of its request left."""
 
 
 BROKEN: Final = Outcome(OutcomeClass.AMBIGUOUS, error_title="Internal error of the provider")
 """Stands for a request that a fault of ours broke off after its first byte."""
 
 
-def decide(intent: Intent, outcome: Outcome) -> Result:
+def decide(intent: Intent, outcome: Outcome, *, row_is_to_blame: bool = False) -> Result:
     """Turn the outcome of a request into the delivery's next status.
 
     A row whose doubt someone ordered to be resent never becomes `rejected`: a refusal says nothing about the
-    request that is in doubt, but that the ATS already has the application proves it.
+    request that is in doubt, but that the ATS already has the application proves it. `row_is_to_blame` says of a page
+    instead of Kombo's answer that other rows pass.
     """
     if outcome.outcome_class is OutcomeClass.EXECUTED:
         return _delivered(intent, outcome)
+    if outcome.outcome_class is OutcomeClass.NOT_BEGUN:
+        return Result(intent=intent, status=Status.READY)
     if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
         return _result(intent, outcome, Status.READY)
     if outcome.outcome_class is OutcomeClass.AMBIGUOUS:
         return _in_doubt(intent, outcome)
+    if outcome.outcome_class is OutcomeClass.WAY_OR_ROW and not row_is_to_blame:
+        return replace(_result(intent, outcome, Status.READY), error_code=_code(outcome), goes_behind=True)
     if intent.ordered_resend:
         if outcome.error_code == ALREADY_EXISTS:
             proven = _result(intent, outcome, Status.DELIVERED)
@@ -48,7 +52,7 @@ def decide(intent: Intent, outcome: Outcome) -> Result:
         return _retry(intent, outcome)
     if outcome.error_code == ALREADY_EXISTS and intent.retryable_codes:
         return _in_doubt(intent, outcome)
-    return _result(intent, outcome, Status.REJECTED)
+    return _rejected(intent, outcome)
 
 
 def unsendable(intent: Intent, field: str, problem: str) -> Result:
@@ -70,9 +74,18 @@ def interrupted(intent: Intent) -> Result:
 def _retry(intent: Intent, outcome: Outcome) -> Result:
     count = intent.retryable_codes + 1
     if count >= RETRYABLE_CODES_AT_MOST:
-        return replace(_result(intent, outcome, Status.REJECTED), retryable_codes=count)
+        return replace(_rejected(intent, outcome), retryable_codes=count)
     wait = outcome.pause_seconds or RETRYABLE_CODE_WAITS_SECONDS[count - 1]
     return replace(_result(intent, outcome, Status.READY), retryable_codes=count, retry_after_seconds=wait)
+
+
+def _rejected(intent: Intent, outcome: Outcome) -> Result:
+    return replace(_result(intent, outcome, Status.REJECTED), error_code=_code(outcome))
+
+
+def _code(outcome: Outcome) -> str:
+    """Return what the refusal is called, also where Kombo gave it no code."""
+    return outcome.error_code or f"HTTP {outcome.http_status}"
 
 
 def _in_doubt(intent: Intent, outcome: Outcome) -> Result:

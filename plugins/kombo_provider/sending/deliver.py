@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, lane_states, leases, now
-from kombo_provider.sending import group_commit
-from kombo_provider.sending.group_commit import SendOptions
+from kombo_provider.sending.group_commit import GroupCommit
 from kombo_provider.sending.lane import Ending, Lane
-from kombo_provider.sending.pacing import Tuning
+from kombo_provider.sending.opening import open_lane
+from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_provider.sending.request import ReadFile
+from kombo_provider.sending.requester import Requester
 from kombo_provider.sending.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ class DeliverReport:
     numbers: dict[str, Any]
     problems: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
+    """Rows by integration that the next run sends: this one's turn was over."""
     blocked: bool = False
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
@@ -45,40 +49,66 @@ def deliver(
 ) -> DeliverReport:
     """Send the selection's rows on the integrations' lanes.
 
-    Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, ConfigurationError where the key
-    belongs to another environment than the lanes: in each case before anything was sent.
+    Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, before anything was sent. A lane
+    that belongs to another environment than the key ends alone.
     """
     environment_id = client.check_api_key()
-    conn_id = selection.kombo_conn_id
-    stopped = _stopped_lanes(ledger, conn_id, integration_ids, environment_id)
-    unusable = {
-        integration_id: status
-        for integration_id, status in stopped.items()
-        if not _usable_again(ledger, client, conn_id, integration_id, status, options.tuning)
-    }
-    sender = Sender(ledger, client, selection, options, stop=stop, read_file=read_file)
-    lanes = sender.open(integration_ids)
+    endings = _endings_before_sending(ledger, client, selection.kombo_conn_id, integration_ids, environment_id, options)
+    clock = time.monotonic
+    lanes = [open_lane(ledger, selection, options, integration_id, clock()) for integration_id in integration_ids]
     for lane in lanes:
-        if status := unusable.get(lane.integration_id):
-            ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
-            lane.stop(ending, status.code, status.log_url)
-    sender.send(lanes)
+        if lane.integration_id in endings:
+            lane.stop(*endings[lane.integration_id])
+    requester = Requester(client, read_file, stop=stop, clock=clock)
+    group_commit = GroupCommit(ledger, selection, options, clock)
+    Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes)
     report = _report(ledger, selection, lanes)
-    report.held += _outlived(ledger, selection, lanes, stop, besides=report.held)
+    report.held += _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
     return report
+
+
+_EndsWith = tuple[Ending, str | None, str | None]
+"""Why a lane sends nothing in this task, with code and log page."""
+
+
+def _endings_before_sending(
+    ledger: Ledger,
+    client: KomboClient,
+    kombo_conn_id: str,
+    integration_ids: Sequence[str],
+    environment_id: str,
+    options: SendOptions,
+) -> dict[str, _EndsWith]:
+    """Find the lanes that stay stopped: of another environment, stopped by a person, or refused by Kombo still."""
+    foreign, stopped = _stopped_lanes(ledger, kombo_conn_id, integration_ids, environment_id)
+    endings: dict[str, _EndsWith] = {name: (Ending.FOREIGN, why, None) for name, why in foreign.items()}
+    for name, status in stopped.items():
+        if status.state is LaneState.STOPPED:
+            endings[name] = Ending.HALTED, status.code, None
+        elif not _usable_again(ledger, client, kombo_conn_id, name, status, options.tuning):
+            ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
+            endings[name] = ending, status.code, status.log_url
+    return endings
 
 
 def _stopped_lanes(
     ledger: Ledger, kombo_conn_id: str, integration_ids: Sequence[str], environment_id: str
-) -> dict[str, LaneStatus]:
-    """Tie the lanes to the key's environment, lift a block of the whole connection, return the lanes not open."""
+) -> tuple[dict[str, str], dict[str, LaneStatus]]:
+    """Tie the lanes to the key's environment, and lift a block of the whole connection.
+
+    Returns the lanes of another environment with that environment's id, and the statuses of the others not open.
+    """
+    foreign: dict[str, str] = {}
     with ledger.transaction() as conn:
         for integration_id in sorted(integration_ids):
-            lane_states.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
+            bound_to = lane_states.bind_environment(conn, kombo_conn_id, integration_id, environment_id)
+            if bound_to != environment_id:
+                foreign[integration_id] = f"{bound_to}, the key is of {environment_id}"
         if lane_states.own_status(conn, kombo_conn_id, EVERYWHERE).state is LaneState.BLOCKED:
             lane_states.set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.OPEN)  # the key was accepted just now
         found = {name: lane_states.own_status(conn, kombo_conn_id, name) for name in integration_ids}
-    return {name: status for name, status in found.items() if status.state is not LaneState.OPEN}
+    stopped = {name: status for name, status in found.items() if status.state is not LaneState.OPEN}
+    return foreign, {name: status for name, status in stopped.items() if name not in foreign}
 
 
 def _usable_again(
@@ -121,20 +151,28 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
         waiting = ready.get(lane.integration_id, 0)
         if lane.ending is Ending.HELD:
             report.held += [lane.integration_id] if waiting else []
+        elif lane.ending is Ending.LEFT:
+            report.left |= {lane.integration_id: waiting} if waiting else {}
         elif lane.ending in (None, Ending.DONE):
             continue
         elif waiting or lane.outcomes:
             report.problems.append(_problem(lane, waiting))
         else:
             log.info("Nothing was to be sent: %s", _problem(lane, waiting))
-    stopped = [lane for lane in lanes if lane.ending not in (None, Ending.DONE, Ending.HELD)]
-    report.blocked = all(lane.ending is Ending.BLOCKED for lane in stopped)
+    stopped = [lane for lane in lanes if lane.ending not in (None, Ending.DONE, Ending.HELD, Ending.LEFT)]
+    report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
 
 
 def _outlived(
-    ledger: Ledger, selection: Selection, lanes: Sequence[Lane], stop: threading.Event, *, besides: Sequence[str]
+    ledger: Ledger,
+    selection: Selection,
+    lanes: Sequence[Lane],
+    tuning: Tuning,
+    stop: threading.Event,
+    *,
+    besides: Sequence[str],
 ) -> list[str]:
     """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
     held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
@@ -143,7 +181,7 @@ def _outlived(
         before = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
     if not before:
         return []
-    stop.wait(1.5 * group_commit.RENEW_AFTER_SECONDS)
+    stop.wait(1.5 * tuning.renew_after)
     with ledger.transaction() as conn:
         after = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
     return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]
@@ -154,8 +192,15 @@ def _numbers(lane: Lane) -> dict[str, Any]:
     return {**counts, "peak_in_flight": lane.peak_in_flight, "answers_429": lane.rate_limited}
 
 
+_NEEDS_SOMEBODY = frozenset({Ending.BLOCKED, Ending.WAY, Ending.FOREIGN, Ending.HALTED})
+"""Endings that trying again does not change until someone has acted."""
+
+_UNKNOWN_INTEGRATION = "PLATFORM.INTEGRATION_NOT_FOUND"
 _WHAT_TO_DO = {
     Ending.BLOCKED: "Correct it in Kombo's dashboard, then run the DAG again: it checks before it sends",
+    Ending.WAY: "Look what stands between this host and Kombo (a proxy, a gateway, a firewall), then run the DAG again",
+    Ending.FOREIGN: "Put the former key back, or use a connection id and a source of its own for the other environment",
+    Ending.HALTED: "`airflow kombo lanes open` lets it send again",
     Ending.PAUSED: "Look at the log page; the next run tries one request first",
     Ending.DRAINED: "`airflow kombo resume` lets requests leave again",
     Ending.LOST: "Run the DAG again: what was on the wire is in doubt, the rest is sent",
@@ -168,5 +213,7 @@ def _problem(lane: Lane, waiting: int) -> str:
     code = f" ({lane.code})" if lane.code else ""
     page = f" Log page: {lane.log_url}." if lane.log_url else ""
     doing = _WHAT_TO_DO.get(ending, "Run the DAG again")
+    if lane.code == _UNKNOWN_INTEGRATION:
+        doing = "Check the integration_id that the SELECT returns, and the environment and region of the API key"
     waits = "1 row stays ready" if waiting == 1 else f"{waiting} rows stay ready"
     return f"Integration {lane.integration_id} stopped: {ending.value}{code}. {waits}.{page} {doing}."

@@ -1,4 +1,7 @@
-"""The sender's side of the ledger: answers in, intents out, one durable transaction for a group of both."""
+"""One durable transaction for a group: answers in, leases on, rows out.
+
+The ledger is told what became of requests before it is asked for new ones, so no answer waits for a claim.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import (
     EVERYWHERE,
     DeliveryKey,
@@ -18,37 +20,19 @@ from kombo_provider.ledger import (
     LaneStatus,
     Ledger,
     Result,
-    RunRef,
     Selection,
     claims,
     lane_states,
     leases,
     now,
+    results,
 )
-from kombo_provider.ledger import results as result_store
-from kombo_provider.sending.lane import Ending, Lane
-from kombo_provider.sending.pacing import Breaker, Pace, Tuning
+from kombo_provider.sending.lane import Lane, Notice
+from kombo_provider.sending.options import SendOptions
 
 log = logging.getLogger(__name__)
 
-LEASE_MARGIN_SECONDS = 15.0
-"""A holder stops sending so long before its lease ends, by its own clock."""
-
-RENEW_AFTER_SECONDS = 10.0
-STATES_AFTER_SECONDS = 1.0
-LOCKED_ROW_SECONDS = 0.2
-"""How long a row that is due, but was passed over because somebody has locked it, is left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendOptions:
-    """How a task sends: for which run, under which name it holds lanes, and with which limits."""
-
-    run: RunRef
-    holder: str
-    max_in_flight: int
-    timeout_seconds: float
-    tuning: Tuning = field(default_factory=Tuning)
+_RATE_LIMIT_CODE = "PLATFORM.RATE_LIMIT_EXCEEDED"
 
 
 @dataclass(slots=True)
@@ -56,68 +40,36 @@ class _Step:
     """What one transaction did, applied to this process's picture only once it is committed."""
 
     began: float
+    at: datetime
     renewed: list[Lane] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
-    claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
-    dry: list[tuple[Lane, float | None]] = field(default_factory=list)
+    with_unheard_claims: list[Lane] = field(default_factory=list)
     limits: list[tuple[Lane, int]] = field(default_factory=list)
     states: dict[str, LaneStatus] = field(default_factory=dict)
-    at: datetime | None = None
+    claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
+    looked: list[tuple[Lane, float | None]] = field(default_factory=list)
 
     def may_send(self, lane: Lane) -> bool:
+        """Tell whether the lane is ours still and its state, read in this transaction, lets rows leave."""
+        if lane.integration_id in self.lost:
+            return False
         status = self.states[lane.integration_id]
         if status.state is LaneState.PAUSED:
-            return status.paused_until is None or self.at is None or status.paused_until <= self.at
+            return status.paused_until is None or status.paused_until <= self.at
         return status.state is LaneState.OPEN
 
 
-class Books:
+class GroupCommit:
     """Keeps the ledger for one sender; all methods run in one thread."""
 
     def __init__(self, ledger: Ledger, selection: Selection, options: SendOptions, clock: Callable[[], float]) -> None:
         self._ledger, self._selection, self._options, self._clock = ledger, selection, options, clock
+        self._conn_id = selection.kombo_conn_id
         self._renewed_at = self._states_at = 0.0
-        self._news: list[tuple[Lane, Outcome]] = []
+        self._notices: list[Notice] = []
         self._rate_pause: float | None = None
         self._unsure = False
-
-    def open_lane(self, integration_id: str) -> Lane:
-        """Take the integration's lane; what a dead holder left on the wire counts as in flight until it timed out."""
-        began = self._clock()
-        with self._ledger.transaction() as conn:
-            lease = leases.acquire(
-                conn, self._selection.kombo_conn_id, integration_id, self._options.holder, self._options.run
-            )
-            status = lane_states.own_status(conn, self._selection.kombo_conn_id, integration_id)
-            limit_seen = lane_states.cap_seen(conn, self._selection.kombo_conn_id, integration_id)
-        tuning = self._options.tuning
-        unanswered = len(lease.possibly_executing_since) if lease else 0
-        probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED) or unanswered >= tuning.failures_in_row
-        lane = Lane(
-            integration_id=integration_id,
-            lease=lease,
-            lease_until=began + leases.LEASE_SECONDS - LEASE_MARGIN_SECONDS,
-            pace=Pace(self._options.max_in_flight, tuning, limit_seen=limit_seen),
-            limit_noted=limit_seen,
-            breaker=Breaker(tuning, probing=probing, former_pause=status.pause_seconds),
-            opened_to_probe=probing,
-            last_progress=began,
-        )
-        if lease is None:
-            lane.stop(Ending.HELD)
-            return lane
-        acquired_at = lease.expires_at - timedelta(seconds=leases.LEASE_SECONDS)
-        ages = [(acquired_at - sent_at).total_seconds() for sent_at in lease.possibly_executing_since]
-        left = [seconds for age in ages if (seconds := self._options.timeout_seconds - age) > 0]
-        lane.pace.expect_ghosts(began + seconds for seconds in left)
-        if left:
-            log.info(
-                "%s: %d requests of a former task may still run at Kombo: they count against its limit for up to %.0fs",
-                integration_id,
-                len(left),
-                max(left),
-            )
-        return lane
+        """The last commit may have succeeded though its answer was lost."""
 
     def count_ready(self, lanes: Sequence[Lane]) -> int:
         """Count the rows of the selection that wait on the lanes."""
@@ -125,9 +77,17 @@ class Books:
             ready = claims.count_ready(conn, self._selection, [lane.integration_id for lane in lanes])
         return sum(ready.values())
 
+    def announce(self, notice: Notice) -> None:
+        """Have the next commit tell every process what became of a lane or its whole connection."""
+        self._notices.append(notice)
+
+    def announce_rate_pause(self, seconds: float) -> None:
+        """Have the next commit tell every process that the connection's rate limit is used up for so long."""
+        self._rate_pause = max(seconds, self._rate_pause or 0.0)
+
     def commit(
         self,
-        results: Sequence[Result],
+        answers: Sequence[Result],
         lanes: Sequence[Lane],
         begun: Collection[DeliveryKey],
         *,
@@ -138,151 +98,161 @@ class Books:
         `begun` are the keys whose requests were handed on. Raises LedgerError where nothing of it was committed, or
         perhaps all of it: a later call takes back the claims that nobody heard of.
         """
-        step = _Step(began=self._clock())
-        wanting = [(lane, lane.room(step.began)) for lane in lanes] if claim else []
-        wanting = [(lane, room) for lane, room in wanting if room > 0]
-        idle = [lane for lane in lanes if lane.waits_in_vain(step.began)]
-        renewal_due = self._unsure or step.began - self._renewed_at >= RENEW_AFTER_SECONDS
-        if not (results or wanting or idle or renewal_due or self._news):
+        began = self._clock()
+        wanting = [(lane, room) for lane in lanes if claim and (room := lane.room(began)) > 0]
+        idle = [lane for lane in lanes if lane.idles(began)]
+        renewal_due = self._unsure or began - self._renewed_at >= self._options.tuning.renew_after
+        if not (answers or wanting or idle or renewal_due or self._notices):
             return []
         unsure, self._unsure = self._unsure, True
         with self._ledger.transaction() as conn:
-            step.at = now(conn)
-            concerned = {lane.integration_id: lane for lane, *_ in (*wanting, *self._news)}
-            self._renew(conn, step, lanes if renewal_due else list(concerned.values()))
-            self._record(conn, results)
+            step = _Step(began, now(conn))
+            self._renew(conn, step, lanes if renewal_due else self._concerned(lanes, wanting))
+            self._record(conn, answers)
             if unsure:
-                self._take_back(conn, step.renewed, begun)
+                self._take_back(conn, step, begun)
             self._note_limits(conn, step)
-            self._publish(conn, step.at, step.lost | {lane.integration_id for lane in lanes if lane.lease is None})
-            if wanting or step.began - self._states_at >= STATES_AFTER_SECONDS:
-                lane_states.hold_off_drain(conn)
-                ids = [lane.integration_id for lane in lanes]
-                step.states = lane_states.statuses(conn, self._selection.kombo_conn_id, ids)
-            for lane, room in wanting:
-                if lane.integration_id not in step.lost and step.may_send(lane):
-                    self._claim(conn, step, lane, room)
+            self._publish(conn, step)
+            if wanting or began - self._states_at >= self._options.tuning.states_after:
+                self._read_states(conn, step, lanes)
+            self._claim(conn, step, wanting)
             for lane in idle:
                 self._look(conn, step, lane)
         self._unsure = False
-        self._told()
+        self._published()
         return self._apply(step, lanes)
 
-    def _record(self, conn: Connection, results: Sequence[Result]) -> None:
-        for result in result_store.record(conn, results, self._options.run):
-            log.error(
-                "A success came for a row that has moved on: source %s, integration %s, applicant %s, application %s",
-                *result.intent.key,
-                result.kombo_application_id,
-            )
-
-    def _take_back(self, conn: Connection, lanes: Sequence[Lane], begun: Collection[DeliveryKey]) -> None:
-        """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
-        for lane in lanes:
-            if claims.take_back(conn, lane.integration_id, self._selection.kombo_conn_id, begun):
-                lane.dry = False
-
-    def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
-        held = [lane for lane in lanes if lane.lease is not None]
-        lost = leases.renew(conn, [lane.lease for lane in held if lane.lease], self._options.holder)
-        step.lost = {lease.integration_id for lease in lost}
-        step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
-
-    def _claim(self, conn: Connection, step: _Step, lane: Lane, room: int) -> None:
-        intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run)
-        step.claimed += [(lane, intent) for intent in intents]
-        if len(intents) < room:
-            self._look(conn, step, lane, at_least=LOCKED_ROW_SECONDS)
-
-    def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
-        """Find out when the lane's next row is due, or that there is none."""
-        due = claims.next_due(conn, self._selection, [lane.integration_id])
-        step.dry.append((lane, max(at_least, (due - step.at).total_seconds()) if due and step.at else None))
-
-    def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
-        for lane in step.renewed:
-            lane.lease_until = step.began + leases.LEASE_SECONDS - LEASE_MARGIN_SECONDS
-        for lane in lanes:
-            if lane.integration_id in step.lost:
-                lane.stop(Ending.LOST)
-                lane.lease = None
-        if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
-            self._renewed_at = step.began
-        for lane, limit in step.limits:
-            lane.limit_noted = limit
-        for lane, wait in step.dry:
-            lane.looked_at = step.began
-            lane.wait_for_rows(wait, step.began, self._options.tuning.patience)
-        if step.states and step.at is not None:
-            self._states_at = step.began
-            for lane in lanes:
-                lane.heed(step.states[lane.integration_id], step.at, step.began)
-        for lane, _ in step.claimed:
-            lane.started()
-        return step.claimed
-
-    def announce(self, lane: Lane, outcome: Outcome) -> None:
-        """Have the next commit tell every process that a lane, or its whole connection, is paused, blocked or open."""
-        self._news.append((lane, outcome))
-
-    def announce_rate_pause(self, seconds: float) -> None:
-        """Have the next commit tell every process that the connection's rate limit is used up for so long."""
-        self._rate_pause = max(seconds, self._rate_pause or 0.0)
-
-    def _publish(self, conn: Connection, at: datetime, lost: Collection[str]) -> None:
-        for lane, outcome in self._news:
-            if lane.integration_id in lost and not outcome.account_wide:
-                continue  # its new holder knows better
-            pause = lane.breaker.paused_until - self._clock() if lane.breaker.probing else 0.0
-            blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
-            state = LaneState.BLOCKED if blocked else LaneState.PAUSED if pause > 0 else LaneState.OPEN
-            lane_states.set_state(
-                conn,
-                self._selection.kombo_conn_id,
-                EVERYWHERE if outcome.account_wide else lane.integration_id,
-                state,
-                code=lane.code,
-                log_url=lane.log_url,
-                paused_until=at + timedelta(seconds=pause) if state is LaneState.PAUSED else None,
-                pauses=lane.breaker.pauses,
-            )
-
-        if self._rate_pause is not None:
-            self._publish_rate_pause(conn, at + timedelta(seconds=self._rate_pause))
-
-    def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
-        conn_id = self._selection.kombo_conn_id
-        status = lane_states.own_status(conn, conn_id, EVERYWHERE)
-        longer = status.paused_until is not None and status.paused_until >= until
-        if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
-            code = "PLATFORM.RATE_LIMIT_EXCEEDED"
-            lane_states.set_state(conn, conn_id, EVERYWHERE, LaneState.PAUSED, code=code, paused_until=until)
-
-    def _note_limits(self, conn: Connection, step: _Step) -> None:
-        for lane in step.renewed:
-            limit = lane.pace.limit_seen
-            if limit is not None and limit != lane.limit_noted:
-                lane_states.see_cap(conn, self._selection.kombo_conn_id, lane.integration_id, limit)
-                step.limits.append((lane, limit))
-
-    def close(self, results: Sequence[Result], lanes: Sequence[Lane]) -> None:
+    def close(self, answers: Sequence[Result], lanes: Sequence[Lane]) -> None:
         """Record the last results and give the lanes back, with no row left on the wire.
 
         Lanes are locked before rows, here as everywhere: two processes that meet wait for each other in turn.
         """
-        step = _Step(began=self._clock())
         with self._ledger.transaction() as conn:
+            step = _Step(self._clock(), now(conn))
             for lane in lanes:
                 if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
                     step.renewed.append(lane)
             held = {lane.integration_id for lane in step.renewed}
             step.lost = {lane.integration_id for lane in lanes}.difference(held)
-            self._record(conn, results)
-            self._take_back(conn, step.renewed, ())
+            self._record(conn, answers)
+            self._take_back(conn, step, ())
             self._note_limits(conn, step)
-            self._publish(conn, now(conn), step.lost)
-        self._told()
+            self._publish(conn, step)
+        self._published()
 
-    def _told(self) -> None:
-        self._news.clear()
+    def record_late(self, answers: Sequence[Result]) -> None:
+        """Record answers that came after the lanes were given back, where nobody has decided since."""
+        with self._ledger.transaction() as conn:
+            self._record(conn, answers)
+
+    # The kinds of work in one transaction, in the order in which they are done.
+
+    def _concerned(self, lanes: Sequence[Lane], wanting: Sequence[tuple[Lane, int]]) -> list[Lane]:
+        """Return the lanes that this transaction writes for: it has to prove that they are still ours."""
+        noticed = {notice.integration_id for notice in self._notices}
+        claiming = {lane.integration_id for lane, _ in wanting}
+        return [lane for lane in lanes if lane.integration_id in noticed | claiming]
+
+    def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+        held = [lane for lane in lanes if lane.lease is not None]
+        lost = leases.renew(
+            conn, [lane.lease for lane in held if lane.lease], self._options.holder, self._options.tuning.lease
+        )
+        step.lost = {lease.integration_id for lease in lost}
+        step.lost |= {lane.integration_id for lane in lanes if lane.lease is None}
+        step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
+
+    def _record(self, conn: Connection, answers: Sequence[Result]) -> None:
+        for result in results.record(conn, answers, self._options.run):
+            log.error(
+                "A success came for a row that has moved on, it may be a duplicate: source %s, integration %s, "
+                "applicant %s, application %s",
+                *result.intent.key,
+                result.kombo_application_id,
+            )
+
+    def _take_back(self, conn: Connection, step: _Step, begun: Collection[DeliveryKey]) -> None:
+        """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
+        for lane in step.renewed:
+            if claims.take_back(conn, lane.integration_id, self._conn_id, begun):
+                step.with_unheard_claims.append(lane)
+
+    def _note_limits(self, conn: Connection, step: _Step) -> None:
+        for lane in step.renewed:
+            limit = lane.pace.limit_seen
+            if limit is not None and limit != lane.limit_noted:
+                lane_states.see_cap(conn, self._conn_id, lane.integration_id, limit)
+                step.limits.append((lane, limit))
+
+    def _publish(self, conn: Connection, step: _Step) -> None:
+        for notice in self._notices:
+            if notice.integration_id in step.lost and not notice.account_wide:
+                continue  # its new holder knows better
+            paused = notice.state is LaneState.PAUSED
+            lane_states.set_state(
+                conn,
+                self._conn_id,
+                EVERYWHERE if notice.account_wide else notice.integration_id,
+                notice.state,
+                code=notice.code,
+                log_url=notice.log_url,
+                paused_until=step.at + timedelta(seconds=notice.pause_seconds) if paused else None,
+                pauses=notice.pauses,
+            )
+        if self._rate_pause is not None:
+            self._publish_rate_pause(conn, step.at + timedelta(seconds=self._rate_pause))
+
+    def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
+        status = lane_states.own_status(conn, self._conn_id, EVERYWHERE)
+        longer = status.paused_until is not None and status.paused_until >= until
+        if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
+            lane_states.set_state(
+                conn, self._conn_id, EVERYWHERE, LaneState.PAUSED, code=_RATE_LIMIT_CODE, paused_until=until
+            )
+
+    def _read_states(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+        lane_states.hold_off_drain(conn)
+        step.states = lane_states.statuses(conn, self._conn_id, [lane.integration_id for lane in lanes])
+
+    def _claim(self, conn: Connection, step: _Step, wanting: Sequence[tuple[Lane, int]]) -> None:
+        for lane, room in wanting:
+            if not step.may_send(lane):
+                continue
+            intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run)
+            step.claimed += [(lane, intent) for intent in intents]
+            if len(intents) < room:
+                self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
+
+    def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
+        """Find out when the lane's next row is due, or that there is none."""
+        due = claims.next_due(conn, self._selection, [lane.integration_id])
+        wait = max(at_least, (due - step.at).total_seconds()) if due is not None else None
+        step.looked.append((lane, wait))
+
+    def _published(self) -> None:
+        self._notices.clear()
         self._rate_pause = None
+
+    def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
+        """Tell the lanes what was committed."""
+        tuning = self._options.tuning
+        for lane in step.renewed:
+            lane.renewed(step.began + tuning.lease - tuning.lease_margin)
+        for lane in lanes:
+            if lane.integration_id in step.lost and lane.lease is not None:
+                lane.lost()
+        if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
+            self._renewed_at = step.began
+        for lane in step.with_unheard_claims:
+            lane.has_rows_again()
+        for lane, limit in step.limits:
+            lane.limit_noted = limit
+        for lane, wait in step.looked:
+            lane.looked(wait, step.began)
+        if step.states:
+            self._states_at = step.began
+            for lane in lanes:
+                lane.follow(step.states[lane.integration_id], step.at, step.began)
+        for lane, _ in step.claimed:
+            lane.started()
+        return step.claimed

@@ -8,11 +8,9 @@ from datetime import datetime
 from enum import Enum
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import LaneState, LaneStatus, Lease, Result, Status
+from kombo_provider.ledger import DeliveryKey, Intent, LaneState, LaneStatus, Lease, Status
+from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
-
-DRY_SECONDS = 1.0
-"""How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
 
 LONGEST_LATE_WAIT_SECONDS = 30.0
 
@@ -21,131 +19,230 @@ class Ending(Enum):
     """Why a lane takes no more rows in this task."""
 
     DONE = "nothing left to send"
+    LEFT = "the turn of this run is over"
     BLOCKED = "Kombo refuses the integration"
+    WAY = "something between here and Kombo refuses every request"
     PAUSED = "its requests end in doubt or fail at the ATS"
     DRAINED = "new requests are stopped by `airflow kombo drain`"
+    HALTED = "a person stopped the lane"
+    FOREIGN = "the API key belongs to another Kombo environment"
     LOST = "another process took it over"
     HELD = "another process is sending on it"
     STOPPED = "the task was told to stop"
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What every process that sends should hear of a lane, or of all lanes of its connection."""
+
+    integration_id: str
+    state: LaneState
+    code: str | None
+    log_url: str | None
+    pause_seconds: float
+    pauses: int
+    account_wide: bool
+
+
 @dataclass(slots=True)
 class Lane:
-    """A lane of this task, held if it has a lease; `lease_until` is this process's clock, before the lease's end."""
+    """A lane of this task, held if it has a lease; `lease_until` is this process's clock, before the lease's end.
+
+    All times are seconds of that clock.
+    """
 
     integration_id: str
     lease: Lease | None
     lease_until: float
     pace: Pace
     breaker: Breaker
+    tuning: Tuning
     opened_to_probe: bool = False
     """The first answer decides whether the lane goes on in this task."""
+    limit_noted: int | None = None
+    last_progress: float = 0.0
     in_flight: int = 0
     peak_in_flight: int = 0
     rate_limited: int = 0
-    dry: bool = False
-    looked_at: float = 0.0
-    limit_noted: int | None = None
-    doubts_in_row: int = 0
-    last_doubt_at: float = float("-inf")
-    withdrawn_in_row: int = 0
-    wake_at: float = 0.0
-    held_until: float = 0.0
-    last_progress: float = 0.0
     ending: Ending | None = None
     code: str | None = None
     log_url: str | None = None
     outcomes: Counter[Status] = field(default_factory=Counter)
+    _nothing_due: bool = False
+    _looked_at: float = 0.0
+    _wake_at: float = 0.0
+    _held_until: float = 0.0
+    _doubts_in_row: int = 0
+    _last_doubt_at: float = float("-inf")
+    _late_in_row: int = 0
+    _passed: int = 0
+    _passed_before: dict[DeliveryKey, int] = field(default_factory=dict)
+    _refused_on_the_way: set[DeliveryKey] = field(default_factory=set)
 
     def room(self, now: float) -> int:
         """How many rows may be claimed now."""
-        if self.ending is not None or now < max(self.wake_at, self.held_until):
+        if self.ending is not None or now < max(self._wake_at, self._held_until):
             return 0
         room = self.pace.room(self.in_flight, now)
         probes = self.breaker.room(self.in_flight, now)
         return room if probes is None else min(room, probes)
 
-    def waits_in_vain(self, now: float) -> bool:
+    def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
-        idle = self.ending is None and not self.dry and not self.in_flight and not self.room(now)
-        return idle and now - self.looked_at >= DRY_SECONDS
+        if self.ending is not None or self._nothing_due or self.in_flight or self.room(now):
+            return False
+        return now - self._looked_at >= self.tuning.empty_lane
+
+    def next_change(self, now: float) -> float | None:
+        """When room may grow without any answer."""
+        times = (self.pace.next_change(now), self._wake_at, self._held_until, self.breaker.paused_until)
+        return min((at for at in times if at and at > now), default=None)
+
+    # What the ledger tells.
+
+    def renewed(self, until: float) -> None:
+        """The lease was extended."""
+        self.lease_until = until
+
+    def lost(self) -> None:
+        """The lease is another process's."""
+        self.stop(Ending.LOST)
+        self.lease = None
+
+    def looked(self, seconds: float | None, now: float) -> None:
+        """The next row is due in so many seconds; where none is in time, the lane is done once nothing is in flight."""
+        self._looked_at = now
+        self._nothing_due = seconds is None or seconds > self.tuning.patience
+        self._wake_at = now + min(self.tuning.empty_lane, self.tuning.empty_lane if seconds is None else seconds)
+
+    def has_rows_again(self) -> None:
+        """Rows came back to `ready`."""
+        self._nothing_due = False
+
+    def follow(self, status: LaneStatus, at: datetime, now: float) -> None:
+        """Do what another process, or a person, decided about the lane or its whole connection."""
+        if status.state is LaneState.DRAINED:
+            self.stop(Ending.DRAINED)
+        elif status.state is LaneState.STOPPED:
+            self.stop(Ending.HALTED, status.code)
+        elif status.state is LaneState.BLOCKED:
+            self.stop(Ending.BLOCKED, status.code, status.log_url)
+        elif status.state is LaneState.PAUSED and status.paused_until is not None and status.paused_until > at:
+            self.wait(now + (status.paused_until - at).total_seconds())
+
+    # What the requests tell.
 
     def started(self) -> None:
         """Count a row that goes on the wire."""
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
-    def finished(self, outcome: Outcome, result: Result, now: float, *, began: float) -> bool:
-        """Take in the answer to a request that began at a time; return True where other processes should hear of it."""
+    def blames_row(self, intent: Intent, outcome: Outcome) -> bool:
+        """Tell whether a page instead of Kombo's answer is the row's own fault: it met one before, others passed since.
+
+        Kombo's API gives no other way to tell (API reference, section 11).
+        """
+        if outcome.outcome_class is not OutcomeClass.WAY_OR_ROW or not intent.refused_on_the_way:
+            return False
+        return self._passed > self._passed_before.get(intent.key, 0)
+
+    def finished(self, intent: Intent, outcome: Outcome, status: Status, now: float, *, began: float) -> Notice | None:
+        """Take in the answer to a request that began at a time; return what other processes should hear of it."""
         was_probing = self.breaker.probing
         self.pace.on_outcome(outcome, self.in_flight, now)
         paused = self.breaker.on_outcome(outcome, now, began=began)
-        self.in_flight -= 1
-        self.outcomes[result.status] += 1
-        self.rate_limited += outcome.http_status == 429
-        if result.status is Status.READY:
-            self.dry, self.wake_at = False, now
-        elif result.status is not Status.IN_DOUBT:
-            self.last_progress = now
-        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION
-        if blocked:
-            self.stop(Ending.BLOCKED, outcome.error_code or outcome.error_title, outcome.log_url)
+        self._count(outcome, status, now)
+        if outcome.outcome_class is OutcomeClass.INTEGRATION:
+            self.stop(Ending.BLOCKED, outcome.label, outcome.log_url)
         elif paused:
-            self.code, self.log_url = outcome.error_code or outcome.error_title, outcome.log_url
+            self.code, self.log_url = outcome.label, outcome.log_url
+        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION or self._way_is_closed(intent, outcome, status)
         paused |= self._outage(outcome, now, began)
-        self._withdrawn(outcome, now)
+        self._came_too_late(outcome, now)
         reopened = was_probing and not self.breaker.probing
-        return paused or reopened or blocked
+        if not (paused or reopened or blocked):
+            return None
+        return self._notice(now, blocked=blocked, account_wide=outcome.account_wide)
+
+    def _count(self, outcome: Outcome, status: Status, now: float) -> None:
+        self.in_flight -= 1
+        self.outcomes[status] += 1
+        self.rate_limited += outcome.http_status == 429
+        if status is Status.READY:
+            self._nothing_due, self._wake_at = False, now
+        elif status is not Status.IN_DOUBT:
+            self.last_progress = now
+
+    def _way_is_closed(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
+        """Stop the lane where nothing but pages came back, for several rows or for the only one there is."""
+        if outcome.outcome_class is not OutcomeClass.WAY_OR_ROW:
+            if outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
+                self._passed += 1
+                self._refused_on_the_way.clear()
+            return False
+        if status is Status.REJECTED:
+            return False
+        met_it_again = intent.key in self._refused_on_the_way
+        self._refused_on_the_way.add(intent.key)
+        self._passed_before[intent.key] = self._passed
+        if not met_it_again and len(self._refused_on_the_way) < self.tuning.rows_that_blame_the_way:
+            return False
+        self.stop(Ending.WAY, f"HTTP {outcome.http_status}", outcome.log_url)
+        return True
 
     def _outage(self, outcome: Outcome, now: float, began: float) -> bool:
         """Stop the lane after one cap's worth of doubt in a row, or one probe's: a later try probes it."""
-        if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
-            if outcome.outcome_class is not OutcomeClass.SAFE and began >= self.last_doubt_at:
-                self.doubts_in_row, self.opened_to_probe = 0, False
+        if outcome.outcome_class is OutcomeClass.NOT_BEGUN:
             return False
-        self.doubts_in_row, self.last_doubt_at = self.doubts_in_row + 1, now
-        if self.ending is not None or self.doubts_in_row < (1 if self.opened_to_probe else self.pace.cap):
+        if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
+            if outcome.outcome_class is not OutcomeClass.SAFE and began >= self._last_doubt_at:
+                self._doubts_in_row, self.opened_to_probe = 0, False
+            return False
+        self._doubts_in_row, self._last_doubt_at = self._doubts_in_row + 1, now
+        enough = 1 if self.opened_to_probe else self.pace.cap
+        if self.ending is not None or self._doubts_in_row < enough:
             return False
         self.breaker.outage(now)
-        self.stop(Ending.PAUSED, outcome.error_code or outcome.error_title, outcome.log_url)
+        self.stop(Ending.PAUSED, outcome.label, outcome.log_url)
         return True
 
-    def _withdrawn(self, outcome: Outcome, now: float) -> None:
+    def _came_too_late(self, outcome: Outcome, now: float) -> None:
         """Wait longer each time that an intent came too late for the wire: what is slow is not fast at once."""
-        if not outcome.withdrawn:
-            self.withdrawn_in_row = 0
-        elif now >= self.held_until:  # one wave of them is one
-            self.withdrawn_in_row += 1
-            self.wait(now + min(LONGEST_LATE_WAIT_SECONDS, 0.1 * 2 ** min(self.withdrawn_in_row, 9)))
+        if outcome.outcome_class is not OutcomeClass.NOT_BEGUN:
+            self._late_in_row = 0
+        elif now >= self._held_until:  # one wave of them is one
+            self._late_in_row += 1
+            self.wait(now + min(LONGEST_LATE_WAIT_SECONDS, 0.1 * 2 ** min(self._late_in_row, 9)))
+
+    def _notice(self, now: float, *, blocked: bool, account_wide: bool) -> Notice:
+        pause = self.breaker.paused_until - now if self.breaker.probing else 0.0
+        state = LaneState.PAUSED if pause > 0 else LaneState.OPEN
+        return Notice(
+            integration_id=self.integration_id,
+            state=LaneState.BLOCKED if blocked else state,
+            code=self.code,
+            log_url=self.log_url,
+            pause_seconds=max(0.0, pause),
+            pauses=self.breaker.pauses,
+            account_wide=account_wide,
+        )
+
+    def give_up_where_nothing_moves(self, now: float, timeout_seconds: float) -> None:
+        """End the lane where it has nothing left, or got nothing through for longer than anyone should wait."""
+        if self.ending is not None or self.in_flight:
+            return
+        if self._nothing_due:
+            self.stop(Ending.DONE)
+        elif now - self.last_progress > self.tuning.patience + timeout_seconds:
+            self.stop(Ending.PAUSED)
+
+    def wait(self, until: float) -> None:
+        """Claim nothing before a time."""
+        self._held_until = max(self._held_until, until)
 
     def stop(self, ending: Ending, code: str | None = None, log_url: str | None = None) -> None:
         """Take no more rows; the first reason stands."""
         if self.ending is None:
-            self.ending, self.code, self.log_url = ending, code or self.code, log_url or self.log_url
-
-    def wait_for_rows(self, seconds: float | None, now: float, patience: float) -> None:
-        """Ask again when the next row is due; where none is in time, the lane is done once nothing is in flight."""
-        self.dry = seconds is None or seconds > patience
-        self.wake_at = now + (DRY_SECONDS if seconds is None else min(DRY_SECONDS, seconds))
-
-    def wait(self, until: float) -> None:
-        """Claim nothing before a time."""
-        self.held_until = max(self.held_until, until)
-
-    def heed(self, status: LaneStatus, at: datetime, now: float) -> None:
-        """Follow what another process, or a person, decided about the lane or its whole connection."""
-        if status.state is LaneState.DRAINED:
-            self.stop(Ending.DRAINED)
-        elif status.state is LaneState.BLOCKED:
-            self.stop(Ending.BLOCKED, status.code, status.log_url)
-        elif status.state is LaneState.PAUSED and status.paused_until is not None and status.paused_until > at:
-            self.wait(now + (status.paused_until - at).total_seconds())
-
-    def next_change(self, now: float) -> float | None:
-        """When room may grow without any answer."""
-        times = [
-            at
-            for at in (self.pace.next_change(now), self.wake_at, self.held_until, self.breaker.paused_until)
-            if at and at > now
-        ]
-        return min(times) if times else None
+            self.ending = ending
+            self.code = code or self.code
+            self.log_url = log_url or self.log_url

@@ -5,30 +5,10 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from kombo_provider.client.limits import LONGEST_PAUSE_SECONDS
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """Waits and thresholds of a lane, in seconds unless they are counts."""
-
-    failures_in_row: int = 3
-    failures_of_last: int = 8
-    last: int = 30
-    first_pause: float = 15.0
-    longest_pause: float = 240.0
-    outage_pause: float = 900.0
-    """How long a lane is left alone after a whole cap's worth of doubt in a row; longer than a task's retries take."""
-    longest_outage_pause: float = 4 * 3600.0
-    """Each failed probe after an outage doubles the pause, from run to run, up to this."""
-    first_backoff: float = 1.0
-    longest_backoff: float = 30.0
-    patience: float = 600.0
-    """How long, besides the time of one call, a task stays with lanes on which nothing gets through."""
-
+from kombo_provider.sending.options import Tuning
 
 RATE_LIMIT_NEARLY_USED = 2
 _RATE_LIMIT_PAUSE_SECONDS = 5.0
@@ -48,8 +28,8 @@ class Pace:
     """The lane's share of Kombo's concurrency limit, and its waits after refusals of class S.
 
     In flight never exceeds `max_in_flight`, nor the `Concurrency-Limit` that Kombo names. A 429 lowers the share to
-    what is on the wire; each success raises it again while Kombo says that some of the limit remains. Until the first
-    answer that proves the way to be open, half of the share is used, and a single request where no limit was ever seen.
+    what is on the wire; each success raises it again while Kombo says that some of the limit remains. A lane
+    whose limit was never seen, or that shall begin `carefully`, begins with a single request.
     """
 
     def __init__(
@@ -58,32 +38,33 @@ class Pace:
         tuning: Tuning,
         *,
         limit_seen: int | None = None,
+        carefully: bool = False,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.cap = max_in_flight if limit_seen is None else min(max_in_flight, limit_seen)
         self.limit_seen = limit_seen
-        self._allowed = 1.0 if limit_seen is None else float(max(1, self.cap // 2))
+        self._allowed = 1.0 if carefully or limit_seen is None else float(self.cap)
         self._max_in_flight, self._tuning, self._jitter = max_in_flight, tuning, jitter
         self._proven = False
         self._refusals_in_row = 0
-        self._ghosts: deque[float] = deque()
+        self._unanswered: deque[float] = deque()
         self.not_before = 0.0
 
-    def expect_ghosts(self, until: Iterable[float]) -> None:
+    def expect_unanswered(self, until: Iterable[float]) -> None:
         """Count requests that may still run at Kombo though nobody waits for them, each until its time."""
-        self._ghosts = deque(sorted([*self._ghosts, *until]))
+        self._unanswered = deque(sorted([*self._unanswered, *until]))
 
     def room(self, in_flight: int, now: float) -> int:
         """How many more requests may leave."""
-        while self._ghosts and self._ghosts[0] <= now:
-            self._ghosts.popleft()
+        while self._unanswered and self._unanswered[0] <= now:
+            self._unanswered.popleft()
         if now < self.not_before:
             return 0
-        return max(0, min(self.cap, int(self._allowed)) - in_flight - len(self._ghosts))
+        return max(0, min(self.cap, int(self._allowed)) - in_flight - len(self._unanswered))
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer, None where it will not."""
-        times = [at for at in (self.not_before, self._ghosts[0] if self._ghosts else 0.0) if at > now]
+        times = [at for at in (self.not_before, self._unanswered[0] if self._unanswered else 0.0) if at > now]
         return min(times) if times else None
 
     def on_outcome(self, outcome: Outcome, in_flight: int, now: float) -> None:
@@ -91,9 +72,9 @@ class Pace:
         if outcome.concurrency_limit is not None and outcome.concurrency_limit > 0:
             self.limit_seen = outcome.concurrency_limit
             self.cap = min(self._max_in_flight, outcome.concurrency_limit)
-        if outcome.outcome_class is OutcomeClass.SAFE and not outcome.withdrawn:
+        if outcome.outcome_class is OutcomeClass.SAFE:
             self._refused(outcome, in_flight, now)
-        elif outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
+        elif _proves_the_way(outcome):
             self._answered(outcome)
 
     def _refused(self, outcome: Outcome, in_flight: int, now: float) -> None:
@@ -110,6 +91,22 @@ class Pace:
             self._proven, self._allowed = True, float(self.cap)
         elif outcome.concurrency_remaining is None or outcome.concurrency_remaining > 0:
             self._allowed = min(self.cap, self._allowed + 1.0)
+
+
+def _proves_the_way(outcome: Outcome) -> bool:
+    """Tell whether it was Kombo that answered."""
+    return outcome.outcome_class in _KOMBO_S
+
+
+_KOMBO_S = frozenset(
+    {OutcomeClass.EXECUTED, OutcomeClass.RETRYABLE_CODE, OutcomeClass.REFUSED, OutcomeClass.INTEGRATION}
+)
+
+
+_SAYS_NOTHING = frozenset(
+    {OutcomeClass.SAFE, OutcomeClass.INTEGRATION, OutcomeClass.WAY_OR_ROW, OutcomeClass.NOT_BEGUN}
+)
+"""Classes that say nothing about whether requests get through and come to an end."""
 
 
 class Breaker:
@@ -133,7 +130,7 @@ class Breaker:
 
     def on_outcome(self, outcome: Outcome, now: float, *, began: float) -> bool:
         """Learn from an answer; return True where the lane pauses because of it."""
-        if outcome.outcome_class in (OutcomeClass.SAFE, OutcomeClass.INTEGRATION):
+        if outcome.outcome_class in _SAYS_NOTHING:
             return False
         failed = outcome.outcome_class in (OutcomeClass.AMBIGUOUS, OutcomeClass.RETRYABLE_CODE)
         if not failed and began < self._tripped_at:

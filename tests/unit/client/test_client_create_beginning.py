@@ -22,19 +22,16 @@ class Calls(list[str]):
         self.append("may_begin")
         return True
 
-    def on_begin(self) -> None:
-        self.append("on_begin")
-
 
 def create(client: KomboClient, calls: Calls) -> Outcome:
-    return client.create("application", "t:1", "job", b"{}", may_begin=calls.may_begin, on_begin=calls.on_begin)
+    return client.create("application", "t:1", "job", b"{}", may_begin=calls.may_begin)
 
 
-def test_a_create_asks_and_then_tells_before_it_sends(serve: Serve, client_for: ClientFor) -> None:
+def test_a_create_asks_before_it_sends(serve: Serve, client_for: ClientFor) -> None:
     server, calls = serve(answers(200, APPLICATION)), Calls()
 
     assert create(client_for(server), calls).outcome_class is OutcomeClass.EXECUTED
-    assert calls == ["may_begin", "on_begin"]
+    assert calls == ["may_begin"]
 
 
 def assert_nothing_began(outcome: Outcome, calls: Calls, title: str) -> None:
@@ -121,21 +118,17 @@ def recorder(received: list[bytes]) -> Callable[[Peer], None]:
     return script
 
 
-def test_a_request_taken_back_sends_no_byte_and_is_safe(serve: Serve, client_for: ClientFor) -> None:
+def test_a_request_taken_back_sends_no_byte(serve: Serve, client_for: ClientFor) -> None:
     received: list[bytes] = []
-    server, begun = serve(recorder(received)), []
+    server = serve(recorder(received))
 
-    outcome = client_for(server).create(
-        "application", "t:1", "job", b"{}", may_begin=lambda: False, on_begin=lambda: begun.append(1)
-    )
+    outcome = client_for(server).create("application", "t:1", "job", b"{}", may_begin=lambda: False)
 
-    assert (outcome.outcome_class, outcome.error_title) == (OutcomeClass.SAFE, "withdrawn")
-    assert outcome.error_code is None
-    assert begun == []
+    assert outcome.outcome_class is OutcomeClass.NOT_BEGUN
     assert bytes_received(server, received) == b""
 
 
-@pytest.mark.parametrize("hook", ["may_begin", "on_begin"])
+@pytest.mark.parametrize("hook", ["may_begin"])
 def test_what_a_hook_raises_is_raised_and_nothing_is_sent(serve: Serve, client_for: ClientFor, hook: str) -> None:
     received: list[bytes] = []
     server = serve(recorder(received))
@@ -144,7 +137,7 @@ def test_what_a_hook_raises_is_raised_and_nothing_is_sent(serve: Serve, client_f
         raise ConnectionResetError("the ledger's database is gone")
 
     with pytest.raises(ConnectionResetError, match="ledger"):
-        client_for(server).create("application", "t:1", "job", b"{}", **{hook: fail})
+        client_for(server).create("application", "t:1", "job", b"{}", may_begin=fail)
 
     assert bytes_received(server, received) == b""
 

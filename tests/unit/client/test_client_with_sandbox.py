@@ -63,7 +63,7 @@ def test_a_create_gives_all_four_ids_and_is_found_again(sandbox: Sandbox, client
         ({"kind": "status_after_write", "status": 503}, "A", 1),
         ({"kind": "status_after_write", "status": 500, "envelope": True}, "A", 1),
         ({"kind": "truncated"}, "executed", 1),
-        ({"kind": "unparsable"}, "executed", 1),
+        ({"kind": "unparsable"}, "A", 1),
         ({"kind": "null_ids"}, "executed", 1),
         ({"kind": "rate_limit_429"}, "S", 0),
         ({"kind": "concurrency_429"}, "S", 0),

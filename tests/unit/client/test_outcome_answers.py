@@ -38,21 +38,76 @@ def test_a_success_gives_ids_and_warnings() -> None:
     "body",
     [
         b"",
-        b"<html>",
-        b'{"status": "success", "data": {"id": "app", "remo',
+        b"<html>Checking your browser</html>",
         b"[" * 100_000,
         b"\x80",
-        json.dumps({"status": "success"}).encode(),
+        b"null",
         json.dumps({"status": 7, "data": [1], "warnings": {"a": 1}}).encode(),
-        json.dumps({"data": {"id": None}}).encode(),
+        json.dumps({"data": {"id": "app"}}).encode(),
         json.dumps("success").encode(),
+        json.dumps([success(DATA)]).encode(),
+        json.dumps({"status": "ok"}).encode(),
     ],
 )
-def test_a_200_is_executed_whatever_its_body(body: bytes) -> None:
-    outcome = judge(200, body)
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("http_status", [200, 201, 204])
+def test_a_2xx_with_a_page_instead_of_kombos_answer_proves_nothing(
+    http_status: int, body: bytes, *, complete: bool
+) -> None:
+    assert judge(http_status, body, complete=complete).outcome_class is OutcomeClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("body", "application_id"),
+    [
+        (b'{"status": "success", "data": {"id": "app", "remo', "app"),
+        (b' {\n"status" : "success",\n"data":{ "id":"app"', "app"),
+        (b'{"status":"success","data":{"id":"ap', None),
+        (b'{"status":"success","data":{"remote_id":"r","id":"app"', None),
+        (b'{"status":"success",', None),
+    ],
+)
+def test_a_cut_success_is_executed_with_the_id_that_arrived(body: bytes, application_id: str | None) -> None:
+    outcome = judge(200, body, complete=False)
 
     assert outcome.outcome_class is OutcomeClass.EXECUTED
-    assert outcome.ids == CreatedIds()
+    assert outcome.ids == CreatedIds(application_id)
+
+
+@pytest.mark.parametrize("http_status", [400, 401, 403, 404, 409, 413, 422, 429])
+@pytest.mark.parametrize("body", [b"", b'{"status":"error","error":{"code":"ATS.JOB_CLO', b"<html>"])
+def test_a_cut_refusal_may_have_been_any_code(http_status: int, body: bytes) -> None:
+    assert judge(http_status, body, complete=False).outcome_class is OutcomeClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["Ada Lovelace ada@example.org", "ats.job_closed", "ATS JOB", "ATS.X\n::group::", "X" * 5_000, "ATS.", "ÄTS.X"],
+)
+def test_what_is_no_code_does_not_leave_as_one(code: str) -> None:
+    outcome = judge(422, error(code, title="Ada Lovelace"))
+
+    assert outcome.error_code is None
+    assert outcome.label == "HTTP 422"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "https://log.example/a b",
+        "https://log.example/\n::group::x",
+        "https://log.example/\x1b[31m",
+        "https://log.example/a)[x](y",
+        "https://log.example/<script>",
+        "ftp://log.example/",
+        "//log.example",
+        "https://" + "x" * 10_000,
+        "",
+    ],
+)
+def test_what_is_no_link_is_none(link: str) -> None:
+    assert judge(400, error("ATS.JOB_CLOSED", log_url=link)).log_url is None
 
 
 def test_a_200_with_an_error_of_unknown_code_is_ambiguous() -> None:
@@ -88,12 +143,10 @@ def test_an_error_of_wrong_types_is_still_judged(details: object) -> None:
 
 
 def test_texts_that_a_database_cannot_store_are_cleaned() -> None:
-    outcome = judge(400, error("A\u0000B", message="x\ud800y\u0000z", title="é", log_url="u" * 100_000))
+    outcome = judge(400, error("A.B", message="x\ud800y\u0000z", title="é"))
 
-    assert outcome.error_code == "AB"
     assert outcome.error_message == "x?yz"
     assert outcome.error_title == "é"
-    assert len(outcome.log_url or "") < 10_000
 
 
 def test_the_limits_are_read_from_headers_of_any_case() -> None:

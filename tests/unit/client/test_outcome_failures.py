@@ -14,6 +14,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from kombo_provider.client.outcome import (
     NotSentError,
+    Outcome,
     OutcomeClass,
     classify_answer,
     classify_exception,
@@ -21,7 +22,6 @@ from kombo_provider.client.outcome import (
 
 SECRET = "/ats/candidates?email=hopper@example.org"
 FAILURES = [
-    (NotSentError(SECRET), "withdrawn"),
     (urllib3_errors.NameResolutionError("host", object(), socket.gaierror(SECRET)), "name resolution"),
     (urllib3_errors.ConnectTimeoutError(SECRET), "timeout"),
     (urllib3_errors.NewConnectionError(object(), SECRET), "no connection"),
@@ -48,6 +48,10 @@ def test_a_failure_is_safe_before_sending_and_ambiguous_after(exc: Exception, ti
     assert before.error_title == after.error_title == title
     assert (after.http_status, after.error_code) == (None, None)
     assert "hopper" not in repr((before, after))
+
+
+def test_a_request_that_was_given_back_is_of_a_class_of_its_own() -> None:
+    assert classify_exception(NotSentError(), sending_began=False) == Outcome(OutcomeClass.NOT_BEGUN)
 
 
 def test_a_timeout_says_how_long_it_waited() -> None:

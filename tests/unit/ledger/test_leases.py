@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import select, update
 
-from kombo_provider.errors import ConfigurationError
 from kombo_provider.ledger import _tables, lane_states, leases
 from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.leases import LEASE_SECONDS, Lease
@@ -217,10 +215,9 @@ def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
     assert _renew(book, lease) == []
 
 
-def test_a_key_of_another_environment_is_refused_naming_both(book: Book) -> None:
+def test_a_lane_stays_with_the_environment_that_it_was_first_served_from(book: Book) -> None:
     with book.ledger.transaction() as conn:
         lane_states.bind_environment(conn, CONN, LANE, "env-1")
         lane_states.bind_environment(conn, CONN, LANE, "env-1")
         lane_states.bind_environment(conn, CONN, "lever:b", "env-2")
-    with pytest.raises(ConfigurationError, match=r"env-2.*env-1"), book.ledger.transaction() as conn:
-        lane_states.bind_environment(conn, CONN, LANE, "env-2")
+        assert lane_states.bind_environment(conn, CONN, LANE, "env-2") == "env-1"

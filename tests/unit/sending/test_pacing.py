@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import Result, Status
+from kombo_provider.ledger import DeliveryKey, Intent, Status
 from kombo_provider.sending.lane import Ending, Lane
-from kombo_provider.sending.pacing import Breaker, Pace, Tuning, rate_pause_seconds
+from kombo_provider.sending.options import Tuning
+from kombo_provider.sending.pacing import Breaker, Pace, rate_pause_seconds
 
 CAP, TUNING = 30, Tuning()
+INTENT = Intent(DeliveryKey("s", "ats:a", "1"), 1, "application", "job", "{}", False, 0, False)
 STATUS_OF = {OutcomeClass.EXECUTED: Status.DELIVERED, OutcomeClass.AMBIGUOUS: Status.IN_DOUBT}
 
 
@@ -41,17 +43,12 @@ class Requests:
             _, _, answer = heapq.heappop(self._on_wire)
             status = STATUS_OF[answer.outcome_class]
             self.doubts += status is Status.IN_DOUBT
-            self.lane.finished(answer, _result(status), self.now, began=self.now - answer.duration_seconds)
+            self.lane.finished(INTENT, answer, status, self.now, began=self.now - answer.duration_seconds)
         return True
 
 
-def _result(status: Status) -> Result:
-    """A lane looks at the status only."""
-    return Result(intent=None, status=status)
-
-
 def _lane(**breaker: Any) -> Lane:
-    lane = Lane("ats:a", None, 1e9, Pace(CAP, TUNING, limit_seen=CAP), Breaker(TUNING, **breaker))
+    lane = Lane("ats:a", None, 1e9, Pace(CAP, TUNING, limit_seen=CAP), Breaker(TUNING, **breaker), TUNING)
     lane.pace.on_outcome(Outcome(OutcomeClass.EXECUTED, http_status=200), 1, 0.0)  # proven: the whole cap at once
     return lane
 
@@ -104,7 +101,7 @@ def test_a_429_that_lowers_the_limit_is_no_outage() -> None:
     refusal = Outcome(
         OutcomeClass.SAFE, http_status=429, error_code="PLATFORM.CONCURRENCY_LIMIT_EXCEEDED", concurrency_limit=10
     )
-    lane.finished(refusal, _result(Status.READY), 1.0, began=0.9)
+    lane.finished(INTENT, refusal, Status.READY, 1.0, began=0.9)
     assert lane.ending is None
     assert lane.pace.cap == 10
 
@@ -147,13 +144,16 @@ def test_a_rate_limit_that_is_used_up_or_nearly_so_pauses_the_connection_for_an_
 
 def test_intents_that_come_too_late_for_the_wire_are_tried_again_after_a_wait_that_grows_by_the_wave() -> None:
     lane = _lane()
-    withdrawn = Outcome(OutcomeClass.SAFE, error_title="withdrawn")
+    withdrawn = Outcome(OutcomeClass.NOT_BEGUN)
     for _ in range(CAP):
         lane.started()
     for _ in range(CAP):
-        lane.finished(withdrawn, _result(Status.READY), 0.0, began=0.0)
-    first = lane.held_until
+        lane.finished(INTENT, withdrawn, Status.READY, 0.0, began=0.0)
+    first = lane.next_change(0.0)
+    assert first is not None
     assert 0 < first < 1
     lane.started()
-    lane.finished(withdrawn, _result(Status.READY), first, began=first)
-    assert lane.held_until - first > first
+    lane.finished(INTENT, withdrawn, Status.READY, first, began=first)
+    second = lane.next_change(first)
+    assert second is not None
+    assert second - first > first

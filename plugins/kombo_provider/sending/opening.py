@@ -1,0 +1,63 @@
+"""Takes lanes for a task: with what their last holder left on the wire, and how carefully to begin."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_states, leases
+from kombo_provider.sending.lane import Ending, Lane
+from kombo_provider.sending.options import SendOptions
+from kombo_provider.sending.pacing import Breaker, Pace
+
+log = logging.getLogger(__name__)
+
+
+def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integration_id: str, began: float) -> Lane:
+    """Take the integration's lane; one that another process holds ends as `Ending.HELD`.
+
+    `began` is the sender's clock. Requests that a dead holder left count as in flight until they have timed out, and
+    as nothing else: a kill is no evidence of an outage. After several of them the lane begins with one request.
+    """
+    tuning, conn_id = options.tuning, selection.kombo_conn_id
+    with ledger.transaction() as conn:
+        lease = leases.acquire(conn, conn_id, integration_id, options.holder, options.run, tuning.lease)
+        status = lane_states.own_status(conn, conn_id, integration_id)
+        limit_seen = lane_states.cap_seen(conn, conn_id, integration_id)
+    unanswered = len(lease.possibly_executing_since) if lease else 0
+    probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED)
+    lane = Lane(
+        integration_id=integration_id,
+        lease=lease,
+        lease_until=began + tuning.lease - tuning.lease_margin,
+        pace=Pace(
+            options.max_in_flight,
+            tuning,
+            limit_seen=limit_seen,
+            carefully=probing or unanswered >= tuning.failures_in_row,
+        ),
+        breaker=Breaker(tuning, probing=probing, former_pause=status.pause_seconds),
+        tuning=tuning,
+        opened_to_probe=probing,
+        limit_noted=limit_seen,
+        last_progress=began,
+    )
+    if lease is None:
+        lane.stop(Ending.HELD)
+    else:
+        _expect_unanswered(lane, lease, options, began)
+    return lane
+
+
+def _expect_unanswered(lane: Lane, lease: Lease, options: SendOptions, began: float) -> None:
+    acquired_at = lease.expires_at - timedelta(seconds=options.tuning.lease)
+    ages = [(acquired_at - sent_at).total_seconds() for sent_at in lease.possibly_executing_since]
+    left = [options.timeout_seconds - age for age in ages if age < options.timeout_seconds]
+    lane.pace.expect_unanswered(began + seconds for seconds in left)
+    if left:
+        log.info(
+            "%s: %d requests of a former task may still run at Kombo: they count against its limit for up to %.0f s",
+            lane.integration_id,
+            len(left),
+            max(left),
+        )

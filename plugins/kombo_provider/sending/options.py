@@ -1,0 +1,63 @@
+"""How a task sends: for which run, under which name, within which limits, and how patiently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kombo_provider.ledger import RunRef
+from kombo_provider.ledger.leases import LEASE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Waits and thresholds of the sending, in seconds unless they are counts."""
+
+    failures_in_row: int = 3
+    failures_of_last: int = 8
+    last: int = 30
+    first_pause: float = 15.0
+    longest_pause: float = 240.0
+    outage_pause: float = 900.0
+    """How long a lane is left alone after a whole cap's worth of doubt in a row; longer than a task's retries take."""
+    longest_outage_pause: float = 4 * 3600.0
+    """Each failed probe after an outage doubles the pause, from run to run, up to this."""
+    first_backoff: float = 1.0
+    longest_backoff: float = 30.0
+    patience: float = 600.0
+    """How long, besides the time of one call, a task stays with lanes on which nothing gets through."""
+    rows_that_blame_the_way: int = 3
+    """So many different rows in a row that meet a page instead of Kombo's answer block the lane."""
+
+    lease: float = LEASE_SECONDS
+    lease_margin: float = 15.0
+    """A holder stops sending so long before its lease ends, by its own clock."""
+    renew_after: float = 10.0
+    states_after: float = 1.0
+    """How often the lanes' states are read while nothing is claimed."""
+    locked_row: float = 0.2
+    """How long a row that is due, but was passed over because somebody has locked it, is left alone."""
+    empty_lane: float = 1.0
+    """How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
+    begin_within: float = 10.0
+    """An intent that is not on the wire so long after its commit is given back."""
+    wind_down: float = 3.0
+    """Airflow kills a task about five seconds after asking it to stop."""
+    late_answers: float = float("inf")
+    """How long, within the time of one call, a stopped task waits for what is on the wire, while it is let live."""
+    last_tries: float = 1.0
+    """How long the last commit is tried again while the ledger is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How a task sends: for which run, under which name it holds lanes, and with which limits.
+
+    `send_for_seconds` bounds the task's turn: what is not on the wire by then is left for the next run.
+    """
+
+    run: RunRef
+    holder: str
+    max_in_flight: int
+    timeout_seconds: float
+    tuning: Tuning = field(default_factory=Tuning)
+    send_for_seconds: float | None = None

@@ -1,0 +1,112 @@
+"""Makes one request in a thread of its own; whatever happens, an answer is queued."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from traceback import format_tb
+from typing import Protocol
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Result
+from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, forgotten, unsendable
+from kombo_provider.sending.lane import Lane
+from kombo_provider.sending.request import LateBodies, ReadFile, UnreadableFileError, build_body
+
+log = logging.getLogger(__name__)
+
+
+class Creates(Protocol):
+    """What the sending needs of a client (see kombo_provider.client.client.KomboClient)."""
+
+    def create(
+        self,
+        endpoint: Endpoint,
+        integration_id: str,
+        job_id: str,
+        body: bytes,
+        *,
+        may_begin: Callable[[], bool] | None = None,
+    ) -> Outcome:
+        """Make one request and say what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request came to; `result` is set where that is known without its outcome."""
+
+    lane: Lane
+    intent: Intent
+    outcome: Outcome
+    answered_at: float
+    result: Result | None = None
+
+
+class Requester:
+    """Builds bodies and makes requests, safely from many threads.
+
+    `begun` are the keys whose request may have left. `bug` is a fault of ours, which ends the sending.
+    """
+
+    def __init__(
+        self,
+        client: Creates,
+        read_file: ReadFile,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._read_file, self._stop, self._clock = client, read_file, stop, clock
+        self._late_bodies = LateBodies()
+        self._beginning = threading.Lock()
+        self._closed = False
+        self.answers: SimpleQueue[Answer] = SimpleQueue()
+        self.begun: set[DeliveryKey] = set()
+        self.bug: BaseException | None = None
+
+    def begin_no_more(self) -> None:
+        """From here on no request begins."""
+        with self._beginning:
+            self._closed = True
+
+    def request(self, lane: Lane, intent: Intent, begin_before: float) -> None:
+        """Make the intent's request, if it begins in time."""
+        outcome, result = NOT_BEGUN, None
+        try:
+            if intent.payload is None:
+                result = forgotten(intent)
+            else:
+                outcome = self._create(lane, intent, begin_before)
+        except UnreadableFileError as exc:
+            result = unsendable(intent, exc.field, exc.problem)
+        except BaseException as exc:  # noqa: BLE001 - a fault of ours must not leave the row without an answer
+            self.bug = exc
+            log.error("Internal error, %s at:\n%s", type(exc).__name__, "".join(format_tb(exc.__traceback__)))  # noqa: TRY400 - its text could quote the row
+            outcome = BROKEN if intent.key in self.begun else NOT_BEGUN
+        self.answers.put(Answer(lane, intent, outcome, self._clock(), result))
+
+    def _create(self, lane: Lane, intent: Intent, begin_before: float) -> Outcome:
+        body = self._late_bodies.pop(intent) or build_body(intent, self._read_file)
+        outcome = self._client.create(
+            intent.endpoint,
+            intent.key.integration_id,
+            intent.job_id,
+            body,
+            may_begin=lambda: self._may_begin(lane, intent, begin_before),
+        )
+        if outcome.outcome_class is OutcomeClass.NOT_BEGUN and intent.has_files:
+            self._late_bodies.keep(intent, body)
+        return outcome
+
+    def _may_begin(self, lane: Lane, intent: Intent, begin_before: float) -> bool:
+        """The last look before the first byte: nobody stopped us, the intent is fresh, the lane is still ours."""
+        with self._beginning:
+            stopped = self._closed or self._stop.is_set()
+            if stopped or self._clock() >= min(begin_before, lane.lease_until):
+                return False
+            self.begun.add(intent.key)
+            return True
