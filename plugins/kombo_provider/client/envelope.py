@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 _LONGEST_TEXT: Final = 4_000
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}(\.[A-Z0-9_]{1,60}){1,3}")
@@ -64,6 +64,11 @@ def beginning_of_success(body: bytes) -> Envelope | None:
     first_id = _FIRST_ID.match(body)
     data = {"id": first_id[1].decode("ascii")} if first_id and first_id[1].isascii() else None
     return Envelope(status="success", data=data)
+
+
+def is_link(value: object) -> TypeGuard[str]:
+    """Tell whether a value is an http(s) URL of sane length, without anything that a page or a log could act on."""
+    return isinstance(value, str) and _LINK.fullmatch(value) is not None
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
+from kombo_provider.client.envelope import is_link
+from kombo_provider.doubts import markdown
 from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
 
@@ -26,7 +28,7 @@ ANSWERS = tuple(Answer)
 
 
 _INTRODUCTION = (
-    "Requests for these rows of `{source}` were sent to Kombo, and no answer proved what became of them. "
+    "Requests for these rows of {source} were sent to Kombo, and no answer proved what became of them. "
     "Kombo's candidates and applications were searched by e-mail address and job, and none was found that is "
     "surely theirs; that proves nothing, because Kombo reads from its last sync. Look them up in the ATS."
 )
@@ -35,17 +37,13 @@ _INTRODUCTION = (
 def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[str, str]:
     """Return subject and body (Markdown) of the question about an integration's rows."""
     subject = f"{len(asked)} applications in doubt for {integration_id}"
-    rows = [
-        f"| {_cell(doubt.key.applicant_id)} | {_cell(doubt.job_id)} | {doubt.sent_at:%Y-%m-%d %H:%M:%S} UTC "
-        f"| {doubt.attempts} | {_page(doubt)} |"
-        for doubt in asked
-    ]
+    rows = [_row(doubt) for doubt in asked]
     body = "\n".join(
         [
-            _INTRODUCTION.format(source=source),
+            _INTRODUCTION.format(source=markdown.text(source)),
             "",
-            "| applicant_id | job | sent | requests | log page |",
-            "| --- | --- | --- | --- | --- |",
+            "| applicant_id | job | sent | requests | code | log page |",
+            "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
             f"* **{Answer.WERE_SENT}**: they are in the ATS; their ids are looked up later.",
@@ -81,10 +79,15 @@ def carry_out(
         return len(asked)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("`", "'")
-
-
-def _page(doubt: Doubt) -> str:
-    code = doubt.error_code or "no answer"
-    return f"[{code}]({doubt.log_url})" if doubt.log_url else code
+def _row(doubt: Doubt) -> str:
+    sent_at = f"{doubt.sent_at:%Y-%m-%d %H:%M:%S} UTC" if doubt.sent_at else "unknown"
+    page = markdown.link("log page", doubt.log_url) if is_link(doubt.log_url) else ""
+    cells = (
+        markdown.text(doubt.key.applicant_id),
+        markdown.text(doubt.job_id),
+        sent_at,
+        str(doubt.attempts),
+        markdown.text(doubt.error_code or "no answer"),
+        page,
+    )
+    return f"| {' | '.join(cells)} |"

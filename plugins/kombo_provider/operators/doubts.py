@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
 
-from kombo_provider.doubts.questions import ANSWERS, LISTED_AT_MOST, Answer, question
+from kombo_provider.doubts.questions import ANSWERS, LISTED_AT_MOST, Answer
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
@@ -17,6 +18,8 @@ from kombo_provider.operators.settings import Connections
 
 QUESTION_OPEN_FOR = timedelta(days=7)
 ASK_AGAIN_AFTER = timedelta(days=1)
+_SUBJECT = "Applications in doubt"
+"""Stands in the serialized DAG; the question itself is made when it is put."""
 
 
 class KomboResolveOperator(BaseOperator):
@@ -55,7 +58,7 @@ class KomboQuestionsOperator(BaseOperator):
         self.connections = connections
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
-        """Return the questions as arguments of KomboAskOperator; they hold keys, times and log pages only."""
+        """Return the questions as arguments of KomboAskOperator: which rows of which integration."""
         from kombo_provider.ledger import doubts
 
         questions: list[dict[str, Any]] = []
@@ -63,18 +66,18 @@ class KomboQuestionsOperator(BaseOperator):
             for integration_id in doubts.integrations_to_ask(conn, self.source):
                 asked = doubts.in_doubt(conn, self.source, integration_id)[:LISTED_AT_MOST]
                 doubts.ask_again_after(conn, asked, QUESTION_OPEN_FOR)
-                subject, body = question(self.source, integration_id, asked)
                 applicant_ids = [doubt.key.applicant_id for doubt in asked]
-                questions.append(
-                    {"subject": subject, "body": body, "integration_id": integration_id, "applicant_ids": applicant_ids}
-                )
+                questions.append({"integration_id": integration_id, "applicant_ids": applicant_ids})
         return questions
 
 
 class KomboAskOperator(HITLOperator):
-    """Asks in Airflow's UI what to do with an integration's rows in doubt, and does what is answered."""
+    """Asks in Airflow's UI what to do with an integration's rows in doubt, and does what is answered.
 
-    template_fields: Sequence[str] = ("subject", "body")
+    Nothing of it is a template: the question holds texts from outside, and one of them could name a connection.
+    """
+
+    template_fields: Sequence[str] = ()
     _QUESTION: ClassVar[list[str]] = [str(answer) for answer in ANSWERS]
 
     def __init__(
@@ -89,14 +92,23 @@ class KomboAskOperator(HITLOperator):
         kwargs.setdefault("options", self._QUESTION)
         kwargs.setdefault("defaults", [str(Answer.KEEP_LOOKING)])
         kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
-        super().__init__(**kwargs)
+        super().__init__(subject=_SUBJECT, **kwargs)
         self.source = source
         self.connections = connections
         self.integration_id = integration_id
         self.applicant_ids = applicant_ids
 
     def execute(self, context: Context) -> Any:
-        """Put the question."""
+        """Put the question about those of the rows that are still in doubt."""
+        from kombo_provider.doubts.questions import question
+        from kombo_provider.ledger import doubts
+
+        with open_ledger(self.connections) as ledger, ledger.transaction() as conn:
+            in_doubt = doubts.in_doubt(conn, self.source, self.integration_id)
+        asked = [doubt for doubt in in_doubt if doubt.key.applicant_id in set(self.applicant_ids)]
+        if not asked:
+            raise AirflowSkipException("The rows were settled before anybody was asked")
+        self.subject, self.body = question(self.source, self.integration_id, asked)
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         return super().execute(context)
 

@@ -1,0 +1,26 @@
+"""The operators around rows in doubt, as Airflow sees them."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from kombo_provider.operators.doubts import KomboAskOperator
+from kombo_provider.operators.settings import Connections
+
+SECRET = "{{ conn.kombo_default.password }}"
+
+
+def test_no_text_from_outside_is_in_a_template_field_of_a_question() -> None:
+    with DAG("ask", schedule=None):
+        given = {"integration_id": SECRET, "applicant_ids": [SECRET, "{% 5"]}
+        ask = KomboAskOperator(
+            task_id="ask",
+            source="crm",
+            connections=Connections(),
+            integration_id=SECRET,
+            applicant_ids=[SECRET, "{% 5"],
+        )
+    ask.render_template_fields({})
+
+    assert not ask.template_fields
+    assert (ask.integration_id, ask.applicant_ids) == (SECRET, [SECRET, "{% 5"])
