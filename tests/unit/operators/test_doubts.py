@@ -12,7 +12,6 @@ SECRET = "{{ conn.kombo_default.password }}"
 
 def test_no_text_from_outside_is_in_a_template_field_of_a_question() -> None:
     with DAG("ask", schedule=None):
-        given = {"integration_id": SECRET, "applicant_ids": [SECRET, "{% 5"]}
         ask = KomboAskOperator(
             task_id="ask",
             source="crm",
