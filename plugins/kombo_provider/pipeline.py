@@ -22,9 +22,10 @@ from airflow.sdk import (
     TaskGroup,
     TriggerRule,
 )
+from airflow.sdk.definitions._internal.contextmanager import DagContext
 
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
-from kombo_provider.ledger import Endpoint
+from kombo_provider.operators.arguments import check_arguments
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.report import KomboReportOperator
@@ -35,6 +36,11 @@ from kombo_provider.operators.write_back import APPLICANT_IDS_ASSET, IN_DOUBT_AS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from kombo_provider.ledger import Endpoint
+
+TAG = "kombo"
+"""Carried by every DAG of the factories: it is how they are found."""
 
 _NOT_CRON = ("@once", "@continuous", "@asset")
 
@@ -84,7 +90,7 @@ def kombo_push_dag(
     `write_back_table` that holds `applicant_id`, or `{"applicant_id": …, "integration_id": …}`. A cron `schedule`
     runs with the interval that just ended. What this function does not know goes to DAG.
     """
-    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename)
+    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename, whole_dag=True)
     if owner is not None:
         dag_arguments["default_args"] = {**(dag_arguments.get("default_args") or {}), "owner": owner}
     params = push_params() | (dag_arguments.pop("params", None) or {})
@@ -203,26 +209,20 @@ def kombo_ask_dag(
 
 def _dag(dag_id: str, schedule: Any, defined_in: str, arguments: dict[str, Any]) -> DAG:
     arguments.setdefault("max_active_runs", 1)
+    arguments["tags"] = sorted({TAG, *(arguments.get("tags") or ())})
     dag = DAG(dag_id=dag_id, schedule=schedule, **arguments)
     dag.fileloc = defined_in
     return dag
 
 
-def _settings(arguments: Mapping[str, Any], *, defined_in: str) -> PushSettings:
+def _settings(arguments: Mapping[str, Any], *, defined_in: str, whole_dag: bool = False) -> PushSettings:
     """Sort a factory's arguments into settings; checked here, so that a mistake shows as an import error of the DAG."""
-    if not str(arguments["source"]).strip():
-        raise ConfigurationError("source must not be empty: it is the stable name of this set of applicants.")
-    if arguments["endpoint"] not in ("application", "candidate"):
-        raise ConfigurationError(f"endpoint is {arguments['endpoint']!r}; it must be application or candidate.")
-    if arguments["in_doubt"] not in ("hold", "resend"):
-        raise ConfigurationError(f"in_doubt is {arguments['in_doubt']!r}; it must be hold or resend.")
+    check_arguments(arguments)
     lists = ("extra_fields", "attachment_roots")
-    if strings := [name for name in lists if isinstance(arguments[name], str)]:
-        raise ConfigurationError(f"{strings[0]} is a string; write a tuple: {strings[0]}=(…,).")
     connections = Connections(**{name: arguments[name] for name in _names(Connections)})
     own = {name: arguments[name] for name in _names(PushSettings) if name in arguments}
     own |= {name: tuple(arguments[name]) for name in lists}
-    return PushSettings(**own, connections=connections, defined_in=defined_in)
+    return PushSettings(**own, connections=connections, defined_in=defined_in, whole_dag=whole_dag)
 
 
 def _names(settings: type) -> list[str]:
@@ -251,8 +251,22 @@ def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBack
     return KomboWriteBackOperator(task_id="write_back", push=settings, outlets=outlets, **arguments)
 
 
+def _retries() -> dict[str, Any]:
+    """Return how the tasks are tried again, as far as the DAG's `default_args` do not say it."""
+    dag = DagContext.get_current_dag()
+    given = dag.default_args if dag is not None else {}
+    ours = {
+        "retries": 3,
+        "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": 3.0,
+        "max_retry_delay": timedelta(minutes=10),
+        "retry_policy": FAIL_AT_ONCE,
+    }
+    return {name: value for name, value in ours.items() if name not in given}
+
+
 def _push_tasks(settings: PushSettings) -> None:
-    retrying = {"retries": 2, "retry_delay": timedelta(minutes=2), "retry_policy": FAIL_AT_ONCE}
+    retrying = _retries()
     stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
         task_id="deliver", push=settings, map_index_template="{{ integrations }}", **retrying

@@ -14,7 +14,7 @@ from include.demo import applicants
 from kombo_provider import errors, pipeline
 from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
-from kombo_provider.doubts.questions import Answer
+from kombo_provider.doubts.answers import Answer
 from kombo_provider.errors import KomboError
 from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata

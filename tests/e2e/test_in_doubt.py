@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import create_engine, update
 
 from kombo_provider.client import KomboClient
-from kombo_provider.doubts.questions import ANSWERS, Answer, carry_out, question
+from kombo_provider.doubts.answers import ANSWERS, Answer
+from kombo_provider.doubts.questions import carry_out, question
 from kombo_provider.doubts.resolve import resolve
 from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
 from kombo_provider.ledger._tables import deliveries

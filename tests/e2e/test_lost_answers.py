@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kombo_provider.doubts.questions import Answer
+from kombo_provider.doubts.answers import Answer
 from kombo_sandbox.testing import Sandbox
 from tests.e2e.test_in_doubt import INTEGRATION, JOB, Desk
 

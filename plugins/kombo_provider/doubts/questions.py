@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from enum import StrEnum
 
 from kombo_provider.client.envelope import is_link
 from kombo_provider.doubts import markdown
+from kombo_provider.doubts.answers import Answer
 from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
-
-LISTED_AT_MOST = 200
-"""Rows in one question: what it lists is what the answer is about."""
-
-
-class Answer(StrEnum):
-    """What a person may say."""
-
-    WERE_SENT = "They were sent"
-    SEND_AGAIN = "Send again"
-    KEEP_LOOKING = "Keep looking"
-    GIVE_UP = "Give up"
-
-
-ANSWERS = tuple(Answer)
-
 
 _INTRODUCTION = (
     "Requests for these rows of {source} were sent to Kombo, and no answer proved what became of them. "

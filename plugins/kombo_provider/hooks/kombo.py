@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
 from kombo_provider.errors import ConfigurationError, KomboError
+
+if TYPE_CHECKING:
+    from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
 
 # Somebody waits in front of the form for the Test button's answer.
 _TEST_TIMEOUT_SECONDS = 20.0
@@ -56,6 +58,8 @@ class KomboHook(BaseHook):
 
     def get_settings(self) -> ConnectionSettings:
         """Return the connection's settings, read once; raises `ConfigurationError` that names the field."""
+        from kombo_provider.client import ConnectionSettings
+
         if self._settings is None:
             with known_connection(self.kombo_conn_id):
                 connection = self.get_connection(self.kombo_conn_id)
@@ -123,6 +127,8 @@ class KomboHook(BaseHook):
 
 
 def _client(settings: ConnectionSettings) -> KomboClient:
+    from kombo_provider.client import KomboClient
+
     return KomboClient(
         api_key=settings.api_key,
         base_url=settings.base_url,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
-from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import known_connection
-from kombo_provider.ledger import Ledger, leases
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from kombo_provider.ledger import Ledger
 
 
 @contextmanager
@@ -38,6 +38,8 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
     Raises UnsupportedLedgerError where the database cannot hold it.
     """
+    from kombo_provider.ledger import Ledger, leases
+
     with warehouse_engine(connections.ledger_conn_id or connections.warehouse_conn_id) as engine:
         ledger = Ledger(engine, schema=connections.ledger_schema)
         ledger.ensure()
@@ -47,6 +49,8 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
 
 def _engine(conn_id: str) -> Engine:
+    from kombo_provider.database import ENGINE_OPTIONS
+
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
     try:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.sdk import Context
 
-from kombo_provider.errors import InDoubtError, LaneBlockedError, LanePausedError, NotDeliveredError
+from kombo_provider.errors import InDoubtError, NotDeliveredError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger import DeliveryKey, Endpoint, RunRef, Status
 from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.files import file_reader
-from kombo_provider.operators.links import KomboLogLink, remember_log_url
+from kombo_provider.operators.links import remember_log_url
+from kombo_provider.operators.sending import SendingOperator
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
-    from kombo_provider.ledger import Ledger
+    from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
 
-_HELD_RETRY = timedelta(seconds=15)
 _RETURNED = (
     "kombo_application_id",
     "kombo_application_remote_id",
@@ -31,7 +27,7 @@ _RETURNED = (
 )
 
 
-class _CreateOperator(BaseOperator):
+class _CreateOperator(SendingOperator):
     """Creates one application; returns the four ids, also where an earlier try created it.
 
     `applicant_id` identifies the application within `source` and `integration_id`. `body` is Kombo's request body,
@@ -43,7 +39,6 @@ class _CreateOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("source", "applicant_id", "integration_id", "job_id")
-    operator_extra_links = (KomboLogLink(),)
     endpoint: ClassVar[Endpoint]
 
     def __init__(
@@ -72,47 +67,28 @@ class _CreateOperator(BaseOperator):
         self.ledger_conn_id = ledger_conn_id
         self.ledger_schema = ledger_schema
         self.attachment_roots = attachment_roots
-        self.kombo_log_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, str | None]:
         """Stage the applicant, send it if it was not sent before, return its ids."""
-        from kombo_provider.ledger import Selection
-        from kombo_provider.sending.deliver import deliver
-        from kombo_provider.sending.options import SendOptions
+        from kombo_provider.ledger import RunRef, Selection, Status
 
         self._stop = threading.Event()
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)
         hook = KomboHook(self.kombo_conn_id)
-        settings = hook.get_settings()
         with remember_log_url(self), open_ledger(self._connections()) as ledger:
-            key = self._stage(ledger, context, run, settings.integration_id)
+            key = self._stage(ledger, context, run, hook.get_settings().integration_id)
             if self._status(ledger, key) is Status.READY:
-                ti = context["ti"]
-                report = deliver(
+                selection = Selection(self.source, self.kombo_conn_id, (key.applicant_id,))
+                self.send(
+                    context,
                     ledger,
-                    hook.get_conn(),
-                    Selection(self.source, self.kombo_conn_id, (key.applicant_id,)),
-                    SendOptions(
-                        run=run,
-                        holder=f"{run.dag_id}/{run.run_id}/{ti.task_id}/{ti.map_index}",
-                        max_in_flight=settings.max_in_flight,
-                        timeout_seconds=settings.timeout_seconds,
-                    ),
+                    hook,
+                    selection,
+                    run,
                     [key.integration_id],
-                    stop=self._stop,
-                    read_file=file_reader(self.attachment_roots),
+                    attachment_roots=self.attachment_roots,
                 )
-                self.kombo_log_url = report.log_url
-                if report.problems:
-                    raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
-                if report.held:
-                    self.log.info("Another process is sending for %s; trying again in 15 s", key.integration_id)
-                    raise AirflowRescheduleException(datetime.now(UTC) + _HELD_RETRY)  # type: ignore[no-untyped-call]
             return self._ids(ledger, key)
-
-    def on_kill(self) -> None:
-        """Send nothing more; a request on the wire gets three seconds to be answered."""
-        self._stop.set()
 
     def _connections(self) -> Connections:
         return Connections(
@@ -125,7 +101,7 @@ class _CreateOperator(BaseOperator):
     def _stage(self, ledger: Ledger, context: Context, run: RunRef, default_integration_id: str | None) -> DeliveryKey:
         import pandas as pd
 
-        from kombo_provider.ledger import staging
+        from kombo_provider.ledger import DeliveryKey, staging
         from kombo_provider.mapping import RowMapper
 
         given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
@@ -147,14 +123,14 @@ class _CreateOperator(BaseOperator):
         return DeliveryKey(self.source, mapped.integration_id, mapped.applicant_id)
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
-        from kombo_provider.ledger import history
+        from kombo_provider.ledger import Status, history
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)
         return Status(row["status"]) if row else None
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
-        from kombo_provider.ledger import history
+        from kombo_provider.ledger import Status, history
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)

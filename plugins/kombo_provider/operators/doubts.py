@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from kombo_provider.doubts.questions import ANSWERS, LISTED_AT_MOST, Answer
+from kombo_provider.doubts.answers import ANSWERS, LISTED_AT_MOST, Answer
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kombo_provider.ledger import Endpoint
+if TYPE_CHECKING:
+    from kombo_provider.ledger import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class PushSettings:
     source: str
     extract_sql: str
     defined_in: str
+    whole_dag: bool = False
+    """The DAG is the push's own, so its params are: see operators.run_params."""
     write_back_table: str | None = None
     write_back_key: str | Mapping[str, str] = "applicant_id"
     connections: Connections = field(default_factory=Connections)

@@ -15,7 +15,6 @@ from kombo_provider.operators.extract_sql import read_extract_sql
 from kombo_provider.operators.push import COUNTS_KEY, PushOperator, selection_of
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 from kombo_provider.operators.settings import PushSettings
-from kombo_provider.staging.approval import require_confirmation
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -41,7 +40,7 @@ class KomboStageOperator(PushOperator):
         """Stage, then say which integrations have something to send."""
         from kombo_provider.source.reader import SourceReader
 
-        push, run, params = self.push, read_run(context), read_params(context["params"])
+        push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
         sql, where = read_extract_sql(push.extract_sql, push.defined_in)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
         with (
@@ -59,6 +58,8 @@ class KomboStageOperator(PushOperator):
                 self.log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
                 return []
             ready, on_wire = self._to_send(ledger, run, params, timedelta(seconds=settings.timeout_seconds))
+        from kombo_provider.staging.approval import require_confirmation
+
         require_confirmation(ready, push.approve_above, params.confirm_rows)
         return grouped(sorted(on_wire.union(ready)))
 

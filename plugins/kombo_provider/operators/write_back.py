@@ -29,7 +29,8 @@ class KomboWriteBackOperator(PushOperator):
         """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
         from kombo_provider.ledger import Status, summary
 
-        push, run, params = self.push, read_run(context).ref, read_params(context["params"])
+        push, run = self.push, read_run(context).ref
+        params = read_params(context, whole_dag=push.whole_dag)
         if params.dry_run:
             return {"written": 0}
         with open_ledger(push.connections) as ledger:

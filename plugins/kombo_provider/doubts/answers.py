@@ -1,0 +1,20 @@
+"""What a person may answer about rows in doubt."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+LISTED_AT_MOST = 200
+"""Rows in one question: what it lists is what the answer is about."""
+
+
+class Answer(StrEnum):
+    """What a person may say."""
+
+    WERE_SENT = "They were sent"
+    SEND_AGAIN = "Send again"
+    KEEP_LOOKING = "Keep looking"
+    GIVE_UP = "Give up"
+
+
+ANSWERS = tuple(Answer)

@@ -1,0 +1,97 @@
+"""What the operators that send have in common: their name for the ledger, how they stop, what a stopped lane means."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from kombo_provider.errors import LaneBlockedError, LanePausedError
+from kombo_provider.operators.links import KomboLogLink
+
+if TYPE_CHECKING:
+    from kombo_provider.hooks.kombo import KomboHook
+    from kombo_provider.ledger import Ledger, RunRef, Selection
+    from kombo_provider.sending.deliver import DeliverReport
+    from kombo_provider.sending.options import Tuning
+
+HELD_RETRY = timedelta(seconds=30)
+
+
+class SendingOperator(BaseOperator):
+    """Base of the operators whose tasks send requests to Kombo."""
+
+    operator_extra_links = (KomboLogLink(),)
+    kombo_log_url: str | None = None
+    tuning: ClassVar[Tuning | None] = None
+    """Waits and thresholds of the sending; None: the usual ones."""
+    _stop: threading.Event | None = None
+
+    def send(
+        self,
+        context: Context,
+        ledger: Ledger,
+        hook: KomboHook,
+        selection: Selection,
+        run: RunRef,
+        integration_ids: Sequence[str],
+        *,
+        attachment_roots: Sequence[str],
+        send_for_seconds: float | None = None,
+    ) -> DeliverReport:
+        """Send the selection's rows on the lanes of some integrations.
+
+        Raises LaneBlockedError or LanePausedError where lanes stopped. Where another process holds a lane that has
+        rows for this task, it reschedules itself and holds no worker slot meanwhile.
+        """
+        from kombo_provider.operators.files import file_reader
+        from kombo_provider.sending.deliver import deliver
+        from kombo_provider.sending.options import SendOptions, Tuning
+
+        settings = hook.get_settings()
+        options = SendOptions(
+            run=run,
+            holder=holder_name(context),
+            max_in_flight=settings.max_in_flight,
+            timeout_seconds=settings.timeout_seconds,
+            tuning=self.tuning or Tuning(),
+            send_for_seconds=send_for_seconds,
+        )
+        report = deliver(
+            ledger,
+            hook.get_conn(),
+            selection,
+            options,
+            integration_ids,
+            stop=self._stop or threading.Event(),
+            read_file=file_reader(attachment_roots),
+        )
+        self.kombo_log_url = report.log_url
+        for integration_id, numbers in report.numbers.items():
+            self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
+        if report.problems:
+            raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
+        if report.held:
+            self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(report.held))
+            raise AirflowRescheduleException(datetime.now(UTC) + HELD_RETRY)  # type: ignore[no-untyped-call]
+        return report
+
+    def on_kill(self) -> None:
+        """Begin no request any more; what is on the wire may still be answered."""
+        if self._stop is not None:
+            self._stop.set()
+
+
+def holder_name(context: Mapping[str, Any]) -> str:
+    """Return the name under which a task holds lanes: the same for each try of it, and no other task's.
+
+    Two Airflow installations may share a ledger and have equal ids for DAG and run. The instant in which Airflow began
+    the run, to the microsecond, tells them apart.
+    """
+    ti, dag_run = context["ti"], context["dag_run"]
+    began = getattr(dag_run, "start_date", None)
+    return f"{ti.dag_id}/{dag_run.run_id}/{ti.task_id}/{ti.map_index}/{began.isoformat() if began else ''}"
