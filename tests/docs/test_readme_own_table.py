@@ -29,7 +29,7 @@ OWN_TABLE = blocks(section(README, "## Your own table in ten minutes"))
 NEEDED_FOR_AN_INSTALL = ("pyproject.toml", "README.md", "plugins/kombo_provider")
 
 
-class Desk:
+class Newcomer:
     """A folder with a clone of the repository, and a shell that keeps what was exported."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, sandbox: Sandbox, postgres_server: PostgresServer, postgres_database: str) -> Desk:
+def newcomer(tmp_path: Path, sandbox: Sandbox, postgres_server: PostgresServer, postgres_database: str) -> Newcomer:
     folder, programs = tmp_path / "clone", tmp_path / "venv" / "bin"
     folder.mkdir()
     for name in NEEDED_FOR_AN_INSTALL:
@@ -69,7 +69,7 @@ def desk(tmp_path: Path, sandbox: Sandbox, postgres_server: PostgresServer, post
         copy(ROOT / name, folder / name)
     _airflow_without_the_provider(tmp_path / "venv")
     environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_TEST_RUN}
-    return Desk(
+    return Newcomer(
         folder,
         environment
         | {
@@ -114,7 +114,7 @@ def warehouse_rows(postgres_server: PostgresServer, postgres_database: str) -> I
 
 
 def test_the_readme_takes_a_table_with_foreign_names_and_types_to_kombo(
-    desk: Desk, warehouse_rows: Any, sandbox: Sandbox
+    newcomer: Newcomer, warehouse_rows: Any, sandbox: Sandbox
 ) -> None:
     steps = iter(OWN_TABLE)
 
@@ -122,20 +122,20 @@ def test_the_readme_takes_a_table_with_foreign_names_and_types_to_kombo(
     warehouse_rows(create.text)
     warehouse_rows(PEOPLE)
 
-    desk.shell(next(steps).text)  # install
-    where = desk.shell("""python -c 'import kombo_provider; print(kombo_provider.__file__)'""").strip()
-    assert Path(where).is_relative_to(desk.folder.parent / "venv")
+    newcomer.shell(next(steps).text)  # install
+    where = newcomer.shell("""python -c 'import kombo_provider; print(kombo_provider.__file__)'""").strip()
+    assert Path(where).is_relative_to(newcomer.folder.parent / "venv")
 
-    desk.shell(next(steps).text)  # connections
+    newcomer.shell(next(steps).text)  # connections
     warehouse_rows(next(steps).text)  # a place for the ids
     warehouse_rows(RIGHTS[0])
 
     select, dag_file = next(steps), next(steps)
-    desk.write(select)
-    desk.write(dag_file)
+    newcomer.write(select)
+    newcomer.write(dag_file)
     assert len(dag_file.text.splitlines()) <= 15
 
-    preview = desk.shell(next(steps).text)
+    preview = newcomer.shell(next(steps).text)
     assert '"first_name": "Zoë"' in preview
     assert '"country": "DE"' in preview
     assert '"amount": 61500.5' in preview
@@ -143,7 +143,7 @@ def test_the_readme_takes_a_table_with_foreign_names_and_types_to_kombo(
     assert "it enters the ledger and is sent" in preview
     assert not sandbox.creates()
 
-    said = desk.shell(next(steps).text)  # the first run
+    said = newcomer.shell(next(steps).text)  # the first run
     assert "zoe@example.com" not in said
     assert sorted(sandbox.creates().items()) == [
         (("greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js", "remote:1203", "zoe@example.com"), 1),

@@ -38,7 +38,7 @@ COLUMNS = [
 ]
 
 
-class Desk:
+class OneSource:
     """One source, its ledger and a client."""
 
     def __init__(self, sandbox: Sandbox, path: Path) -> None:
@@ -108,11 +108,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox, tmp_path: Path) -> Desk:
-    return Desk(sandbox, tmp_path)
+def desk(sandbox: Sandbox, tmp_path: Path) -> OneSource:
+    return OneSource(sandbox, tmp_path)
 
 
-def test_a_request_without_answer_is_delivered_by_look_up_once_kombo_shows_it(desk: Desk) -> None:
+def test_a_request_without_answer_is_delivered_by_look_up_once_kombo_shows_it(desk: OneSource) -> None:
     desk.sandbox.config(visibility="after_sync")
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
     with desk.losing("ada@example.com"):
@@ -128,7 +128,7 @@ def test_a_request_without_answer_is_delivered_by_look_up_once_kombo_shows_it(de
     assert set(desk.sandbox.creates().values()) == {1}
 
 
-def test_a_look_up_never_gives_the_ids_of_one_delivery_to_another(desk: Desk) -> None:
+def test_a_look_up_never_gives_the_ids_of_one_delivery_to_another(desk: OneSource) -> None:
     desk.stage(("1", JOB, "ada@example.com"))
     desk.deliver()
     desk.sandbox.config(visibility_of_lost="never")
@@ -139,7 +139,7 @@ def test_a_look_up_never_gives_the_ids_of_one_delivery_to_another(desk: Desk) ->
     assert desk.row("2")["kombo_application_id"] is None
 
 
-def test_two_doubts_about_the_same_person_and_job_are_left_to_a_person(desk: Desk) -> None:
+def test_two_doubts_about_the_same_person_and_job_are_left_to_a_person(desk: OneSource) -> None:
     desk.sandbox.config(visibility="at_once")
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "ADA@example.com"))
     with desk.losing("ada@example.com", count=2):
@@ -148,7 +148,7 @@ def test_two_doubts_about_the_same_person_and_job_are_left_to_a_person(desk: Des
     assert desk.resolve() == {"still in doubt": 2}
 
 
-def test_an_ordered_resend_waits_for_the_first_request_to_end_and_already_exists_is_proof(desk: Desk) -> None:
+def test_an_ordered_resend_waits_for_the_first_request_to_end_and_already_exists_is_proof(desk: OneSource) -> None:
     desk.sandbox.config(refuse_duplicates=True, visibility_of_lost="never")
     desk.stage(("1", JOB, "ada@example.com"))
     with desk.losing("ada@example.com"):
@@ -163,7 +163,7 @@ def test_an_ordered_resend_waits_for_the_first_request_to_end_and_already_exists
     assert set(desk.sandbox.creates().values()) == {1}
 
 
-def test_an_ordered_resend_that_is_refused_is_in_doubt_again_with_its_code(desk: Desk) -> None:
+def test_an_ordered_resend_that_is_refused_is_in_doubt_again_with_its_code(desk: OneSource) -> None:
     desk.sandbox.config(visibility_of_lost="never")
     desk.stage(("1", JOB, "ada@example.com"))
     with desk.losing("ada@example.com"):
@@ -176,7 +176,7 @@ def test_an_ordered_resend_that_is_refused_is_in_doubt_again_with_its_code(desk:
     assert (row["status"], row["error_code"]) == ("in_doubt", "ATS.JOB_CLOSED")
 
 
-def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: Desk) -> None:
+def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: OneSource) -> None:
     desk.sandbox.config(visibility="after_sync")
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
     with desk.losing("ada@example.com", "bob@example.com"):
@@ -194,7 +194,7 @@ def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: Desk) -> N
     assert (told[-1]["actor_name"], told[-1]["to_status"]) == ("Grace", "cancelled")
 
 
-def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:
+def test_ids_that_an_answer_left_out_are_filled_in_later(desk: OneSource) -> None:
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
     desk.sandbox.faults(
         [
@@ -212,7 +212,7 @@ def test_ids_that_an_answer_left_out_are_filled_in_later(desk: Desk) -> None:
     assert desk.resolve() == {}
 
 
-def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk: Desk) -> None:
+def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk: OneSource) -> None:
     desk.sandbox.config(visibility_of_lost="never")
     desk.stage(("1", JOB, "ada@example.com"))
     with desk.losing("ada@example.com"):

@@ -9,21 +9,21 @@ import pytest
 
 from kombo_provider.doubts.answers import Answer
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.test_in_doubt import INTEGRATION, JOB, Desk
+from tests.e2e.test_in_doubt import INTEGRATION, JOB, OneSource
 
 ROWS = 200
 LOST = [f"p{number}@example.com" for number in range(0, ROWS, 20)]
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox, tmp_path: Path) -> Desk:
-    desk = Desk(sandbox, tmp_path)
+def desk(sandbox: Sandbox, tmp_path: Path) -> OneSource:
+    desk = OneSource(sandbox, tmp_path)
     desk.stage(*((str(number), JOB, f"p{number}@example.com") for number in range(ROWS)))
     return desk
 
 
 @pytest.mark.parametrize("visibility", ["at_once", "after_sync"])
-def test_what_kombo_shows_is_delivered_by_look_up(desk: Desk, visibility: str) -> None:
+def test_what_kombo_shows_is_delivered_by_look_up(desk: OneSource, visibility: str) -> None:
     desk.sandbox.config(visibility=visibility)
     with desk.losing(*LOST):
         desk.deliver()
@@ -34,7 +34,7 @@ def test_what_kombo_shows_is_delivered_by_look_up(desk: Desk, visibility: str) -
     assert Counter(desk.sandbox.creates().values()) == {1: ROWS}
 
 
-def test_what_kombo_never_shows_is_settled_by_a_persons_answers_with_one_create_each(desk: Desk) -> None:
+def test_what_kombo_never_shows_is_settled_by_a_persons_answers_with_one_create_each(desk: OneSource) -> None:
     desk.sandbox.config(visibility_of_lost="never", refuse_duplicates=True)
     with desk.losing(*LOST):
         desk.deliver()

@@ -25,31 +25,31 @@ from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.desk import INTEGRATIONS, PATIENT, RUN, Desk
+from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[ThreeLanes]:
     with Sandbox(latency_seconds=0.1) as sandbox:
-        desk = Desk(sandbox, tmp_path)
+        desk = ThreeLanes(sandbox, tmp_path)
         with desk.ledger.transaction() as conn:
             conn.execute(deliveries.delete().where(deliveries.c.applicant_id.in_([str(n) for n in range(20, 60)])))
         yield desk
 
 
-def _assert_all_delivered_once(desk: Desk) -> None:
+def _assert_all_delivered_once(desk: ThreeLanes) -> None:
     assert all(desk.statuses(integration) == {"delivered": 20} for integration in INTEGRATIONS)
     assert list(desk.sandbox.creates().values()) == [1] * 60
 
 
-def _assert_nothing_sending_and_nothing_held(desk: Desk) -> None:
+def _assert_nothing_sending_and_nothing_held(desk: ThreeLanes) -> None:
     with desk.ledger.transaction() as conn:
         assert not conn.execute(select(deliveries).where(deliveries.c.status == "sending")).all()
         assert not conn.execute(select(lanes).where(lanes.c.lease_holder.is_not(None))).all()
 
 
 def test_claims_whose_commit_succeeded_unheard_are_taken_back_and_sent(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: ThreeLanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit, commits = desk.ledger.engine.dialect.do_commit, 0
 
@@ -67,7 +67,7 @@ def test_claims_whose_commit_succeeded_unheard_are_taken_back_and_sent(
 
 
 def test_where_no_thread_can_be_started_nothing_is_left_sending_or_in_doubt(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: ThreeLanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit, submits = ThreadPoolExecutor.submit, 0
 
@@ -88,7 +88,7 @@ def test_where_no_thread_can_be_started_nothing_is_left_sending_or_in_doubt(
 
 
 def test_a_success_that_cannot_be_committed_stops_the_lane_is_logged_once_and_kept(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: ThreeLanes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     transaction = Ledger.transaction
     away_until = [float("inf")]
@@ -112,7 +112,7 @@ def test_a_success_that_cannot_be_committed_stops_the_lane_is_logged_once_and_ke
 
 
 def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit_fails(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: ThreeLanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.sandbox.config(latency_seconds=1.0)
     close = group_commit.GroupCommit.close
@@ -136,7 +136,7 @@ def test_what_is_answered_while_a_task_stops_is_recorded_though_the_first_commit
 
 
 def test_a_fault_of_ours_while_answers_are_taken_in_loses_none_of_them(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: ThreeLanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished, calls = Lane.finished, 0
 
@@ -157,7 +157,7 @@ def test_a_fault_of_ours_while_answers_are_taken_in_loses_none_of_them(
     assert 10 < statuses["delivered"] <= created <= statuses["delivered"] + statuses["in_doubt"]
 
 
-def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: Desk) -> None:
+def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: ThreeLanes) -> None:
     former, lane = _opened(desk, "former")
     with desk.ledger.transaction() as conn:
         conn.execute(lanes.update().values(lease_expires_at=None))
@@ -170,7 +170,7 @@ def test_a_holder_that_lost_its_lane_does_not_overrule_the_next_one(desk: Desk) 
         assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).code == "X"
 
 
-def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task(desk: Desk) -> None:
+def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task(desk: ThreeLanes) -> None:
     with desk.ledger.transaction() as conn:
         conn.execute(deliveries.delete().where(deliveries.c.integration_id == INTEGRATIONS[1]))
         lane_states.set_state(conn, "k", INTEGRATIONS[1], lane_states.LaneState.BLOCKED, code="X")
@@ -180,7 +180,7 @@ def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task
 
 
 @pytest.fixture
-def one_with_file(desk: Desk) -> Desk:
+def one_with_file(desk: ThreeLanes) -> ThreeLanes:
     """One row is left, whose attachment is a file."""
     payload = '{"candidate":{"email_address":"a@example.com","first_name":"A","last_name":"B"}'
     attachment = ',"attachments":[{"name":"cv.pdf","type":"CV","content_type":"application/pdf","path":"s3://b/cv"}]}'
@@ -192,7 +192,7 @@ def one_with_file(desk: Desk) -> Desk:
 
 
 def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
-    one_with_file: Desk,
+    one_with_file: ThreeLanes,
 ) -> None:
     reads = []
 
@@ -207,7 +207,7 @@ def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
 
 
 def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
-    one_with_file: Desk,
+    one_with_file: ThreeLanes,
 ) -> None:
     reads = []
 
@@ -225,7 +225,7 @@ def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
 
 
 def test_a_fault_of_ours_before_the_first_byte_is_no_doubt_and_its_text_stays_in_the_process(
-    one_with_file: Desk, caplog: pytest.LogCaptureFixture
+    one_with_file: ThreeLanes, caplog: pytest.LogCaptureFixture
 ) -> None:
     person = "Jane"
 
@@ -240,7 +240,9 @@ def test_a_fault_of_ours_before_the_first_byte_is_no_doubt_and_its_text_stays_in
     _assert_nothing_sending_and_nothing_held(one_with_file)
 
 
-def test_a_person_forgotten_while_a_request_was_on_the_wire_is_never_sent_without_a_body(one_with_file: Desk) -> None:
+def test_a_person_forgotten_while_a_request_was_on_the_wire_is_never_sent_without_a_body(
+    one_with_file: ThreeLanes,
+) -> None:
     with one_with_file.ledger.transaction() as conn:
         conn.execute(deliveries.update().values(payload=None))
     assert one_with_file.deliver().problems == []
@@ -248,7 +250,7 @@ def test_a_person_forgotten_while_a_request_was_on_the_wire_is_never_sent_withou
     assert one_with_file.sandbox.stats()["creates_total"] == 0
 
 
-def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> None:
+def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: ThreeLanes) -> None:
     with desk.ledger.transaction() as conn:
         at = lane_states.now(conn)
         conn.execute(deliveries.update().values(not_before=at.replace(year=at.year + 1)))
@@ -257,7 +259,7 @@ def test_a_row_that_is_due_long_after_the_task_does_not_keep_it(desk: Desk) -> N
     assert time.monotonic() - began < 10
 
 
-def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(desk: Desk) -> None:
+def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(desk: ThreeLanes) -> None:
     keeper = _group_commit(desk, "holder")
 
     def paused_for(seconds: float) -> float:
@@ -270,19 +272,19 @@ def test_a_longer_pause_of_the_connection_is_not_cut_short_by_a_later_answer(des
     assert paused_for(5.0) == pytest.approx(57.0, abs=1)
 
 
-def _opened(desk: Desk, holder: str) -> tuple[group_commit.GroupCommit, Lane]:
+def _opened(desk: ThreeLanes, holder: str) -> tuple[group_commit.GroupCommit, Lane]:
     """A holder, and the first lane in its hands."""
     options = SendOptions(RUN, holder, 1, 300.0)
     return _group_commit(desk, holder), open_lane(desk.ledger, Selection("s", "k"), options, INTEGRATIONS[0], 0.0)
 
 
-def _group_commit(desk: Desk, holder: str) -> group_commit.GroupCommit:
+def _group_commit(desk: ThreeLanes, holder: str) -> group_commit.GroupCommit:
     return group_commit.GroupCommit(
         desk.ledger, Selection("s", "k"), SendOptions(RUN, holder, 1, 300.0), time.monotonic
     )
 
 
-def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: Desk) -> None:
+def test_runs_that_are_stopped_before_any_answer_comes_cost_one_wave_and_then_a_probe_each(desk: ThreeLanes) -> None:
     desk.open_lanes()
     doubts = []
     for number in range(3):

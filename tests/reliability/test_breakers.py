@@ -14,21 +14,21 @@ from kombo_provider.ledger import lane_states
 from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.desk import CAP, INTEGRATIONS, ROWS, Desk
+from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, ThreeLanes
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[ThreeLanes]:
     with Sandbox(latency_seconds=0.05) as sandbox:
-        yield Desk(sandbox, tmp_path)
+        yield ThreeLanes(sandbox, tmp_path)
 
 
-def _refusing(desk: Desk, code: str) -> None:
+def _refusing(desk: ThreeLanes, code: str) -> None:
     desk.sandbox.faults([{"kind": "error", "code": code, "match": {"integration_id": INTEGRATIONS[1]}}])
     desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "INVALID"}})
 
 
-def test_a_refused_integration_stops_after_one_wave_and_the_others_finish(desk: Desk) -> None:
+def test_a_refused_integration_stops_after_one_wave_and_the_others_finish(desk: ThreeLanes) -> None:
     _refusing(desk, "INTEGRATION.AUTHENTICATION_INVALID")
     report = desk.deliver()
     assert desk.ready() == {INTEGRATIONS[1]: ROWS}
@@ -46,7 +46,7 @@ def test_a_refused_integration_stops_after_one_wave_and_the_others_finish(desk: 
     assert attempts <= CAP
 
 
-def test_a_blocked_lane_is_not_tried_while_kombo_says_invalid_and_goes_on_when_it_is_repaired(desk: Desk) -> None:
+def test_a_blocked_lane_is_not_tried_while_kombo_says_invalid_and_goes_on_when_it_is_repaired(desk: ThreeLanes) -> None:
     _refusing(desk, "INTEGRATION.AUTHENTICATION_INVALID")
     desk.deliver()
     before = desk.sandbox.stats()["requests_total"]
@@ -59,7 +59,7 @@ def test_a_blocked_lane_is_not_tried_while_kombo_says_invalid_and_goes_on_when_i
     assert set(desk.sandbox.creates().values()) == {1}
 
 
-def test_a_key_that_is_refused_in_the_middle_stops_all_lanes_and_loses_nothing(desk: Desk) -> None:
+def test_a_key_that_is_refused_in_the_middle_stops_all_lanes_and_loses_nothing(desk: ThreeLanes) -> None:
     desk.sandbox.faults([{"kind": "error", "code": "PLATFORM.AUTHENTICATION_INVALID"}])
     report = desk.deliver()
     assert len(report.problems) == len(INTEGRATIONS)
@@ -73,7 +73,7 @@ def test_a_key_that_is_refused_in_the_middle_stops_all_lanes_and_loses_nothing(d
 
 @pytest.mark.parametrize("fault", [{"kind": "error", "code": None, "status": 500}, {"kind": "html", "status": 503}])
 def test_a_server_that_fails_every_create_costs_at_most_one_caps_worth_of_doubt(
-    desk: Desk, fault: dict[str, Any]
+    desk: ThreeLanes, fault: dict[str, Any]
 ) -> None:
     desk.sandbox.faults([fault])
     for _ in range(3):
@@ -86,7 +86,7 @@ def test_a_server_that_fails_every_create_costs_at_most_one_caps_worth_of_doubt(
         assert statuses["ready"] == ROWS - statuses["in_doubt"]
 
 
-def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Desk) -> None:
+def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: ThreeLanes) -> None:
     desk.open_lanes()
     desk.sandbox.faults([{"kind": "error", "code": "PLATFORM.UNKNOWN_ERROR", "status": 500}])
     desk.deliver()
@@ -94,7 +94,7 @@ def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Des
         assert 0 < desk.statuses(integration)["in_doubt"] <= CAP
 
 
-def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: Desk) -> None:
+def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: ThreeLanes) -> None:
     tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=60, failures_in_row=CAP)
     desk.open_lanes(cap=3)
     desk.sandbox.config(concurrency_limit=3)
@@ -113,7 +113,7 @@ def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledge
         assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
 
 
-def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end_of_its_pause(desk: Desk) -> None:
+def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end_of_its_pause(desk: ThreeLanes) -> None:
     desk.open_lanes()
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
     assert desk.deliver(tuning=Tuning(first_pause=0.05, longest_pause=0.1)).problems
@@ -126,7 +126,7 @@ def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end
     assert desk.ready() == {}
 
 
-def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still_come(desk: Desk) -> None:
+def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still_come(desk: ThreeLanes) -> None:
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
     began = time.monotonic()
     report = desk.deliver(tuning=Tuning(first_pause=0.2, longest_pause=0.4, patience=0.5), timeout_seconds=1.0)
@@ -135,7 +135,7 @@ def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still
     assert all(0 < desk.statuses(integration)["in_doubt"] < CAP for integration in INTEGRATIONS)
 
 
-def test_a_failing_lane_recovers_by_one_probe_at_a_time(desk: Desk) -> None:
+def test_a_failing_lane_recovers_by_one_probe_at_a_time(desk: ThreeLanes) -> None:
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500, "count": 4}])
     assert desk.deliver(tuning=Tuning(first_pause=0.05, longest_pause=0.1, patience=5)).problems == []
     assert desk.ready() == {}
@@ -143,7 +143,7 @@ def test_a_failing_lane_recovers_by_one_probe_at_a_time(desk: Desk) -> None:
     assert doubts == 4
 
 
-def test_the_ats_that_is_down_is_tried_three_times_and_then_refused_with_its_code(desk: Desk) -> None:
+def test_the_ats_that_is_down_is_tried_three_times_and_then_refused_with_its_code(desk: ThreeLanes) -> None:
     desk.sandbox.faults(
         [{"kind": "error", "code": "REMOTE.SERVICE_UNAVAILABLE", "match": {"email": "ats0-5@example.com"}}]
     )
@@ -158,7 +158,7 @@ def test_the_ats_that_is_down_is_tried_three_times_and_then_refused_with_its_cod
     assert (row.status, row.attempts) == ("rejected", 3)
 
 
-def test_in_flight_never_exceeds_a_limit_that_kombo_names_only_in_its_answers(desk: Desk) -> None:
+def test_in_flight_never_exceeds_a_limit_that_kombo_names_only_in_its_answers(desk: ThreeLanes) -> None:
     desk.sandbox.config(concurrency_limit=4)
     desk.deliver()
     assert desk.ready() == {}
@@ -166,7 +166,7 @@ def test_in_flight_never_exceeds_a_limit_that_kombo_names_only_in_its_answers(de
     assert desk.sandbox.stats()["by_status"].get("429", 0) == 0
 
 
-def test_a_lane_whose_last_row_ended_in_doubt_does_not_wait_for_its_timeout(desk: Desk) -> None:
+def test_a_lane_whose_last_row_ended_in_doubt_does_not_wait_for_its_timeout(desk: ThreeLanes) -> None:
     with desk.ledger.transaction() as conn:
         conn.execute(deliveries.delete().where(deliveries.c.applicant_id != "7"))
     desk.sandbox.faults([{"kind": "write_reset"}])

@@ -23,7 +23,7 @@ CAP, ROWS = 10, 60
 PATIENT = Tuning(first_pause=0.1, longest_pause=0.4, first_backoff=0.02, longest_backoff=0.1, patience=1.5)
 
 
-class Desk:
+class ThreeLanes:
     """Three lanes with rows, and a client."""
 
     def __init__(self, sandbox: Sandbox, path: Path) -> None:
