@@ -14,7 +14,7 @@ from include.demo import applicants
 from kombo_provider import errors, pipeline
 from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
-from kombo_provider.doubts.answers import Answer
+from kombo_provider.doubts.replies import Reply
 from kombo_provider.errors import KomboError
 from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
@@ -174,7 +174,7 @@ def test_each_code_of_kombo_is_documented_in_its_class() -> None:
 
 def test_each_answer_about_rows_in_doubt_is_documented() -> None:
     rows = table(DOC["operations"], "## In doubt", "answer")
-    assert [row["answer"] for row in rows] == [str(answer) for answer in Answer]
+    assert [row["answer"] for row in rows] == [str(answer) for answer in Reply]
 
 
 def test_each_field_and_meta_column_is_documented() -> None:

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import create_engine, update
 
 from kombo_provider.client import KomboClient
-from kombo_provider.doubts.answers import ANSWERS, Answer
 from kombo_provider.doubts.questions import carry_out, question
+from kombo_provider.doubts.replies import REPLIES, Reply
 from kombo_provider.doubts.resolve import resolve
 from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
 from kombo_provider.ledger._tables import deliveries
@@ -81,10 +81,10 @@ class OneSource:
             query = deliveries.select().with_only_columns(deliveries.c.applicant_id, deliveries.c.status)
             return {row[0]: row[1] for row in conn.execute(query)}
 
-    def answer(self, answer: Answer, *applicants: str) -> int:
+    def answer(self, reply: Reply, *applicants: str) -> int:
         return carry_out(
             self.ledger,
-            answer,
+            reply,
             "s",
             INTEGRATION,
             applicants,
@@ -154,7 +154,7 @@ def test_an_ordered_resend_waits_for_the_first_request_to_end_and_already_exists
     with desk.losing("ada@example.com"):
         desk.deliver()
     sent_at = desk.row("1")["sent_at"]
-    assert desk.answer(Answer.SEND_AGAIN, "1") == 1
+    assert desk.answer(Reply.SEND_AGAIN, "1") == 1
     assert desk.row("1")["not_before"] >= sent_at + timedelta(seconds=61)
     desk.let_time_pass()
     desk.deliver()
@@ -168,7 +168,7 @@ def test_an_ordered_resend_that_is_refused_is_in_doubt_again_with_its_code(desk:
     desk.stage(("1", JOB, "ada@example.com"))
     with desk.losing("ada@example.com"):
         desk.deliver()
-    desk.answer(Answer.SEND_AGAIN, "1")
+    desk.answer(Reply.SEND_AGAIN, "1")
     desk.let_time_pass()
     desk.sandbox.faults([{"kind": "error", "code": "ATS.JOB_CLOSED", "count": 1}])
     desk.deliver()
@@ -181,8 +181,8 @@ def test_the_answers_were_sent_and_give_up_settle_rows_for_good(desk: OneSource)
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob@example.com"))
     with desk.losing("ada@example.com", "bob@example.com"):
         desk.deliver()
-    desk.answer(Answer.WERE_SENT, "1")
-    desk.answer(Answer.GIVE_UP, "2")
+    desk.answer(Reply.WERE_SENT, "1")
+    desk.answer(Reply.GIVE_UP, "2")
     desk.stage(("1", JOB, "ada@example.com"), ("2", JOB, "bob2@example.com"))
     desk.deliver()
     assert desk.statuses() == {"1": "delivered", "2": "cancelled"}
@@ -228,4 +228,4 @@ def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk
     text = json.dumps(question("s", INTEGRATION, asked))
     assert "ada@example.com" not in text
     assert "Lovelace" not in text
-    assert all(str(answer) in text for answer in ANSWERS)
+    assert all(str(answer) in text for answer in REPLIES)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kombo_provider.doubts.answers import Answer
+from kombo_provider.doubts.replies import Reply
 from kombo_sandbox.testing import Sandbox
 from tests.e2e.test_in_doubt import INTEGRATION, JOB, OneSource
 
@@ -40,10 +40,10 @@ def test_what_kombo_never_shows_is_settled_by_a_persons_answers_with_one_create_
         desk.deliver()
     assert desk.resolve() == {"still in doubt": len(LOST)}
     lost = [applicant for applicant, status in desk.statuses().items() if status == "in_doubt"]
-    assert desk.answer(Answer.SEND_AGAIN, *lost[:5]) == 5
-    assert desk.answer(Answer.KEEP_LOOKING, *lost[5:]) == 5
+    assert desk.answer(Reply.SEND_AGAIN, *lost[:5]) == 5
+    assert desk.answer(Reply.KEEP_LOOKING, *lost[5:]) == 5
     desk.let_time_pass()
     desk.deliver()
-    assert desk.answer(Answer.WERE_SENT, *lost[5:]) == 5
+    assert desk.answer(Reply.WERE_SENT, *lost[5:]) == 5
     assert Counter(desk.statuses().values()) == {"delivered": ROWS}
     assert Counter(desk.sandbox.creates().values()) == {1: ROWS}

@@ -23,6 +23,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from sqlalchemy import make_url
 
 import kombo_provider.report.numbers
+import kombo_provider.report.verdict
 
 # Some are imported only for the processes to be forked with them.
 import kombo_provider.sending.deliver

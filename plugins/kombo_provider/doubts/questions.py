@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from kombo_provider.client.envelope import is_link
 from kombo_provider.doubts import markdown
-from kombo_provider.doubts.answers import Answer
+from kombo_provider.doubts.replies import Reply
 from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
 
@@ -30,10 +30,10 @@ def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"* **{Answer.WERE_SENT}**: they are in the ATS; their ids are looked up later.",
-            f"* **{Answer.SEND_AGAIN}**: they are not in the ATS; an ATS that has them after all may then hold two.",
-            f"* **{Answer.KEEP_LOOKING}**: look them up again every hour, ask again in a day.",
-            f"* **{Answer.GIVE_UP}**: cancel them for good.",
+            f"* **{Reply.WERE_SENT}**: they are in the ATS; their ids are looked up later.",
+            f"* **{Reply.SEND_AGAIN}**: they are not in the ATS; an ATS that has them after all may then hold two.",
+            f"* **{Reply.KEEP_LOOKING}**: look them up again every hour, ask again in a day.",
+            f"* **{Reply.GIVE_UP}**: cancel them for good.",
         ]
     )
     return subject, body
@@ -41,7 +41,7 @@ def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[
 
 def carry_out(
     ledger: Ledger,
-    answer: Answer,
+    reply: Reply,
     source: str,
     integration_id: str,
     applicant_ids: Collection[str],
@@ -53,11 +53,11 @@ def carry_out(
     """Do what was answered to those of the rows that are still in doubt; return how many."""
     with ledger.transaction() as conn:
         asked = [d for d in doubt_store.in_doubt(conn, source, integration_id) if d.key.applicant_id in applicant_ids]
-        if answer is Answer.WERE_SENT:
+        if reply is Reply.WERE_SENT:
             return doubt_store.settle_as_sent(conn, asked, by)
-        if answer is Answer.SEND_AGAIN:
+        if reply is Reply.SEND_AGAIN:
             return doubt_store.order_resend(conn, asked, timeout, by)
-        if answer is Answer.GIVE_UP:
+        if reply is Reply.GIVE_UP:
             return doubt_store.give_up(conn, asked, by)
         doubt_store.ask_again_after(conn, asked, ask_again_after)
         return len(asked)

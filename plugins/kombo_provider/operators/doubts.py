@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from kombo_provider.doubts.answers import ANSWERS, LISTED_AT_MOST, Answer
+from kombo_provider.doubts.replies import LISTED_AT_MOST, REPLIES, Reply
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
@@ -78,7 +78,7 @@ class KomboAskOperator(HITLOperator):
     """
 
     template_fields: Sequence[str] = ()
-    _QUESTION: ClassVar[list[str]] = [str(answer) for answer in ANSWERS]
+    _QUESTION: ClassVar[list[str]] = [str(answer) for answer in REPLIES]
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class KomboAskOperator(HITLOperator):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("options", self._QUESTION)
-        kwargs.setdefault("defaults", [str(Answer.KEEP_LOOKING)])
+        kwargs.setdefault("defaults", [str(Reply.KEEP_LOOKING)])
         kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
         super().__init__(subject=_SUBJECT, **kwargs)
         self.source = source
@@ -126,7 +126,7 @@ class KomboAskOperator(HITLOperator):
         with open_ledger(self.connections) as ledger:
             changed = carry_out(
                 ledger,
-                Answer(answered["chosen_options"][0]),
+                Reply(answered["chosen_options"][0]),
                 self.source,
                 self.integration_id,
                 self.applicant_ids,

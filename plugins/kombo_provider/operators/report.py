@@ -27,6 +27,7 @@ class KomboReportOperator(PushOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the run's numbers from the ledger, log them, judge them."""
         from kombo_provider.report import numbers as reports
+        from kombo_provider.report.verdict import Limits, verdict
 
         push, run = self.push, read_run(context)
         counts = context["ti"].xcom_pull(task_ids=self.task_ids["stage"], key=COUNTS_KEY) or {}
@@ -36,7 +37,7 @@ class KomboReportOperator(PushOperator):
             reports.log_report(report, ledger)
         numbers = report.as_dict()
         context["ti"].xcom_push(key="report", value=numbers)
-        reports.verdict(report, reports.Limits(push.max_failed_share, push.min_failed))
+        verdict(report, Limits(push.max_failed_share, push.min_failed))
         return numbers
 
     def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:

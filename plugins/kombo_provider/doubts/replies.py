@@ -8,7 +8,7 @@ LISTED_AT_MOST = 200
 """Rows in one question: what it lists is what the answer is about."""
 
 
-class Answer(StrEnum):
+class Reply(StrEnum):
     """What a person may say."""
 
     WERE_SENT = "They were sent"
@@ -17,4 +17,4 @@ class Answer(StrEnum):
     GIVE_UP = "Give up"
 
 
-ANSWERS = tuple(Answer)
+REPLIES = tuple(Reply)
