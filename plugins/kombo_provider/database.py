@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -74,9 +74,29 @@ def prepare_ledger_engine(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin_immediate)
-    else:
-        event.listen(engine, "connect", _postgresql_connect)
+        return engine
+    event.listen(engine, "begin", _postgresql_begin)
+    return engine.execution_options(isolation_level="READ COMMITTED")  # a role's default may be stricter
+
+
+def find_silence(engine: Engine) -> Engine:
+    """Have a connection that has gone silent found within two minutes, and let it pass through PgBouncer.
+
+    The keepalives are the client's own: no statement gets a time limit. Prepared statements of the server would meet
+    each other's names behind a pooler.
+    """
+    event.listen(engine, "do_connect", _connect_arguments)
     return engine
+
+
+def _connect_arguments(dialect: Dialect, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+    if dialect.driver not in ("psycopg", "psycopg2"):
+        return
+    keepalives = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 5}
+    for name, value in {**keepalives, "tcp_user_timeout": 90_000, "connect_timeout": 20}.items():
+        options.setdefault(name, value)
+    if dialect.driver == "psycopg":
+        options.setdefault("prepare_threshold", None)
 
 
 def _sqlite_connect(dbapi_connection: Any, _record: object) -> None:
@@ -91,11 +111,17 @@ def _sqlite_begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _postgresql_connect(dbapi_connection: Any, _record: object) -> None:
-    cursor = dbapi_connection.cursor()
-    cursor.execute("SET synchronous_commit TO on")
-    cursor.execute("SET lock_timeout TO '30s'")
-    cursor.execute("SET idle_in_transaction_session_timeout TO '60s'")  # a process that was stopped holds its locks
-    cursor.execute("SET TIME ZONE 'UTC'")
-    cursor.close()
-    dbapi_connection.commit()
+_POSTGRESQL_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",  # a process that was stopped holds its locks
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+}
+_CALLS = [f"set_config('{name}', '{value}', true)" for name, value in _POSTGRESQL_SETTINGS.items()]
+_SET_FOR_TRANSACTION = text(f"SELECT {', '.join(_CALLS)}")
+"""Settings by transaction: a session's own would leak to whoever gets the connection next from a pooler."""
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    connection.execute(_SET_FOR_TRANSACTION)

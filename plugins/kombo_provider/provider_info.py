@@ -54,6 +54,25 @@ _CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
+_CONFIG: dict[str, Any] = {
+    "kombo": {
+        "description": "Settings of the Kombo provider.",
+        "options": {
+            "email_digest_secret": {
+                "description": "Keys the digests by which the ledger knows e-mail addresses whose payload is gone. "
+                "Empty: Airflow's first fernet key. With another key, ids that Kombo left out earlier are not looked "
+                "up any more.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "sensitive": True,
+                "example": None,
+                "default": "",
+            }
+        },
+    }
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description, as Airflow's provider-info schema wants it."""
     return {
@@ -62,6 +81,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Push applicants from a SQL warehouse into applicant tracking systems through Kombo.",
         "versions": [__version__],
         "connection-types": [_CONNECTION_TYPE],
+        "config": _CONFIG,
         "extra-links": ["kombo_provider.operators.links.KomboLogLink"],
         "cli": ["kombo_provider.cli.get_kombo_cli_commands"],
     }

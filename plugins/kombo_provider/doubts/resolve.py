@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -15,12 +15,15 @@ from typing import Any, Protocol
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import Actor, By, Doubt, Ledger, RunRef, Status
 from kombo_provider.ledger import doubts as doubt_store
-from kombo_provider.ledger.email_digest import email_of, email_sha256, payload_email_sha256
+from kombo_provider.ledger.email_digest import email_of
 
 log = logging.getLogger(__name__)
 
 LOOK_UPS_AT_MOST = 2_000
 _REMOTE = "remote:"
+
+DigestOf = Callable[[str], str | None]
+"""The ledger's digest of an e-mail address."""
 
 
 class Reads(Protocol):
@@ -53,7 +56,7 @@ def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run:
     by = By(Actor.LOOK_UP, run)
     with ledger.transaction() as conn:
         wanted = doubt_store.to_look_up(conn, source, kombo_conn_id, LOOK_UPS_AT_MOST)
-    rivals = Counter(_identity(doubt) for doubt in wanted if doubt.status is Status.IN_DOUBT)
+    rivals = Counter(_identity(ledger, doubt) for doubt in wanted if doubt.status is Status.IN_DOUBT)
     counts: Counter[str] = Counter()
     by_integration: dict[str, list[Doubt]] = defaultdict(list)
     for doubt in wanted:
@@ -61,7 +64,7 @@ def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run:
     for integration_id, doubts in by_integration.items():
         try:
             for doubt in doubts:
-                counts[_look_up(ledger, client, doubt, by, alone=rivals[_identity(doubt)] <= 1)] += 1
+                counts[_look_up(ledger, client, doubt, by, alone=rivals[_identity(ledger, doubt)] <= 1)] += 1
         except ApiError as exc:
             counts["unreadable"] += 1
             log.warning("%s cannot be looked up now: %s", integration_id, exc)
@@ -69,7 +72,7 @@ def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run:
 
 
 def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool) -> str:
-    hits = find(client, doubt) if alone else []
+    hits = find(client, doubt, ledger.email_digest) if alone else []
     with ledger.transaction() as conn:
         taken = doubt_store.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
         free = [hit for hit in hits if taken.get(hit.application_id) in (None, doubt.key)]
@@ -81,15 +84,15 @@ def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool
     return "still in doubt" if doubt.status is Status.IN_DOUBT else "ids still missing"
 
 
-def find(client: Reads, doubt: Doubt) -> list[Hit]:
+def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Hit]:
     """Return the applications at Kombo that match the delivery's person and job, and are young enough."""
-    hits = {hit.application_id: hit for hit in _candidates_hits(client, doubt)}
-    hits |= {hit.application_id: hit for hit in _applications_hits(client, doubt)} if not hits else {}
+    hits = {hit.application_id: hit for hit in _candidates_hits(client, doubt, digest_of)}
+    hits |= {hit.application_id: hit for hit in _applications_hits(client, doubt, digest_of)} if not hits else {}
     first_day = doubt.first_sent_at.date() if doubt.first_sent_at else None
     return [hit for hit in hits.values() if hit.created is None or first_day is None or hit.created >= first_day]
 
 
-def _candidates_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
+def _candidates_hits(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[Hit]:
     email, integration_id = email_of(doubt.payload), doubt.key.integration_id
     if doubt.kombo_application_id is not None:
         return
@@ -102,14 +105,14 @@ def _candidates_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
     if not doubt.job_id.startswith(_REMOTE):
         filters["job_ids"] = [doubt.job_id]
     for candidate in client.candidates(integration_id, include_deleted=True, **filters):
-        if doubt.kombo_candidate_id is None and not _has_email(candidate, doubt):
+        if doubt.kombo_candidate_id is None and not _has_email(candidate, doubt, digest_of):
             continue
         for application in candidate.get("applications") or []:
             if _is_job(application.get("job"), doubt.job_id) and application.get("id"):
                 yield _hit(application, candidate)
 
 
-def _applications_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
+def _applications_hits(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[Hit]:
     if doubt.kombo_application_id is not None:
         for application in client.applications(
             doubt.key.integration_id, ids=[doubt.kombo_application_id], include_deleted=True
@@ -121,7 +124,7 @@ def _applications_hits(client: Reads, doubt: Doubt) -> Iterator[Hit]:
         job = {"job_remote_ids": [doubt.job_id.removeprefix(_REMOTE)]}
     since = {"remote_created_after": doubt.first_sent_at.date()} if doubt.first_sent_at else {}
     for application in client.applications(doubt.key.integration_id, include_deleted=True, **job, **since):
-        if _has_email(application.get("candidate") or {}, doubt) and application.get("id"):
+        if _has_email(application.get("candidate") or {}, doubt, digest_of) and application.get("id"):
             yield _hit(application, application.get("candidate") or {})
 
 
@@ -161,16 +164,17 @@ def _is_job(job: object, job_id: str) -> bool:
     return job.get("id") == job_id
 
 
-def _has_email(candidate: dict[str, Any], doubt: Doubt) -> bool:
-    digest = _digest(doubt)
+def _has_email(candidate: dict[str, Any], doubt: Doubt, digest_of: DigestOf) -> bool:
     found: Sequence[Any] = candidate.get("email_addresses") or []
-    return any(isinstance(entry, dict) and email_sha256(str(entry.get("email_address"))) == digest for entry in found)
+    addresses = [str(entry.get("email_address")) for entry in found if isinstance(entry, dict)]
+    email = email_of(doubt.payload)
+    if email is not None:
+        return email.strip().lower() in (address.strip().lower() for address in addresses)
+    return doubt.email_sha256 is not None and doubt.email_sha256 in map(digest_of, addresses)
 
 
-def _digest(doubt: Doubt) -> str | None:
-    return payload_email_sha256(doubt.payload) or doubt.email_sha256
-
-
-def _identity(doubt: Doubt) -> tuple[str, str, str | None]:
+def _identity(ledger: Ledger, doubt: Doubt) -> tuple[str, str, str | None]:
     """Deliveries with the same person and job cannot be told apart by a look-up."""
-    return doubt.key.integration_id, doubt.job_id, _digest(doubt)
+    email = email_of(doubt.payload)
+    person = doubt.email_sha256 if email is None else ledger.email_digest(email) or email.strip().lower()
+    return doubt.key.integration_id, doubt.job_id, person

@@ -30,6 +30,7 @@ from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import COUNTERS, Staging
 from kombo_provider.ledger.status import (
     MOVES,
+    RETRYABLE_CODES_AT_MOST,
     Actor,
     DeliveryKey,
     Endpoint,
@@ -45,6 +46,7 @@ __all__ = [
     "COUNTERS",
     "EVERYWHERE",
     "MOVES",
+    "RETRYABLE_CODES_AT_MOST",
     "Actor",
     "By",
     "DeliveredIds",

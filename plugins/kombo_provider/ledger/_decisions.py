@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
+from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, RETRYABLE_CODES_AT_MOST, Status
 
 COUNTERS = (
     "new",
@@ -57,6 +57,7 @@ class Known(NamedTuple):
     endpoint: str
     priority: int
     changed_at: datetime | None
+    retryable_codes: int
 
 
 def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
@@ -70,6 +71,12 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
     decided_by_human = before.status is Status.CANCELLED and before.resolution is not None
     if before.status not in RESTAGED_WHEN_CHANGED or decided_by_human:
         return "already_known", None
+    if (
+        before.status is Status.REJECTED
+        and before.retryable_codes >= RETRYABLE_CODES_AT_MOST
+        and wanted is Status.READY
+    ):
+        return "already_known", None  # its tries are used up for good: only a person's replay gives it new ones
     if counter in ("withdrawn", "imported"):
         return ("already_known", None) if wanted is before.status else (counter, wanted)
     if before.status is Status.READY and same:

@@ -32,10 +32,16 @@ _ADDED_IN_2 = (
 
 
 def _to_2(conn: Connection, schema: str | None) -> None:
-    """Add holds, names of actors, snoozes, the floor of a source, and the tables of runs, lanes' events and alerts."""
+    """Add holds, names of actors, snoozes, the floor of a source, and the tables of runs, lanes' events and alerts.
+
+    Digests of e-mails without a key, which a list of addresses could invert, are dropped.
+    """
     for table, names in _ADDED_IN_2:
         _add_columns(conn, table, names, schema)
     metadata.create_all(conn)
+    for index in deliveries.indexes:
+        index.create(conn, checkfirst=True)
+    conn.execute(deliveries.update().where(deliveries.c.email_sha256.is_not(None)).values(email_sha256=None))
     for column in (lanes.c.kombo_conn_id, lanes.c.integration_id):
         conn.execute(lanes.update().where(column == "*").values({column.name: EVERYWHERE}))
     first_changed = select(func.min(deliveries.c.changed_at)).where(deliveries.c.source == sources.c.source)

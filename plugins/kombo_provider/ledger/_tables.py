@@ -18,12 +18,13 @@ from sqlalchemy import (
     Text,
     and_,
     literal_column,
+    or_,
     text,
     tuple_,
 )
 from sqlalchemy.types import TypeDecorator
 
-from kombo_provider.ledger.status import DeliveryKey
+from kombo_provider.ledger.status import RETRYABLE_CODES_AT_MOST, DeliveryKey
 
 EVERYWHERE = ""
 """Integration id (or connection id) of the `kombo_lanes` rows that hold for all lanes of a connection (or of all).
@@ -108,8 +109,14 @@ def is_key(key: DeliveryKey) -> ColumnElement[bool]:
 
 
 IS_READY = deliveries.c.status == literal_column("'ready'")
-IS_CLAIMABLE = and_(IS_READY, deliveries.c.hold.is_(None))
+IS_CLAIMABLE = and_(
+    IS_READY,
+    deliveries.c.hold.is_(None),
+    or_(deliveries.c.retryable_codes < RETRYABLE_CODES_AT_MOST, deliveries.c.ordered_resend == 1),
+)
+"""Every condition for sending that lies in the row itself; when it is due, and whose lane it is, comes on top."""
 IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
+IS_BY_PERSON = deliveries.c.resolution == literal_column("'human'")
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
 """What the partial indexes below cover, spelled out: with a bound parameter neither database could use them."""
 
@@ -139,6 +146,14 @@ Index(
     deliveries.c.applicant_id,
     postgresql_where=text("status = 'delivered' AND written_back_at IS NULL"),
     sqlite_where=text("status = 'delivered' AND written_back_at IS NULL"),
+)
+Index(
+    "kombo_deliveries_by_person",
+    deliveries.c.kombo_conn_id,
+    deliveries.c.integration_id,
+    deliveries.c.sent_at,
+    postgresql_where=text("resolution = 'human'"),
+    sqlite_where=text("resolution = 'human'"),
 )
 Index("kombo_deliveries_run", deliveries.c.run_id, deliveries.c.dag_id)
 Index(

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, deliveries, is_key
-from kombo_provider.ledger.email_digest import payload_email_sha256
+from kombo_provider.ledger.email_digest import payload_digest
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
@@ -155,7 +155,7 @@ def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
     """A person says that they were sent: delivered; the ids are looked up later."""
     at, count = now(conn), 0
     for doubt in doubts:
-        digest = payload_email_sha256(doubt.payload) or doubt.email_sha256
+        digest = payload_digest(conn, doubt.payload) or doubt.email_sha256
         values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
         count += _settle(conn, doubt, Status.DELIVERED, values, by, at)
     return count

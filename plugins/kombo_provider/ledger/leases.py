@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, exists, or_, select, tuple_, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import IS_UNSETTLED, deliveries, lanes
+from kombo_provider.ledger._tables import IS_BY_PERSON, IS_READY, IS_UNSETTLED, deliveries, lanes
 from kombo_provider.ledger.lane_states import lane_update, locked_lane
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, RunRef, Status
 
 LEASE_SECONDS = 60.0
 LONGEST_LEASE = timedelta(seconds=2 * LEASE_SECONDS)
+LONGEST_CALL = timedelta(hours=1)
+"""No connection may let a call take longer (see kombo_provider.client.settings)."""
 
 HOLDER_DIED = "The sending process ended before an answer was recorded"
 
@@ -142,13 +144,19 @@ def put_in_doubt(conn: Connection, kombo_conn_id: str, integration_id: str, run:
 
 
 def _unanswered(conn: Connection, kombo_conn_id: str, integration_id: str) -> tuple[datetime, ...]:
-    query = select(deliveries.c.sent_at).where(
+    """Return when the lane's requests without an answer were sent, whatever has been decided about their rows since.
+
+    A person's word ends a doubt, not the request: it counts against the limit until it has surely timed out.
+    """
+    at = now(conn)
+    of_lane = (
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.integration_id == integration_id,
-        IS_UNSETTLED,
-        deliveries.c.status == Status.IN_DOUBT,
         deliveries.c.http_status.is_(None),
-        deliveries.c.sent_at.is_not(None),
-        deliveries.c.sent_at > now(conn) - timedelta(hours=1),
+        deliveries.c.sent_at > at - LONGEST_CALL,
+        deliveries.c.sent_at <= at,
     )
-    return tuple(conn.scalars(query))
+    in_doubt = select(deliveries.c.sent_at).where(*of_lane, IS_UNSETTLED, deliveries.c.status == Status.IN_DOUBT)
+    by_person = select(deliveries.c.sent_at).where(*of_lane, IS_BY_PERSON)
+    to_resend = select(deliveries.c.sent_at).where(*of_lane, IS_READY, deliveries.c.ordered_resend == 1)
+    return tuple(row[0] for row in conn.execute(union_all(in_doubt, by_person, to_resend)))

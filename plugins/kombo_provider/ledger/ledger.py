@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from kombo_provider.database import driver_errors, prepare_ledger_engine
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
 from kombo_provider.ledger._migrations import migrate
+from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
 _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
 
@@ -18,13 +19,14 @@ _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached a
 class Ledger:
     """The tables `kombo_*` behind one SQLAlchemy engine: PostgreSQL, or SQLite in one local file.
 
-    Raises UnsupportedLedgerError for any other database, and for a schema where there are none.
+    `digest_secret` keys the digests of e-mail addresses; without it none is kept. Raises UnsupportedLedgerError for any
+    other database, and for a schema where there are none.
     """
 
-    def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
+    def __init__(self, engine: Engine, *, schema: str | None = None, digest_secret: bytes | None = None) -> None:
         _refuse_unsupported(engine, schema)
-        self.schema = schema
-        prepared = prepare_ledger_engine(engine)
+        self.schema, self._digest_secret = schema, digest_secret
+        prepared = prepare_ledger_engine(engine).execution_options(**{SECRET_OPTION: digest_secret})
         self.engine = prepared.execution_options(schema_translate_map={None: schema}) if schema else prepared
 
     @property
@@ -47,11 +49,27 @@ class Ledger:
     def ensure(self) -> None:
         """Create the tables, or bring them up to date."""
         with self.transaction() as conn:
+            _refuse_narrow_encoding(conn)
             migrate(conn, self.schema)
+
+    def email_digest(self, email: str) -> str | None:
+        """Return the digest by which the ledger knows an address; None where it keeps none."""
+        return keyed_digest(email, self._digest_secret)
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def _refuse_narrow_encoding(conn: Connection) -> None:
+    if conn.dialect.name != "postgresql":
+        return
+    encoding = conn.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise UnsupportedLedgerError(
+            f"The ledger cannot live in a database with the encoding {encoding}: an answer of Kombo's that it has no "
+            "characters for could never be stored. Name a connection to a UTF8 database in `ledger_conn_id`."
+        )
 
 
 def now(conn: Connection) -> datetime:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from kombo_provider.ledger._moves import Answer, By, Change, move_each, tell_without_move
 from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.email_digest import payload_digest
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
@@ -30,7 +31,8 @@ class Result:
     kombo_application_remote_id: str | None = None
     kombo_candidate_id: str | None = None
     kombo_candidate_remote_id: str | None = None
-    email_sha256: str | None = None
+    keeps_digest: bool = False
+    """The ids are incomplete: a digest of the payload's e-mail is kept to look them up by."""
     problems: str | None = None
     http_status: int | None = None
     error_code: str | None = None
@@ -47,7 +49,7 @@ class Result:
 
 
 _COPIED = (
-    *("resolution", "email_sha256", "problems"),
+    *("resolution", "problems"),
     *("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id"),
     *("http_status", "error_code", "error_title", "error_message", "log_url", "warnings"),
 )
@@ -91,17 +93,18 @@ def _record(conn: Connection, results: Sequence[Result], status: Status, by: By,
     """Move what can be moved to the status that all the results have; return the others."""
     left = {result.intent.key: result for result in results}
     for from_status in _FROM.get(status, (Status.SENDING,)):
-        changes = [_change(result, at) for result in left.values()]
+        changes = [_change(conn, result, at) for result in left.values()]
         for moved in move_each(conn, from_status, status, changes, by, at):
             del left[moved.key]
     return list(left.values())
 
 
-def _change(result: Result, at: datetime) -> Change:
+def _change(conn: Connection, result: Result, at: datetime) -> Change:
     intent = result.intent
     values: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
     values["retryable_codes"] = _kept(result.retryable_codes, intent.retryable_codes)
     values["ordered_resend"] = int(_kept(result.ordered_resend, intent.ordered_resend))
+    values["email_sha256"] = payload_digest(conn, intent.payload) if result.keeps_digest else None
     values["finished_at"] = at
     values["not_before"] = None
     if result.retry_after_seconds is not None:

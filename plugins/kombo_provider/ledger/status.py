@@ -72,6 +72,9 @@ MOVES: dict[Status, frozenset[Status]] = {
 A row in doubt becomes `rejected` only by its own late answer.
 """
 
+RETRYABLE_CODES_AT_MOST = 3
+"""Answers of class V in the life of a delivery: earlier steps of each may have run in the ATS (API reference, §11)."""
+
 Endpoint = Literal["application", "candidate"]
 
 RESTAGED_WHEN_CHANGED = (Status.READY, Status.INVALID, Status.REJECTED, Status.CANCELLED)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
 from kombo_provider.errors import ConfigurationError
@@ -41,7 +42,7 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
     from kombo_provider.ledger import Ledger, leases
 
     with warehouse_engine(connections.ledger_conn_id or connections.warehouse_conn_id) as engine:
-        ledger = Ledger(engine, schema=connections.ledger_schema)
+        ledger = Ledger(engine, schema=connections.ledger_schema, digest_secret=_digest_secret())
         ledger.ensure()
         with ledger.transaction() as conn:
             leases.sweep(conn)
@@ -49,7 +50,7 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
 
 def _engine(conn_id: str) -> Engine:
-    from kombo_provider.database import ENGINE_OPTIONS
+    from kombo_provider.database import ENGINE_OPTIONS, find_silence
 
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
@@ -66,4 +67,12 @@ def _engine(conn_id: str) -> Engine:
             "SQLAlchemy engine. Name a connection of a database type."
         )
     engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
-    return engine
+    return find_silence(engine)
+
+
+def _digest_secret() -> bytes | None:
+    """Return what keys the digests of e-mail addresses: a setting of ours, else Airflow's own key for secrets."""
+    own = conf.get("kombo", "email_digest_secret", fallback="")
+    fernet_keys = conf.get("core", "fernet_key", fallback="")
+    secret = own or fernet_keys.split(",")[0]
+    return secret.encode() or None

@@ -7,13 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import Intent, Resolution, Result, Status
-from kombo_provider.ledger.email_digest import payload_email_sha256
+from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Intent, Resolution, Result, Status
 
 ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"
-RETRYABLE_CODES_AT_MOST: Final = 3
-"""Answers of class V after which a row is refused: earlier steps of each may have run in the ATS."""
-
 RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)
 
 
@@ -45,8 +41,7 @@ def decide(intent: Intent, outcome: Outcome, *, row_is_to_blame: bool = False) -
     if intent.ordered_resend:
         if outcome.error_code == ALREADY_EXISTS:
             proven = _result(intent, outcome, Status.DELIVERED)
-            digest = payload_email_sha256(intent.payload)
-            return replace(proven, resolution=Resolution.ALREADY_EXISTS, email_sha256=digest)
+            return replace(proven, resolution=Resolution.ALREADY_EXISTS, keeps_digest=True)
         return _in_doubt(intent, outcome)
     if outcome.outcome_class is OutcomeClass.RETRYABLE_CODE:
         return _retry(intent, outcome)
@@ -99,7 +94,7 @@ def _delivered(intent: Intent, outcome: Outcome) -> Result:
     return replace(
         _result(intent, outcome, Status.DELIVERED),
         resolution=Resolution.RESPONSE,
-        email_sha256=payload_email_sha256(intent.payload) if unknown else None,
+        keeps_digest=unknown,
         kombo_application_id=ids.application_id,
         kombo_application_remote_id=ids.application_remote_id,
         kombo_candidate_id=ids.candidate_id,

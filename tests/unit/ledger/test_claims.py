@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from kombo_provider.ledger import _tables, claims, doubts, history, results
+from kombo_provider.ledger import _tables, claims, doubts, history, replay, results
 from kombo_provider.ledger._tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
 from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
@@ -251,3 +251,39 @@ def test_of_many_answers_only_those_that_change_a_row_enter_the_history(book: Bo
         [("in_doubt", "delivered")],
         [("cancelled", "cancelled")],  # a success that may be a duplicate
     ]
+
+
+def test_a_held_row_is_taken_by_no_claim(book: Book) -> None:
+    book.stage(VALID)
+    book.set(hold="approval")
+    assert book.claim() == []
+    book.set(hold=None)
+    assert len(book.claim()) == 1
+
+
+def test_a_row_that_changes_does_not_get_its_tries_anew(book: Book) -> None:
+    book.stage(VALID)
+    for number in (1, 2):
+        book.record(book.claim()[0], Status.READY, retryable_codes=number, error_code="REMOTE.SERVICE_UNAVAILABLE")
+    book.record(book.claim()[0], Status.REJECTED, retryable_codes=3, error_code="REMOTE.SERVICE_UNAVAILABLE")
+
+    assert book.stage(VALID.but(payload_sha256="changed")) == {"already_known": 1}
+    assert book.row()["status"] == "rejected"
+    book.set(status="ready")
+    assert book.claim() == []
+
+
+def test_a_replay_by_a_person_gives_a_row_new_tries(book: Book) -> None:
+    book.stage(VALID)
+    book.record(book.claim()[0], Status.REJECTED, retryable_codes=3, error_code="REMOTE.SERVICE_UNAVAILABLE")
+    with book.ledger.transaction() as conn:
+        assert replay.order_replay(conn, "crm.applicants", {"REMOTE.SERVICE_UNAVAILABLE"})
+    assert book.stage(VALID) == {"restaged": 1}
+    assert len(book.claim()) == 1
+
+
+def test_a_delivered_row_keeps_no_text_of_kombo_s(book: Book) -> None:
+    book.stage(VALID)
+    texts = {"error_title": "Ada", "error_message": "Ada Lovelace", "warnings": '["Ada"]'}
+    book.record(book.claim()[0], Status.DELIVERED, kombo_application_id="app", **texts)
+    assert {name: book.row()[name] for name in (*texts, "payload")} == dict.fromkeys((*texts, "payload"))

@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select, update
 
-from kombo_provider.ledger import _tables, lane_states, leases
+from kombo_provider.ledger import _tables, doubts, lane_states, leases
 from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.leases import LEASE_SECONDS, Lease
 from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.status import LaneState
-from tests.unit.ledger.book import VALID, Book
+from kombo_provider.ledger.status import LaneState, Status
+from tests.unit.ledger.book import GRACE, VALID, Book
 
 CONN, LANE = "kombo_default", "greenhouse:a"
 
@@ -221,3 +222,51 @@ def test_a_lane_stays_with_the_environment_that_it_was_first_served_from(book: B
         lane_states.bind_environment(conn, CONN, LANE, "env-1")
         lane_states.bind_environment(conn, CONN, "lever:b", "env-2")
         assert lane_states.bind_environment(conn, CONN, LANE, "env-2") == "env-1"
+
+
+@pytest.mark.parametrize("decision", ["they were sent", "give up", "send again", "nothing"])
+def test_what_may_still_execute_counts_whatever_a_person_has_decided(book: Book, decision: str) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"))
+    assert book.acquire()
+    book.claim()
+    _end_lease(book)
+    assert book.acquire("task-2")
+    _end_lease(book)
+    with book.ledger.transaction() as conn:
+        asked = doubts.in_doubt(conn, "crm.applicants")
+        if decision == "they were sent":
+            doubts.settle_as_sent(conn, asked, GRACE)
+        elif decision == "give up":
+            doubts.give_up(conn, asked, GRACE)
+        elif decision == "send again":
+            doubts.order_resend(conn, asked, timedelta(seconds=300), GRACE)
+
+    lease = book.acquire("task-3")
+
+    assert lease is not None
+    assert len(lease.possibly_executing_since) == 2
+
+
+def test_a_row_whose_answer_came_does_not_count_as_executing(book: Book) -> None:
+    book.stage(VALID)
+    assert book.acquire()
+    book.record(book.claim()[0], Status.READY, http_status=429)
+    _end_lease(book)
+
+    lease = book.acquire("task-2")
+
+    assert lease is not None
+    assert lease.possibly_executing_since == ()
+
+
+def test_a_lease_of_a_clock_that_was_ahead_is_not_believed(book: Book) -> None:
+    assert book.acquire("task-1")
+    with book.ledger.transaction() as conn:
+        conn.execute(_tables.lanes.update().values(lease_expires_at=datetime.now(UTC) + timedelta(days=30)))
+
+    assert book.acquire("task-2")
+
+
+def _end_lease(book: Book) -> None:
+    with book.ledger.transaction() as conn:
+        conn.execute(_tables.lanes.update().values(lease_expires_at=None))

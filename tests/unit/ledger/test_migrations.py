@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, inspect, select, text
 
@@ -240,3 +242,28 @@ def _shape(ledger: Ledger) -> dict[str, set[str]]:
     columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
     indexes = {f"{name} indexes": {str(i["name"]) for i in found.get_indexes(name)} for name in found.get_table_names()}
     return columns | indexes
+
+
+def test_a_database_that_has_no_characters_for_some_answers_is_refused(postgres_server: PostgresServer) -> None:
+    with psycopg.connect(postgres_server.url().replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    ledger = Ledger(create_engine(postgres_server.url("latin"), **ENGINE_OPTIONS))
+    with pytest.raises(UnsupportedLedgerError, match=r"LATIN1.*UTF8"):
+        ledger.ensure()
+    ledger.close()
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_a_role_s_stricter_isolation_does_not_reach_the_ledger(postgres_server: PostgresServer, level: str) -> None:
+    name = level.replace(" ", "_")
+    with psycopg.connect(postgres_server.url().replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    ledgers = [Ledger(create_engine(postgres_server.url(name), **ENGINE_OPTIONS)) for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Ledger.ensure, ledgers))
+    with ledgers[0].transaction() as conn:
+        assert conn.scalar(text("SHOW transaction_isolation")) == "read committed"
+        assert conn.scalar(text("SHOW synchronous_commit")) == "on"
+    for ledger in ledgers:
+        ledger.close()
