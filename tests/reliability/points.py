@@ -16,7 +16,7 @@ from kombo_provider.client import wire
 from kombo_provider.ledger import Ledger, claims, delivered_ids, leases, results, staging
 from kombo_provider.sending import group_commit
 from kombo_provider.staging import stager as stage_module
-from kombo_provider.write_back import joined_update as id_lists
+from kombo_provider.write_back import joined_update
 
 Arrive = Callable[[], None]
 
@@ -108,7 +108,7 @@ def _doubt_committed(arrive: Arrive) -> None:
 
 
 def _ids_half_written(arrive: Arrive) -> None:
-    _wrap(id_lists.IdList, "write", after=lambda *_: arrive())
+    _wrap(joined_update.JoinedUpdate, "write", after=lambda *_: arrive())
 
 
 def _ids_written(arrive: Arrive) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select, update
 
 from kombo_provider.ledger._by_key import has_key
-from kombo_provider.ledger._tables import IS_TO_WRITE_BACK, deliveries
+from kombo_provider.ledger._tables import IS_TO_WRITE_BACK, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 
 
 class DeliveredIds(NamedTuple):
-    """One delivered applicant; each id may be None, as Kombo's answer may leave it out."""
+    """One delivered applicant; each id may be None, as Kombo's answer may leave it out.
+
+    `written_back_at` is set where the target table was given these ids before; the run is the one that sent it.
+    """
 
     integration_id: str
     applicant_id: str
@@ -24,6 +28,13 @@ class DeliveredIds(NamedTuple):
     kombo_candidate_id: str | None
     kombo_candidate_remote_id: str | None
     delivered_at: datetime | None
+    written_back_at: datetime | None = None
+    dag_id: str | None = None
+    run_id: str | None = None
+
+    def is_of(self, run: RunRef | None) -> bool:
+        """Tell whether the run sent it; without a run, any counts."""
+        return run is None or (self.dag_id, self.run_id) == tuple(run)
 
 
 _COLUMNS = (
@@ -34,6 +45,9 @@ _COLUMNS = (
     deliveries.c.kombo_candidate_id,
     deliveries.c.kombo_candidate_remote_id,
     deliveries.c.finished_at.label("delivered_at"),
+    deliveries.c.written_back_at,
+    deliveries.c.dag_id,
+    deliveries.c.run_id,
 )
 
 
@@ -59,7 +73,7 @@ def to_write_back(
         .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
         .limit(limit)
     )
-    return [DeliveredIds(*row) for row in conn.execute(query)]
+    return [DeliveredIds._make(row) for row in conn.execute(query)]
 
 
 _ID_COLUMNS = DeliveredIds._fields[2:6]
@@ -70,3 +84,19 @@ def mark_written_back(conn: Connection, source: str, written: Sequence[Delivered
     if written:
         unchanged = has_key(conn, source, [row[:6] for row in written], *_ID_COLUMNS)
         conn.execute(update(deliveries).where(unchanged).values(written_back_at=now(conn)))
+
+
+def was_any_written_back(conn: Connection, source: str) -> bool:
+    """Tell whether the target ever took the ids of a delivery of this source."""
+    of_source = deliveries.c.source == source, deliveries.c.written_back_at.is_not(None)
+    return conn.execute(select(deliveries.c.source).where(*of_source).limit(1)).first() is not None
+
+
+def who_bears(conn: Connection, column: str, ids: Collection[str]) -> Mapping[str, set[DeliveryKey]]:
+    """Return, for those of the ids that the ledger knows in this column, the deliveries of any source that bear it."""
+    found: defaultdict[str, set[DeliveryKey]] = defaultdict(set)
+    if ids:
+        bearing = deliveries.c[column]
+        for row in conn.execute(select(bearing, *KEY_COLUMNS).where(bearing.in_(sorted(ids)))):
+            found[row[0]].add(DeliveryKey(*row[1:]))
+    return found

@@ -35,7 +35,7 @@ class KomboWriteBackOperator(PushOperator):
             return {"written": 0}
         with open_ledger(push.connections) as ledger:
             self._await_stopping(ledger, run)
-            report = self._write_back(ledger, refill=params.refill)
+            report = self._write_back(ledger, run, refill=params.refill)
             with ledger.transaction() as conn:
                 statuses = summary.by_status(conn, push.source, run)
         in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())
@@ -45,6 +45,8 @@ class KomboWriteBackOperator(PushOperator):
             "written": report.written,
             "keys_without_row": report.without_row,
             "keys_with_several_rows": report.with_several_rows,
+            "rows_refused": report.refused,
+            "missed": dict(report.missed),
         }
 
     def _await_stopping(self, ledger: Ledger, run: RunRef) -> None:
@@ -64,7 +66,7 @@ class KomboWriteBackOperator(PushOperator):
             self.log.info("Waiting for deliver to stop: requests of this run are on the wire")
             time.sleep(_STOPPING_POLL_SECONDS)
 
-    def _write_back(self, ledger: Ledger, *, refill: bool) -> WriteBackReport:
+    def _write_back(self, ledger: Ledger, run: RunRef, *, refill: bool) -> WriteBackReport:
         from kombo_provider.write_back.write_back import WriteBack, WriteBackReport
 
         push = self.push
@@ -73,7 +75,7 @@ class KomboWriteBackOperator(PushOperator):
             return WriteBackReport()
         with warehouse_engine(push.connections.warehouse_conn_id) as warehouse:
             return WriteBack(warehouse, push.write_back_table, push.write_back_key).run(
-                ledger, push.source, refill=refill
+                ledger, push.source, refill=refill, run=run
             )
 
     def _announce(self, context: Context, asset: str, **number: int) -> None:

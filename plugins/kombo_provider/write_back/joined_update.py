@@ -1,27 +1,24 @@
-"""Delivered ids as something that SQL can join a table with, so that a thousand rows take one statement.
+"""Keys and ids as something that SQL can join the target with, so that a thousand rows take one statement.
 
 PostgreSQL takes a list as one array per column, SQLite as a temporary table.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Date,
-    DateTime,
     FromClause,
     Integer,
     MetaData,
     Table,
     Text,
     bindparam,
+    cast,
     func,
     select,
     update,
@@ -31,66 +28,92 @@ from sqlalchemy.types import TypeEngine
 
 from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS
+from kombo_provider.write_back.matching import Found, Pair, ids_of
+from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at, instant_type
 
 _TEMPORARY = "kombo_write_back"
+_LISTED_AS = {"integration_id": "kombo_key_integration", "applicant_id": "kombo_key_applicant"}
 
 
-class IdList:
-    """The ids of deliveries, numbered in their order; `key` maps fields of DeliveredIds to the table's columns.
+class JoinedUpdate:
+    """The target on PostgreSQL and SQLite; `key` maps the parts of a delivery's key to the table's columns."""
 
-    A delivery whose key cannot be a value of its column is left out.
-    """
-
-    def __init__(
-        self, conn: Connection, table: Table, key: Mapping[str, str], delivered: Mapping[int, DeliveredIds]
-    ) -> None:
+    def __init__(self, conn: Connection, table: Table, key: Mapping[str, str]) -> None:
         self._conn, self._table, self._key = conn, table, key
         self._casts = {part: key_cast(conn.dialect.name, table.c[column]) for part, column in key.items()}
-        rows = [self._row(number, ids) for number, ids in delivered.items()]
-        self._rows = [row for row in rows if row is not None]
+        self._key_types: dict[str, TypeEngine[Any]] = {
+            "number": Integer(),
+            **{_LISTED_AS[part]: cast.listed_as for part, cast in self._casts.items()},
+        }
 
-    def _row(self, number: int, ids: DeliveredIds) -> tuple[Any, ...] | None:
+    def find(self, pairs: Mapping[int, Pair]) -> list[Found]:
+        """Return the rows of each key, by the key's number; a key that no value of its column equals has none."""
+        keyed = {number: values for number, pair in pairs.items() if (values := self._values(pair)) is not None}
+        if not keyed:
+            return []
+        listed = self._listed(self._key_types, [(number, *values) for number, values in keyed.items()])
+        printed = [cast(self._table.c[column], Text) for column in self._key.values()]
+        ids = [func.min(cast(self._table.c[name], Text)) for name in ID_COLUMNS]
+        query = (
+            select(listed.c.number, func.count(), func.count(self._table.c[DELIVERED_AT]), *ids, *printed)
+            .where(*self._conditions(listed))
+            .group_by(listed.c.number, *printed)
+        )
+        return [self._found(tuple(row), pairs) for row in self._conn.execute(query)]
+
+    def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
+        """Write the ids of these, all in one statement; where Kombo named no id, the table keeps its own."""
+        types = self._key_types | dict.fromkeys(ID_COLUMNS, Text())
+        types[DELIVERED_AT] = instant_type(self._table.c[DELIVERED_AT])
+        listed = self._listed(types, [self._row(number, one) for number, one in delivered.items()])
+        values = {name: func.coalesce(listed.c[name], self._table.c[name]) for name in WRITTEN_COLUMNS}
+        self._conn.execute(update(self._table).where(*self._conditions(listed)).values(values))
+
+    def try_write(self) -> None:
+        """Have the database check types and rights: the same statement on no row."""
+        self.write({})
+
+    def _row(self, number: int, one: DeliveredIds) -> tuple[Any, ...]:
+        keys = self._values((one.integration_id, one.applicant_id)) or ()
+        return number, *keys, *ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at)
+
+    def _values(self, pair: Pair) -> tuple[Any, ...] | None:
+        texts = texts_of(pair)
         try:
-            keys = [cast.of_text(getattr(ids, part)) for part, cast in self._casts.items()]
+            return tuple(cast.of_text(texts[part]) for part, cast in self._casts.items())
         except (ValueError, ArithmeticError):
             return None
-        values = [getattr(ids, name) for name in ID_COLUMNS]
-        return (number, *keys, *values, delivered_at(self._table.c[DELIVERED_AT], ids))
 
-    def count_matches(self) -> Counter[int]:
-        """Count the table's rows of each delivery, by its number."""
-        if not self._rows:
-            return Counter()
-        listed = self._listed()
-        query = select(listed.c.number, func.count()).where(*self._conditions(listed)).group_by(listed.c.number)
-        return Counter({row[0]: row[1] for row in self._conn.execute(query)})
-
-    def write(self) -> None:
-        """Write all of them; where Kombo named no id, the table keeps its own."""
-        if self._rows:
-            listed = self._listed()
-            values = {name: func.coalesce(listed.c[name], self._table.c[name]) for name in WRITTEN_COLUMNS}
-            self._conn.execute(update(self._table).where(*self._conditions(listed)).values(values))
+    def _found(self, row: tuple[Any, ...], pairs: Mapping[int, Pair]) -> Found:
+        number, rows, dated, *others = row
+        ids, printed = tuple(others[: len(ID_COLUMNS)]), tuple(others[len(ID_COLUMNS) :])
+        texts = texts_of(pairs[number])
+        exact = all(
+            cast.prints(value, texts[part]) for value, (part, cast) in zip(printed, self._casts.items(), strict=True)
+        )
+        return Found(number, printed, exact, rows, ids, bool(dated))
 
     def _conditions(self, listed: FromClause) -> list[ColumnElement[bool]]:
         return [
-            self._casts[part].compared(self._table.c[column]) == listed.c[part] for part, column in self._key.items()
+            self._casts[part].compared(self._table.c[column]) == listed.c[_LISTED_AS[part]]
+            for part, column in self._key.items()
         ]
 
-    def _listed(self) -> FromClause:
-        types: dict[str, TypeEngine[Any]] = {"number": Integer()}
-        types |= {part: cast.listed_as for part, cast in self._casts.items()}
-        types |= dict.fromkeys(ID_COLUMNS, Text()) | {DELIVERED_AT: _instant_type(self._table.c[DELIVERED_AT])}
+    def _listed(self, types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
         if self._conn.dialect.name == "postgresql":
-            return _arrays(types, self._rows)
-        return _temporary_table(self._conn, types, self._rows)
+            return _arrays(types, rows)
+        return _temporary_table(self._conn, types, rows)
+
+
+def texts_of(pair: Pair) -> dict[str, str]:
+    """Return the parts of a key by their names."""
+    return {"integration_id": pair[0], "applicant_id": pair[1]}
 
 
 def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(types)
     lists = [
-        bindparam(None, list(values), type_=ARRAY(kind))
-        for kind, values in zip(types.values(), zip(*rows, strict=True), strict=True)
+        bindparam(None, list(column), type_=ARRAY(kind)) for kind, column in zip(types.values(), values, strict=True)
     ]
     columns = [Column(name, kind) for name, kind in types.items()]
     return func.unnest(*lists).table_valued(*columns).render_derived()
@@ -101,28 +124,12 @@ def _temporary_table(
 ) -> FromClause:
     columns = [Column(name, kind) for name, kind in types.items()]
     table = Table(_TEMPORARY, MetaData(), *columns, prefixes=["TEMPORARY"], schema="temp")
-    keys = [column for column in table.columns if column.name in DeliveredIds._fields[:2]]
     conn.exec_driver_sql(f"DROP TABLE IF EXISTS temp.{_TEMPORARY}")
     described = ", ".join(f"{column.name} {column.type.compile(conn.dialect)}" for column in table.columns)
     conn.exec_driver_sql(f"CREATE TEMPORARY TABLE {_TEMPORARY} ({described})")
     marks = ", ".join("?" * len(types))
-    conn.exec_driver_sql(f"INSERT INTO temp.{_TEMPORARY} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
-    named = ", ".join(column.name for column in keys)
+    if rows:
+        conn.exec_driver_sql(f"INSERT INTO temp.{_TEMPORARY} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+    named = ", ".join(name for name in types if name in _LISTED_AS.values())
     conn.exec_driver_sql(f"CREATE INDEX temp.{_TEMPORARY}_key ON {_TEMPORARY} ({named})")
     return table
-
-
-def delivered_at(column: Column[Any], ids: DeliveredIds) -> Any:
-    """Return the delivery's instant as the column takes it: naive ones are in UTC, text is ISO 8601."""
-    at = ids.delivered_at.astimezone(UTC) if ids.delivered_at else None
-    if at is None:
-        return None
-    if isinstance(column.type, DateTime):
-        return at if column.type.timezone else at.replace(tzinfo=None)
-    return at.date() if isinstance(column.type, Date) else at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _instant_type(column: Column[Any]) -> TypeEngine[Any]:
-    if isinstance(column.type, DateTime):
-        return DateTime(timezone=column.type.timezone)
-    return Date() if isinstance(column.type, Date) else Text()

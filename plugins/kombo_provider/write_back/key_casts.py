@@ -1,7 +1,12 @@
-"""How the ledger's text keys become values of a key column, in Python and in SQL."""
+"""How the ledger's text keys become values of a key column, and when a value is printed as the text says.
+
+Finding a row may convert, so that an index can serve and two spellings of one value are noticed. Writing does not: the
+row that was found must print its key as the ledger has it, else the ids of `4711_12` would land in the row of 471112.
+"""
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,49 +17,91 @@ from sqlalchemy import BigInteger, Column, Double, Enum, Float, Integer, Numeric
 from sqlalchemy.types import NullType, TypeEngine
 
 _BIGGEST = 2**63 - 1
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+_ZERO_FRACTION = re.compile(r"\.0+$")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCast:
     """Text to a value of `listed_as`, and the column as something that compares with it.
 
-    `of_text` raises ValueError or ArithmeticError for a text that no value of the column equals.
+    `of_text` raises ValueError or ArithmeticError for a text that no value of the column equals. `canonical` brings
+    what the type prints, and a key, into the one form in which they are compared.
     """
 
     of_text: Callable[[str], Any]
     listed_as: TypeEngine[Any]
     compared: Callable[[Column[Any]], Any] = lambda column: column
+    canonical: Callable[[str], str] = str
+
+    def prints(self, printed: str | None, key: str) -> bool:
+        """Tell whether a value that prints so is the one that the key names."""
+        return printed is not None and self.canonical(printed) == self.canonical(key)
 
 
 def key_cast(dialect: str, column: Column[Any]) -> KeyCast:
     """Return the cast for a column: its own type where an index can serve, the column's text otherwise."""
-    kind = column.type
+    kind = column_type(column)
     if dialect == "sqlite":
         return _of_sqlite(kind)
     if isinstance(kind, Integer):
         return KeyCast(_integer, BigInteger())
     if isinstance(kind, Float):
-        return KeyCast(float, Double())
+        return KeyCast(_float, Double(), canonical=_without_zero_fraction)
     if isinstance(kind, Numeric):
-        return KeyCast(Decimal, Numeric())
+        return KeyCast(_decimal, Numeric(), canonical=_without_zero_fraction)
     if isinstance(kind, Uuid):
-        return KeyCast(uuid.UUID, Uuid())
+        return KeyCast(uuid.UUID, Uuid(), canonical=str.lower)
     if isinstance(kind, String) and not isinstance(kind, Enum):
-        return KeyCast(str, Text())
+        return KeyCast(str, _text_type(kind), canonical=_unpadded)
     return KeyCast(str, Text(), _text_of)
+
+
+def column_type(column: Column[Any]) -> TypeEngine[Any]:
+    """Return a column's type, of a domain the one that it is made of."""
+    kind: Any = column.type
+    while hasattr(kind, "data_type"):
+        kind = kind.data_type
+    return kind  # type: ignore[no-any-return]
 
 
 def _of_sqlite(kind: TypeEngine[Any]) -> KeyCast:
     """Leave the cast to SQLite: a listed column of the same type converts a text as the table's own column does."""
-    return KeyCast(str, Text(), _text_of) if isinstance(kind, NullType) else KeyCast(str, kind)
+    if isinstance(kind, NullType):
+        return KeyCast(str, Text(), _text_of)
+    numeric = isinstance(kind, Numeric | Float)
+    return KeyCast(str, kind, canonical=_without_zero_fraction if numeric else _unpadded)
+
+
+def _text_type(kind: String) -> TypeEngine[Any]:
+    """Compare by the column's own rules: as text, a case-insensitive column would tell apart what it takes for one."""
+    return kind if type(kind).__name__ == "CITEXT" else Text()
 
 
 def _text_of(column: Column[Any]) -> Any:
     return cast(column, Text)
 
 
+def _unpadded(text: str) -> str:
+    return text.rstrip(" ")
+
+
+def _without_zero_fraction(text: str) -> str:
+    return _ZERO_FRACTION.sub("", text)
+
+
 def _integer(text: str) -> int:
-    value = int(text)
-    if abs(value) > _BIGGEST:
+    if not _INTEGER.fullmatch(text) or abs(int(text)) > _BIGGEST:
         raise ValueError
-    return value
+    return int(text)
+
+
+def _float(text: str) -> float:
+    return float(_decimal(text))
+
+
+def _decimal(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError
+    return Decimal(text)

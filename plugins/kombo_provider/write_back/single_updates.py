@@ -1,69 +1,106 @@
-"""Ids into a table of a database that is neither PostgreSQL nor SQLite: with statements that every database has."""
+"""The target on a database that is neither PostgreSQL nor SQLite: with statements that every database has."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Select, Table, Update, bindparam, false, func, select, update
 
 from kombo_provider.ledger import DeliveredIds
-from kombo_provider.write_back.joined_update import delivered_at
+from kombo_provider.write_back.joined_update import texts_of
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS
+from kombo_provider.write_back.matching import Found, Pair, ids_of
+from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at
+
+_KEYS_PER_QUERY = 500
+"""Oracle takes 1,000 values in a list, SQL Server 2,100 parameters in a statement."""
 
 
-class IdsOneByOne:
-    """Does what IdList does, with an executemany instead of a join."""
+class SingleUpdates:
+    """Does what JoinedUpdate does, with an executemany instead of a join.
 
-    def __init__(
-        self, conn: Connection, table: Table, key: Mapping[str, str], delivered: Mapping[int, DeliveredIds]
-    ) -> None:
-        self._conn, self._table, self._key, self._delivered = conn, table, key, delivered
+    No bind parameter bears the name of a column: SQLAlchemy reserves those in an UPDATE.
+    """
+
+    def __init__(self, conn: Connection, table: Table, key: Mapping[str, str]) -> None:
+        self._conn, self._table, self._key = conn, table, key
         self._casts = {part: key_cast("other", table.c[column]) for part, column in key.items()}
-        found = {number: self._key_of(ids) for number, ids in delivered.items()}
-        self._keys = {number: values for number, values in found.items() if values is not None}
+        self._columns = [self._casts[part].compared(table.c[column]) for part, column in key.items()]
 
-    def _key_of(self, ids: DeliveredIds) -> tuple[Any, ...] | None:
+    def find(self, pairs: Mapping[int, Pair]) -> list[Found]:
+        """Return the rows of each key, by the key's number; a key that no value of its column equals has none."""
+        keyed = {number: values for number, pair in pairs.items() if (values := self._values(pair)) is not None}
+        numbers: dict[tuple[Any, ...], list[int]] = {}
+        for number, values in keyed.items():
+            numbers.setdefault(tuple(map(_folded, values)), []).append(number)
+        found: list[Found] = []
+        for row in self._rows(sorted({values[0] for values in keyed.values()})):
+            same = numbers.get(tuple(map(_folded, row[: len(self._key)])), ())
+            found += [self._found(number, row, pairs[number]) for number in same]
+        return found
+
+    def _rows(self, wanted: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        for begin in range(0, len(wanted), _KEYS_PER_QUERY):
+            for row in self._conn.execute(self.query(wanted[begin : begin + _KEYS_PER_QUERY])):
+                yield tuple(row)
+
+    def query(self, wanted: Sequence[Any]) -> Select[Any]:
+        """Return the statement that looks rows up by the first part of their key."""
+        ids = [func.min(self._table.c[name]) for name in ID_COLUMNS]
+        return (
+            select(*self._columns, func.count(), func.count(self._table.c[DELIVERED_AT]), *ids)
+            .where(self._columns[0].in_(wanted))
+            .group_by(*self._columns)
+        )
+
+    def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
+        """Write the ids of these; where Kombo named no id, the table keeps its own."""
+        parameters = [self._parameters(one) for one in delivered.values()]
+        if parameters:
+            self._conn.execute(self.update(), parameters)
+
+    def try_write(self) -> None:
+        """Have the database check types and rights: the same statement on no row."""
+        statement = self.update().where(false())
+        self._conn.execute(statement, dict.fromkeys(statement.compile(dialect=self._conn.dialect).params))
+
+    def update(self) -> Update:
+        """Return the statement that writes one row."""
+        conditions = [
+            column == bindparam(f"kombo_where_{number}", type_=cast.listed_as)
+            for number, (column, cast) in enumerate(zip(self._columns, self._casts.values(), strict=True))
+        ]
+        values = {
+            name: func.coalesce(bindparam(f"kombo_new_{number}", type_=self._table.c[name].type), self._table.c[name])
+            for number, name in enumerate(WRITTEN_COLUMNS)
+        }
+        return update(self._table).where(*conditions).values(values)
+
+    def _parameters(self, one: DeliveredIds) -> dict[str, Any]:
+        keys = self._values((one.integration_id, one.applicant_id)) or ()
+        new = (*ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at))
+        return {f"kombo_where_{number}": value for number, value in enumerate(keys)} | {
+            f"kombo_new_{number}": value for number, value in enumerate(new)
+        }
+
+    def _values(self, pair: Pair) -> tuple[Any, ...] | None:
+        texts = texts_of(pair)
         try:
-            return tuple(cast.of_text(getattr(ids, part)) for part, cast in self._casts.items())
+            return tuple(cast.of_text(texts[part]) for part, cast in self._casts.items())
         except (ValueError, ArithmeticError):
             return None
 
-    def _compared(self) -> list[Any]:
-        return [self._casts[part].compared(self._table.c[column]) for part, column in self._key.items()]
-
-    def count_matches(self) -> Counter[int]:
-        """Count the table's rows of each delivery, by its number."""
-        if not self._keys:
-            return Counter()
-        columns = self._compared()
-        wanted = sorted({key[0] for key in self._keys.values()})
-        query = select(*columns, func.count()).where(columns[0].in_(wanted)).group_by(*columns)
-        found = {tuple(map(_unpadded, row[:-1])): row[-1] for row in self._conn.execute(query)}
-        return Counter({number: found[key] for number, key in self._keys.items() if key in found})
-
-    def write(self) -> None:
-        """Write all of them; where Kombo named no id, the table keeps its own."""
-        if not self._keys:
-            return
-        conditions = [column == bindparam(part) for part, column in zip(self._key, self._compared(), strict=True)]
-        values = {
-            name: func.coalesce(bindparam(f"new_{name}", type_=self._table.c[name].type), self._table.c[name])
-            for name in WRITTEN_COLUMNS
-        }
-        self._conn.execute(
-            update(self._table).where(*conditions).values(values),
-            [self._parameters(number, key) for number, key in self._keys.items()],
+    def _found(self, number: int, row: tuple[Any, ...], pair: Pair) -> Found:
+        size, texts = len(self._key), texts_of(pair)
+        printed = tuple(None if value is None else str(value) for value in row[:size])
+        exact = all(
+            cast.prints(value, texts[part]) for value, (part, cast) in zip(printed, self._casts.items(), strict=True)
         )
-
-    def _parameters(self, number: int, key: tuple[Any, ...]) -> dict[str, Any]:
-        ids = self._delivered[number]
-        values = {f"new_{name}": getattr(ids, name) for name in ID_COLUMNS}
-        values[f"new_{DELIVERED_AT}"] = delivered_at(self._table.c[DELIVERED_AT], ids)
-        return values | dict(zip(self._key, key, strict=True))
+        rows, dated, *ids = row[size:]
+        return Found(number, printed, exact, rows, tuple(ids), bool(dated))
 
 
-def _unpadded(value: Any) -> Any:
-    return value.rstrip(" ") if isinstance(value, str) else value
+def _folded(value: Any) -> Any:
+    """Bring texts together that a case-insensitive or padded column takes for one."""
+    return value.rstrip(" ").casefold() if isinstance(value, str) else value

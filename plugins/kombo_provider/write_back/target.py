@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, MetaData, Table, false, inspect, update
+from sqlalchemy import Column, Connection, Date, DateTime, Enum, MetaData, String, Table, Text, inspect
 from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.key_casts import column_type
 
 ID_COLUMNS = (
     "kombo_application_id",
@@ -20,13 +23,16 @@ ID_COLUMNS = (
 DELIVERED_AT = "kombo_delivered_at"
 WRITTEN_COLUMNS = (*ID_COLUMNS, DELIVERED_AT)
 
+_LONGEST_ID = 36
+"""Characters: Kombo's ids have 24 or so, those of an ATS are often UUIDs."""
+
 _NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
 
 
 def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
     """Return the table, as the database describes it.
 
-    Raises WriteBackError for a missing table or column, with the ALTER to paste.
+    Raises WriteBackError for a missing table or column, with the ALTER to paste, and for a column of a wrong type.
     """
     table = _reflect(conn, name)
     lost = [column for column in key.values() if column not in table.c]
@@ -38,13 +44,69 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
         raise WriteBackError(
             f"{name} has no column {', '.join(missing)}. Run this once, then run again:\n{_alter(conn, table, missing)}"
         )
+    _check_types(conn, name, table)
     return table
 
 
-def try_update(conn: Connection, table: Table) -> None:
-    """Have the database check that it would let us write: an update of no row, to be rolled back."""
-    unchanged = {name: table.c[name] for name in WRITTEN_COLUMNS}
-    conn.execute(update(table).where(false()).values(unchanged))
+def _check_types(conn: Connection, name: str, table: Table) -> None:
+    """Refuse columns that would change, cut or refuse the ids; a type that is not known is left to the UPDATE."""
+    wrong = [_described(conn, table.c[column], "text") for column in ID_COLUMNS if not _takes_ids(table.c[column])]
+    if not _takes_instants(conn, table.c[DELIVERED_AT]):
+        wrong.append(_described(conn, table.c[DELIVERED_AT], "a timestamp"))
+    if wrong:
+        raise WriteBackError(f"{name} cannot take the ids: {', '.join(wrong)}. Change the type, then run again.")
+
+
+def _described(conn: Connection, column: Column[Any], wanted: str) -> str:
+    return f"{column.name} is {column.type.compile(dialect=conn.dialect)} and must be {wanted}"
+
+
+def _takes_ids(column: Column[Any]) -> bool:
+    kind = column_type(column)
+    if isinstance(kind, NullType):
+        return True
+    if not isinstance(kind, String) or isinstance(kind, Enum):
+        return False
+    return kind.length is None or kind.length >= _LONGEST_ID
+
+
+def _takes_instants(conn: Connection, column: Column[Any]) -> bool:
+    kind = column_type(column)
+    if isinstance(kind, String) and not isinstance(kind, Enum):
+        return kind.length is None or kind.length >= len("YYYY-MM-DDTHH:MM:SSZ")
+    if conn.dialect.name == "sqlite" and type(kind).__name__ == "NUMERIC":
+        return True  # what SQLite makes of a type that it does not know, such as TIMESTAMPTZ
+    return isinstance(kind, DateTime | Date | NullType)
+
+
+def delivered_at(column: Column[Any], at: datetime | None) -> Any:
+    """Return an instant as the column takes it: naive ones are in UTC, text is ISO 8601."""
+    kind, at = column_type(column), at.astimezone(UTC) if at else None
+    if at is None:
+        return None
+    if isinstance(kind, DateTime):
+        return at if kind.timezone else at.replace(tzinfo=None)
+    return at.date() if isinstance(kind, Date) else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant_type(column: Column[Any]) -> TypeEngine[Any]:
+    """Return the type in which `delivered_at` is listed for the column."""
+    kind = column_type(column)
+    if isinstance(kind, DateTime):
+        return DateTime(timezone=kind.timezone)
+    return Date() if isinstance(kind, Date) else Text()
+
+
+def grant(conn: Connection, table: Table, key: Mapping[str, str]) -> str:
+    """Return the GRANT that lets the connection's user write the ids, to be pasted."""
+    preparer = conn.dialect.identifier_preparer
+    user, target = preparer.quote(conn.engine.url.username or "…"), preparer.format_table(table)
+    written = ", ".join(WRITTEN_COLUMNS)
+    read = ", ".join(preparer.quote(name) for name in (*key.values(), *WRITTEN_COLUMNS))
+    rights = f"GRANT SELECT ({read}), UPDATE ({written}) ON {target} TO {user};"
+    if table.schema is None or conn.dialect.name != "postgresql":
+        return rights
+    return f"GRANT USAGE ON SCHEMA {preparer.quote(table.schema)} TO {user};\n{rights}"
 
 
 def _reflect(conn: Connection, name: str) -> Table:

@@ -12,9 +12,10 @@ from sqlalchemy import Engine, update
 
 from kombo_provider.ledger import Actor, By, Ledger, delivered_ids, doubts
 from kombo_provider.ledger._tables import deliveries
-from kombo_provider.write_back import joined_update as id_lists
-from kombo_provider.write_back import write_back
-from kombo_provider.write_back.single_updates import IdsOneByOne
+from kombo_provider.write_back import open_target, write_back
+from kombo_provider.write_back.joined_update import JoinedUpdate
+from kombo_provider.write_back.single_updates import SingleUpdates
+from kombo_provider.write_back.target import find_target
 from tests.unit.ledger.book import RUN, VALID, Book
 from tests.unit.write_back.write_back_target import columns, instant, make, run, write
 from tests.unit.write_back.write_back_target import ids as target_ids
@@ -251,7 +252,7 @@ def test_the_ledger_may_be_another_database(
 def test_other_databases_get_their_ids_row_by_row(
     warehouse: Engine, book: Book, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_back, "IdList", IdsOneByOne)
+    monkeypatch.setattr(open_target, "JoinedUpdate", SingleUpdates)
     make(warehouse, f"id {kind}", "'1'", "'2'", "'2'", "'4'")
     run(warehouse, "UPDATE people SET kombo_candidate_id = 'mine'")
     book.deliver("1", "2", "3", "4", "x")
@@ -275,10 +276,10 @@ def test_imported_ids_are_written_too(warehouse: Engine, book: Book) -> None:
     assert target_ids(warehouse) == [("1", "app-9"), ("2", None)]
 
 
-def test_the_join_lists_nothing_for_no_rows(warehouse: Engine) -> None:
+def test_the_join_finds_nothing_for_no_rows(warehouse: Engine) -> None:
     make(warehouse)
     with warehouse.connect() as conn:
-        table = write_back.find_target(conn, "people", {"applicant_id": "id"})  # type: ignore[attr-defined]
-        listed = id_lists.IdList(conn, table, {"applicant_id": "id"}, {})
-        listed.write()
-        assert not listed.count_matches()
+        table = find_target(conn, "people", {"applicant_id": "id"})
+        joined = JoinedUpdate(conn, table, {"applicant_id": "id"})
+        joined.write({})
+        assert joined.find({}) == []
