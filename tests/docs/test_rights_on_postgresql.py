@@ -18,7 +18,8 @@ from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
-from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager
+from kombo_provider.staging.narrowing import Narrowing
+from kombo_provider.staging.stager import MappingOptions, Stager
 from kombo_provider.write_back.write_back import WriteBack
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.docs.markdown import README, Block, blocks, section

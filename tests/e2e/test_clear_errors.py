@@ -251,7 +251,7 @@ def test_a_ledger_that_was_lost_sends_nobody_again(
     for table in ("kombo_deliveries", "kombo_delivery_events", "kombo_lanes", "kombo_sources"):
         two_rows.execute(f"DELETE FROM {table}")
     run = run_dag()
-    says(run, "stage", "holds nothing of source 'demo.applicants'", "applicants already has Kombo ids", "already_sent")
+    says(run, "stage", "holds nothing of source 'demo.applicants'", "already has Kombo ids", "already_sent")
     nothing_was_staged(two_rows)
     two_rows.add(3)
     known = f"SELECT {COLUMNS} {EMAIL}, kombo_application_id AS already_sent FROM applicants"

@@ -15,7 +15,7 @@ from kombo_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from kombo_provider.ledger import RunRef
-    from kombo_provider.staging.stager import Narrowing
+    from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class RunParams:
     @property
     def narrowing(self) -> Narrowing:
         """Which part of the source the run was asked for."""
-        from kombo_provider.staging.stager import Narrowing
+        from kombo_provider.staging.narrowing import Narrowing
 
         return Narrowing(self.integration_ids, self.applicant_ids, self.limit)
 

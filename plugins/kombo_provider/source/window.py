@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from kombo_provider.errors import SourceError
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -40,3 +42,32 @@ def shifted(at: datetime, by: timedelta) -> datetime:
         return at.astimezone(UTC) + by
     except OverflowError:
         return at
+
+
+def choose_window(
+    kind: str,
+    *,
+    watermark: datetime | None,
+    lookback: timedelta,
+    interval: tuple[datetime, datetime] | None,
+    scheduled: bool,
+    started_at: datetime,
+) -> tuple[Window, datetime | None]:
+    """Return the window of a run and where the watermark moves after it (None: it stays).
+
+    `kind` is `new`, `interval` or `all`; `scheduled` runs end with their interval, all others at `started_at`.
+    Raises SourceError for an interval window where the run has no interval.
+    """
+    if kind == "all":
+        return Window(), started_at
+    if kind == "interval":
+        if interval is None or interval[0] >= interval[1]:
+            raise SourceError(
+                "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
+                "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
+            )
+        return Window(*interval, undated=False), None
+    upper = interval[1] if scheduled and interval else started_at
+    if watermark is not None:
+        return Window(watermark - lookback, upper), upper
+    return Window(interval[0] if scheduled and interval else None, upper), upper

@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from kombo_provider.ledger import DeliveryKey, Ledger, Staging, dry_run, staging
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Window
+from kombo_provider.staging.narrowing import Narrowing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,30 +43,21 @@ class MappingOptions:
     transform: Transform | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """Which rows of the window count at all; empty means all. A narrowed run does not move the watermark."""
-
-    integration_ids: frozenset[str] = frozenset()
-    applicant_ids: frozenset[str] = frozenset()
-    limit: int | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.integration_ids or self.applicant_ids or self.limit is not None)
-
-    def admits(self, row: MappedRow) -> bool:
-        """Tell whether the row is one of those asked for."""
-        return (not self.integration_ids or row.integration_id in self.integration_ids) and (
-            not self.applicant_ids or row.applicant_id in self.applicant_ids
-        )
-
-
 class Stager:
     """Stages one extract of a source; `counts` holds `extracted` and staging.COUNTERS, which add up to it."""
 
-    def __init__(self, ledger: Ledger, staging_for: Staging, options: MappingOptions, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        staging_for: Staging,
+        options: MappingOptions,
+        *,
+        dry_run: bool = False,
+        counts: Counter[str] | None = None,
+    ) -> None:
         self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
-        self.counts: Counter[str] = Counter(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
+        self.counts: Counter[str] = Counter() if counts is None else counts
+        self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
         self.job_changed = 0
         self._seen: set[int] = set()
         self._key_problems: Counter[str] = Counter()
@@ -220,35 +212,6 @@ def _transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
     if not hasattr(frame, "columns"):
         raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
     return frame
-
-
-def choose_window(
-    kind: str,
-    *,
-    watermark: datetime | None,
-    lookback: timedelta,
-    interval: tuple[datetime, datetime] | None,
-    scheduled: bool,
-    started_at: datetime,
-) -> tuple[Window, datetime | None]:
-    """Return the window of a run and where the watermark moves after it (None: it stays).
-
-    `kind` is `new`, `interval` or `all`; `scheduled` runs end with their interval, all others at `started_at`.
-    Raises SourceError for an interval window where the run has no interval.
-    """
-    if kind == "all":
-        return Window(), started_at
-    if kind == "interval":
-        if interval is None or interval[0] >= interval[1]:
-            raise SourceError(
-                "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
-                "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
-            )
-        return Window(*interval, undated=False), None
-    upper = interval[1] if scheduled and interval else started_at
-    if watermark is not None:
-        return Window(watermark - lookback, upper), upper
-    return Window(interval[0] if scheduled and interval else None, upper), upper
 
 
 def _key(row: MappedRow) -> tuple[str, str]:

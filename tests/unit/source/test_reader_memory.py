@@ -15,7 +15,8 @@ import resource, sys
 from pathlib import Path
 from sqlalchemy import create_engine
 import pandas
-from kombo_provider.staging.stager import MappingOptions, Narrowing, Stager
+from kombo_provider.staging.narrowing import Narrowing
+from kombo_provider.staging.stager import MappingOptions, Stager
 from kombo_provider.ledger import Ledger
 from kombo_provider.ledger import Staging
 from kombo_provider.ledger import RunRef
