@@ -11,6 +11,7 @@ from kombo_provider.ledger import (
     email_digest,
     erasure,
     history,
+    holds,
     lane_states,
     leases,
     replay,
@@ -23,6 +24,7 @@ from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.delivered_ids import DeliveredIds
 from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.holds import Held
 from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import Ledger, now
@@ -54,6 +56,7 @@ __all__ = [
     "Doubt",
     "Endpoint",
     "ErrorCount",
+    "Held",
     "Hold",
     "Intent",
     "LaneState",
@@ -74,6 +77,7 @@ __all__ = [
     "email_digest",
     "erasure",
     "history",
+    "holds",
     "lane_states",
     "leases",
     "now",

@@ -55,6 +55,7 @@ class Known(NamedTuple):
     resolution: str | None
     kombo_conn_id: str
     endpoint: str
+    hold: str | None
     priority: int
     changed_at: datetime | None
     retryable_codes: int

@@ -23,7 +23,6 @@ from kombo_provider.ledger._by_key import at_places, place
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import (
     IS_CLAIMABLE,
-    IS_READY,
     IS_UNSETTLED,
     KEY,
     KEY_COLUMNS,
@@ -166,8 +165,11 @@ def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, begun: 
 
 
 def count_ready(conn: Connection, selection: Selection, integration_ids: Sequence[str] = ()) -> dict[str, int]:
-    """Count the `ready` rows of a selection by integration, due or not; the ids narrow where given."""
-    conditions = [*selection.conditions(), IS_READY]
+    """Count the rows of a selection that may be sent, due or not, by integration; the ids narrow where given.
+
+    Rows that are held are not among them.
+    """
+    conditions = [*selection.conditions(), IS_CLAIMABLE]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
     query = (
@@ -182,7 +184,7 @@ def count_ready(conn: Connection, selection: Selection, integration_ids: Sequenc
 def adopt(conn: Connection, selection: Selection, integration_ids: Sequence[str], limit: int, run: RunRef) -> None:
     """Put rows that are `ready` since earlier runs down to this one, oldest first, until it has `limit` of them."""
     own = count_ready(conn, replace(selection, staged_by=run), integration_ids)
-    conditions = [*replace(selection, staged_by=None).conditions(), IS_READY]
+    conditions = [*replace(selection, staged_by=None).conditions(), IS_CLAIMABLE]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
     waiting = (
@@ -191,12 +193,12 @@ def adopt(conn: Connection, selection: Selection, integration_ids: Sequence[str]
         .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         .limit(max(0, limit - sum(own.values())))
     )
-    conn.execute(update(deliveries).where(IS_READY, KEY.in_(waiting)).values(dag_id=run.dag_id, run_id=run.run_id))
+    conn.execute(update(deliveries).where(IS_CLAIMABLE, KEY.in_(waiting)).values(dag_id=run.dag_id, run_id=run.run_id))
 
 
 def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[str]) -> datetime | None:
-    """Return when the next `ready` row of the lanes may leave; None where there is no such row."""
-    waiting = (*selection.conditions(), IS_READY, deliveries.c.integration_id.in_(integration_ids))
+    """Return when the next row of the lanes may leave; None where none waits, or all are held."""
+    waiting = (*selection.conditions(), IS_CLAIMABLE, deliveries.c.integration_id.in_(integration_ids))
     at_once = select(deliveries.c.staged_at).where(*waiting, deliveries.c.not_before.is_(None)).limit(1)
     staged_at: datetime | None = conn.scalar(at_once)
     if staged_at is not None:

@@ -17,7 +17,7 @@ from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, Resolution, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, Hold, Resolution, RunRef, Status
 
 __all__ = [
     "COUNTERS",
@@ -35,13 +35,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """For whom rows are staged, and how they will leave."""
+    """For whom rows are staged, and how they will leave.
+
+    With a `hold` rows that become `ready` are held from their first commit on: no sender, of whatever run, sees them
+    before it is decided how many they are (see `holds.release`).
+    """
 
     source: str
     kombo_conn_id: str
     endpoint: Endpoint
     run: RunRef
     backfill: bool = False
+    hold: Hold | None = None
 
 
 def lock_source(conn: Connection, source: str) -> None:
@@ -139,7 +144,7 @@ def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> b
 
 _REPLACED = (
     *("kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
-    *("kombo_application_id", "resolution", "priority"),
+    *("kombo_application_id", "resolution", "priority", "hold"),
     *("changed_at", "staged_at", "finished_at", "dag_id", "run_id"),
 )
 _NO_LONGER_TRUE = dict.fromkeys(
@@ -157,6 +162,7 @@ def _values(
     """
     ready, imported = status is Status.READY, status is Status.DELIVERED
     waits = before is not None and before.status is Status.READY
+    hold = before.hold if before and waits else staging.hold
     return (
         staging.kombo_conn_id,
         staging.endpoint,
@@ -168,6 +174,7 @@ def _values(
         (row.already_sent or None) if imported else None,
         Resolution.IMPORTED.value if imported else None,
         min(before.priority, staging.backfill) if before and waits else int(staging.backfill),
+        hold if ready else None,
         changed_at,
         at,
         None if ready else at,

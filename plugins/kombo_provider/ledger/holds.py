@@ -1,0 +1,66 @@
+"""Rows that are `ready` and yet held: no claim takes them until a person, or the end of their staging, lets them go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select, update
+
+from kombo_provider.ledger._by_key import Pair, has_key
+from kombo_provider.ledger._tables import IS_READY, deliveries
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.status import Hold
+
+
+class Held(NamedTuple):
+    """How many rows of an integration are held for one reason, and since when the first of them waits."""
+
+    integration_id: str
+    hold: Hold
+    rows: int
+    since: datetime
+
+
+def held(conn: Connection, selection: Selection, integration_ids: Collection[str] = ()) -> list[Held]:
+    """Count the held rows of a selection by integration and reason; the ids narrow where given."""
+    query = (
+        select(deliveries.c.integration_id, deliveries.c.hold, func.count(), func.min(deliveries.c.staged_at))
+        .where(*_held(selection, integration_ids))
+        .group_by(deliveries.c.integration_id, deliveries.c.hold)
+        .order_by(deliveries.c.integration_id, deliveries.c.hold)
+    )
+    return [Held(row[0], Hold(row[1]), row[2], row[3]) for row in conn.execute(query)]
+
+
+def held_keys(conn: Connection, selection: Selection, hold: Hold, limit: int) -> list[Pair]:
+    """Return the first held rows of a selection, as (integration id, applicant id), in key order."""
+    query = (
+        select(deliveries.c.integration_id, deliveries.c.applicant_id)
+        .where(*_held(selection), deliveries.c.hold == hold)
+        .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold) -> int:
+    """Hold those of the rows that are `ready`, whatever else they were held for; return how many."""
+    if not keys:
+        return 0
+    statement = update(deliveries).where(has_key(conn, source, keys), IS_READY).values(hold=hold)
+    return conn.execute(statement).rowcount
+
+
+def release(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> int:
+    """Let the rows of a selection go that are held for this reason; the ids narrow where given. Return how many."""
+    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    return conn.execute(update(deliveries).where(*conditions).values(hold=None)).rowcount
+
+
+def _held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:
+    conditions = [*selection.conditions(), IS_READY, deliveries.c.hold.is_not(None)]
+    if integration_ids:
+        conditions.append(deliveries.c.integration_id.in_(sorted(integration_ids)))
+    return conditions
