@@ -17,7 +17,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header 
 ROUNDS ?= 500
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check torture lock clean
+.PHONY: help setup demo up test quick test-pandas2 check bench torture lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## what it costs beside bare loops and the official SDK (about ten minutes; ARGS=--quick for a glance)
+	@exec $(BIN)/python -m bench $(ARGS)
 
 torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUNDS=500 SEED=1; about half an hour)
 	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)

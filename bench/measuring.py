@@ -1,0 +1,60 @@
+"""Alternating repetitions of several contenders, in wall and CPU time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Seconds of one contender: medians, and the smallest and largest of its repetitions."""
+
+    wall: float
+    wall_spread: tuple[float, float]
+    cpu: float
+    cpu_spread: tuple[float, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it with four digits."""
+        return {
+            name: [round(part, 4) for part in value] if isinstance(value, tuple) else round(value, 4)
+            for name, value in asdict(self).items()
+        }
+
+
+Contender = Callable[[], Callable[[], None]]
+"""Prepares a repetition, and returns what is measured."""
+
+
+def compare(contenders: Mapping[str, Contender], repetitions: int) -> dict[str, Figure]:
+    """Run the contenders in turn, so that the machine's moods hit all of them alike."""
+    walls: dict[str, list[float]] = {name: [] for name in contenders}
+    cpus: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repetitions):
+        for name, prepare in contenders.items():
+            run = prepare()
+            wall, cpu = time.perf_counter(), time.process_time()
+            run()
+            walls[name].append(time.perf_counter() - wall)
+            cpus[name].append(time.process_time() - cpu)
+    return {name: _figure(walls[name], cpus[name]) for name in contenders}
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+    }
+
+
+def _figure(walls: list[float], cpus: list[float]) -> Figure:
+    return Figure(statistics.median(walls), (min(walls), max(walls)), statistics.median(cpus), (min(cpus), max(cpus)))

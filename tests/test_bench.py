@@ -1,0 +1,55 @@
+"""What `make bench` measures: everybody sends the same rows, and the figures are those of what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import applicants, duplicates, peers
+from bench.measuring import Contender, compare
+from bench.ours import Pipeline
+from kombo_sandbox.testing import Sandbox
+
+ROWS = applicants.rows(12)
+
+
+def _ours(folder: Path) -> Callable[[str], None]:
+    def send(url: str) -> None:
+        pipeline = Pipeline(f"sqlite:///{folder / 'bench.db'}", ROWS, 3)
+        pipeline.deliver(url, 5.0)
+        assert pipeline.statuses() == {"delivered": len(ROWS)}
+        pipeline.close()
+
+    return send
+
+
+@pytest.mark.parametrize("contender", ["ours", "requests_loop", "urllib3_loop", "sdk_loop"])
+def test_each_contender_creates_every_applicant_once(tmp_path: Path, contender: str) -> None:
+    with Sandbox() as sandbox:
+        if contender == "ours":
+            _ours(tmp_path)(sandbox.url)
+        else:
+            assert getattr(peers, contender)(sandbox.url, ROWS, 3, 5.0) == 0
+        created = sandbox.creates()
+    emails = {row[applicants.COLUMNS.index("candidate__email_address")] for row in ROWS}
+    assert {email for _, _, email in created} == emails
+    assert set(created.values()) == {1}
+
+
+def test_contenders_take_turns() -> None:
+    turns: list[str] = []
+
+    def contender(name: str) -> Contender:
+        return lambda: lambda: turns.append(name)
+
+    figures = compare({name: contender(name) for name in ("a", "b")}, 3)
+    assert turns == ["a", "b"] * 3
+    assert figures.keys() == {"a", "b"}
+
+
+def test_eight_in_a_hundred_answers_are_lost_by_faults_that_execute() -> None:
+    assert sum(rule["rate"] for rule in duplicates.LOST_ANSWERS) == pytest.approx(0.08)
+    executing = {"write_no_answer", "write_reset", "status_after_write", "truncated"}
+    assert {rule["kind"] for rule in duplicates.LOST_ANSWERS} == executing
