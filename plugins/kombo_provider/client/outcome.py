@@ -132,11 +132,35 @@ def _own_title(http_status: int, envelope: Envelope) -> str:
     return f"HTTP {http_status}" + ("" if envelope.is_error else " without an error of Kombo's")
 
 
+_WRONG_SCHEME_TLS: Final = "the connection's host says https://, and the server there speaks plain HTTP"
+_WRONG_SCHEME_PLAIN: Final = "the connection's host says http://, and the server there speaks TLS: write https://"
+# What OpenSSL calls an answer that is no TLS, in its several releases.
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
+_TLS_ALERT: Final = "\x15\x03"
+
+_PROXY_REFUSES: Final = "Tunnel connection failed: 407"
+_PROXY_CREDENTIALS: Final = (
+    "the proxy asks for a user and password (407): put them into HTTPS_PROXY, as http://user:password@host:port"
+)
+_NOT_TRUSTED: Final = (
+    "the server's certificate is not trusted here: a CA of your own belongs into REQUESTS_CA_BUNDLE or "
+    "CURL_CA_BUNDLE (SSL_CERT_FILE is not read)"
+)
+
+
+def _speaks_the_other_scheme(exc: BaseException) -> bool:
+    """Return whether http met TLS or the reverse; such a server has executed nothing."""
+    if isinstance(exc, http.client.BadStatusLine):
+        return str(getattr(exc, "line", "")).startswith(_TLS_ALERT)
+    return isinstance(exc, ssl.SSLError) and getattr(exc, "reason", None) in _NO_TLS
+
+
 # First match wins. {timeout} is the time the call had.
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     ((urllib3_errors.NameResolutionError,), "name resolution", "the host's name could not be resolved"),
     ((urllib3_errors.NewConnectionError,), "no connection", "the connection could not be opened"),
     ((urllib3_errors.ConnectTimeoutError,), "timeout", "no connection in time"),
+    ((ssl.SSLCertVerificationError,), "TLS", _NOT_TRUSTED),
     ((ssl.SSLError, urllib3_errors.SSLError, ssl.CertificateError), "TLS", "the TLS connection failed"),
     ((urllib3_errors.ProxyError,), "proxy", "the proxy could not be used"),
     ((TimeoutError, urllib3_errors.TimeoutError), "timeout", "no answer within {timeout}"),
@@ -153,8 +177,18 @@ def classify_exception(exc: BaseException, *, sending_began: bool, timeout_secon
     """
     if isinstance(exc, NotSentError):
         return Outcome(OutcomeClass.NOT_BEGUN)
+    if _speaks_the_other_scheme(exc):
+        return Outcome(
+            OutcomeClass.INTEGRATION,
+            error_title="wrong scheme",
+            error_message=_WRONG_SCHEME_TLS if isinstance(exc, ssl.SSLError) else _WRONG_SCHEME_PLAIN,
+            account_wide=True,
+        )
     outcome_class = OutcomeClass.AMBIGUOUS if sending_began else OutcomeClass.SAFE
     limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
+    cause = exc.original_error if isinstance(exc, urllib3_errors.ProxyError) else exc
+    if isinstance(cause, OSError) and str(cause).startswith(_PROXY_REFUSES):
+        return Outcome(outcome_class, error_title="proxy", error_message=_PROXY_CREDENTIALS)
     for types, title, message in _KINDS:
         if isinstance(exc, types):
             return Outcome(outcome_class, error_title=title, error_message=message.format(timeout=limit))

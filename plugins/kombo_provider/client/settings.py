@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import math
 import re
@@ -28,6 +29,7 @@ MOST_IN_FLIGHT: Final = 1_000
 LONGEST_TIMEOUT_SECONDS: Final = 3_600.0
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+_NEIGHBOUR = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE)  # a number alone is an address of any network
 _LOCAL_HOST = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(?=[:/]|$)", re.IGNORECASE)
 
 
@@ -93,11 +95,24 @@ def base_url(host: str) -> str:
             "The connection's host holds more than a base URL (a user, '?' or '#'). Only scheme, host, port "
             "and path belong there; the API key belongs into the password."
         )
+    if parts.scheme == "http" and not _is_near(parts.hostname or ""):
+        raise ConfigurationError(
+            f"The connection's host is http:// for {parts.hostname}, which is not on this machine: the API key and "
+            "people's data would travel in clear text. Write https://."
+        )
     if (parts.hostname or "").endswith("kombo.dev") and not parts.path:
         raise ConfigurationError(
             f"The connection's host {text} has no path, and Kombo answers below /v1: put {text}/v1 there."
         )
     return text
+
+
+def _is_near(hostname: str) -> bool:
+    """Return whether a host is this machine, or a name without a dot: a neighbour in a private network."""
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return _NEIGHBOUR.fullmatch(hostname) is not None
 
 
 def _extras(extra: Mapping[str, Any] | str | None) -> dict[str, Any]:

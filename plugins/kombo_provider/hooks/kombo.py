@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,12 @@ def known_connection(conn_id: str) -> Iterator[None]:
     except (AirflowNotFoundException, AirflowRuntimeError) as exc:
         if isinstance(exc, AirflowRuntimeError) and "NOT_FOUND" not in str(exc):
             raise
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        if os.environ.get(variable):
+            raise ConfigurationError(
+                f"The environment variable {variable} is set, and Airflow cannot read it as a connection: it has to be "
+                "one JSON object with fields of a connection (conn_type, host, password, extra and so on), or a URI."
+            ) from None
         raise ConfigurationError(
             f"There is no Airflow connection {conn_id!r}. Add it under Admin → Connections, or name another one in the "
             "DAG file."

@@ -11,14 +11,12 @@ from pydantic_core import PydanticCustomError
 from kombo_provider.errors import SourceError
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem, UnusableError
-from kombo_provider.mapping.values import Cleaner, Rules, is_missing
+from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Rules, is_missing
 
 if TYPE_CHECKING:
     import pandas
 
 REFUSED: Final = object()  # stands for a value that was reported
-
-REFUSALS = (ValueError, ArithmeticError, RecursionError)  # `refuse`, and what Python says of extreme values
 
 Report = Callable[[int, str, Exception, object], None]
 
@@ -44,7 +42,7 @@ class Chunk:
         values: list[Any] = column.tolist()
         try:
             missing: list[bool] = column.isna().tolist()
-        except ArithmeticError:  # pandas compares decimals, and a signaling NaN forbids that
+        except Exception:  # noqa: BLE001  (pandas compares values: a signaling NaN, for one, forbids that)
             missing = [is_missing(value) for value in values]
         return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
@@ -55,13 +53,13 @@ class Chunk:
         cells, rules = self.cells(alias), self.rules
         try:
             return [None if value is None else clean(value, rules) for value in cells]
-        except REFUSALS:  # somewhere: go through them one by one
+        except Exception:  # noqa: BLE001  (somewhere a value is refused, or broke a rule of Python's: one by one)
             return [self._cleaned(row, alias, clean, cells[row], report or self.report) for row in range(self.rows)]
 
     def _cleaned(self, row: int, alias: str, clean: Cleaner, value: Any, report: Report) -> Any:
         try:
             return None if value is None else clean(value, self.rules)
-        except REFUSALS as exc:
+        except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad cell stops no other)
             report(row, alias, exc, value)
             return REFUSED
 
@@ -80,7 +78,9 @@ class Chunk:
 
 def reason(error: Exception) -> str:
     """Return why a value was refused, never repeating it: texts that are not ours may."""
-    return error.message() if isinstance(error, PydanticCustomError) else "cannot be read"
+    if isinstance(error, PydanticCustomError):
+        return error.message()
+    return TOO_DEEP if isinstance(error, RecursionError) else "cannot be read"
 
 
 def _positions(frame: pandas.DataFrame, aliases: Mapping[str, str]) -> dict[str, int]:

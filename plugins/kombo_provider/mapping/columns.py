@@ -16,7 +16,7 @@ META = ("applicant_id", "integration_id", "changed_at", "already_sent", "withdra
 _REMOTE = "remote_fields"
 
 
-class Selection(NamedTuple):
+class Columns(NamedTuple):
     """What the columns mean."""
 
     aliases: dict[str, str]
@@ -27,7 +27,7 @@ class Selection(NamedTuple):
     unknown_ats: tuple[str, ...]
 
 
-def select(columns: Sequence[str], extra_fields: Iterable[str]) -> Selection:
+def read_columns(columns: Sequence[str], extra_fields: Iterable[str]) -> Columns:
     """Return what the columns of a SELECT mean.
 
     Raises SourceError for columns that cannot be mapped, ConfigurationError for bad `extra_fields`.
@@ -37,14 +37,14 @@ def select(columns: Sequence[str], extra_fields: Iterable[str]) -> Selection:
     names = [str(column).lower() for column in columns]
     _check_unique(names)
     remote = {path for name in names if len(path := tuple(name.split("__"))) == 2 and path[0] == _REMOTE and path[1]}
-    extras = {path for alias in extra_fields if (path := parse_extra(alias))[0].lower() not in (*META, _REMOTE)}
-    model = admit(Body, remote | extras)
+    admitted = {path for alias in extra_fields if (path := parse_extra(alias))[0].lower() not in (*META, _REMOTE)}
+    model = admit(Body, remote | admitted)
     known = {alias_of(path).lower(): path for path in paths_of(model)}
     _check_known(names, known)
     body = frozenset(known[name] for name in names if name not in META)
     _check_nesting(body)
     aliases = {name: name if name in META else alias_of(known[name]) for name in names}
-    return Selection(aliases, body, model, tuple(sorted({ats for _, ats in remote} - KNOWN_ATS)))
+    return Columns(aliases, body, model, tuple(sorted({ats for _, ats in remote} - KNOWN_ATS)))
 
 
 def _check_unique(names: Sequence[str]) -> None:

@@ -21,8 +21,8 @@ def fingerprint(value: Any) -> str:
     """Return a hash of a value that could not be sent, so that a corrected one is noticed."""
     try:
         return hashlib.sha256(_bytes_of(value)).hexdigest()
-    except RecursionError:
-        return "too deep"
+    except Exception as exc:  # noqa: BLE001  (the border to the user's values; what cannot be read has no hash)
+        return type(exc).__name__
 
 
 def _bytes_of(value: Any) -> bytes:

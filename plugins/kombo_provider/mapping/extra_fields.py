@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.mapping.fields import Path, alias_of, fields_of, is_list, kind_of, model_of
 from kombo_provider.mapping.models import Model
-from kombo_provider.mapping.passthrough import JSON_OBJECT, UNCHECKED
+from kombo_provider.mapping.passthrough import ANY_JSON, JSON_OBJECT
 
 
 def parse_extra(alias: str) -> Path:
@@ -65,7 +65,7 @@ def _definition(field: FieldInfo | None, rests: set[Path], path: Path) -> tuple[
 
 
 def _new_field(rests: set[Path], path: Path) -> tuple[Any, Any]:
-    annotation: Any = admit(Model, rests, parent=path) if rests else Annotated[Any, UNCHECKED]
+    annotation: Any = admit(Model, rests, parent=path) if rests else Annotated[Any, ANY_JSON]
     return annotation | None, Field(default=None, alias=path[-1])
 
 

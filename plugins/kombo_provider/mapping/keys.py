@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from kombo_provider.mapping.chunks import Chunk, reason
 from kombo_provider.mapping.kinds import flag
-from kombo_provider.mapping.values import Rules, check_characters, from_numpy, refuse, text_of
+from kombo_provider.mapping.values import Rules, check_characters, from_numpy, refuse, text_of, tidy
 
 _LONGEST_BYTES = 800
 """An index entry of PostgreSQL has 2,704 bytes at most, and the ledger's hold source, integration and applicant."""
+
+_HEADER_SAFE = re.compile(r"[!-\[\]-~]+")  # visible ASCII; no backslash, so that a spelled out one is never an id
+_EXPECTED_INTEGRATION = (
+    "expected the id that Kombo shows, such as workday:HWUTwvyx2wLoSUHphiWVrp28: ASCII letters, digits and signs only"
+)
 
 
 class Key(NamedTuple):
@@ -29,11 +35,32 @@ def read_keys(chunk: Chunk, default_integration_id: str | None) -> list[Key]:
         refusals.setdefault(row, f"{alias} {reason(error)}")
 
     applicants = chunk.cleaned("applicant_id", key_text, note)
-    integrations = chunk.cleaned("integration_id", key_text, note)
+    integrations = chunk.cleaned("integration_id", _integration_text, note)
+    _check_integrations(chunk, integrations)
     return [
         Key(None, None, refusals[row]) if row in refusals else _key(integration or default_integration_id, applicant)
         for row, (integration, applicant) in enumerate(zip(integrations, applicants, strict=True))
     ]
+
+
+def _check_integrations(chunk: Chunk, integrations: list[Any]) -> None:
+    """Report the ids that no header can carry: such a row has its key, and is invalid."""
+    given = {text for text in integrations if isinstance(text, str)}
+    impossible = {text for text in given if not _HEADER_SAFE.fullmatch(text)}
+    if not impossible:
+        return
+    for row, text in enumerate(integrations):
+        if text in impossible:
+            chunk.report(row, "integration_id", refuse(_EXPECTED_INTEGRATION), text)
+
+
+def _integration_text(value: Any, _rules: Rules) -> str | None:
+    """Return the id's text; control characters in it are spelled out, so that the ledger can hold it."""
+    text = (value if type(value) is str else _exact(value)).strip()
+    if not text.isprintable():
+        text = text.encode("unicode_escape").decode()
+    _check_length(text)
+    return text or None
 
 
 def _key(integration_id: str | None, applicant_id: str | None) -> Key:
@@ -49,10 +76,11 @@ def key_text(value: Any, _rules: Rules) -> str | None:
     if type(value) is not str:
         value = _exact(value)
     text: str = value.strip()
-    if len(text) > _LONGEST_BYTES // 4 and len(text.encode(errors="replace")) > _LONGEST_BYTES:
-        raise refuse(f"is longer than {_LONGEST_BYTES} bytes")
+    _check_length(text)
     if not text.isprintable():
         _check_control(text)
+    if not text.isascii() and not tidy(text):  # nobody could see it
+        return None
     return text or None
 
 
@@ -63,6 +91,11 @@ def _exact(value: Any) -> str:
             "is a float, which is no key (an integer column with NULLs arrives as one): cast it to text in the SELECT"
         )
     return text_of(value)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _LONGEST_BYTES // 4 and len(text.encode(errors="replace")) > _LONGEST_BYTES:
+        raise refuse(f"is longer than {_LONGEST_BYTES} bytes")
 
 
 def _check_control(text: str) -> None:

@@ -17,9 +17,11 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from kombo_provider.mapping.countries import COUNTRIES, INSTEAD
 from kombo_provider.mapping.instants import date_text
 from kombo_provider.mapping.values import (
     DEFAULT_RULES,
+    INVISIBLE,
     Cleaner,
     Json,
     Rules,
@@ -30,8 +32,16 @@ from kombo_provider.mapping.values import (
     tidy,
 )
 
-_EMAIL = re.compile(r"""[^\s@<>()\[\],;:"\\]+@[^\s@<>()\[\],;:"\\.]+(\.[^\s@<>()\[\],;:"\\.]+)+""")
-_COUNTRY = re.compile(r"[A-Z]{2}")
+_ATOM = rf"""[^\x00-\x20\x7f-\xa0\s@<>()\[\],;:"\\.{INVISIBLE}]+"""
+_LETTERS = rf"[^\x00-/:-@\[-`{{-\xa0\s{INVISIBLE}]+"  # and digits, of any script
+_LABEL = rf"{_LETTERS}(?:-+{_LETTERS})*"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
+_LONGEST_EMAIL = 254
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+# No folder, no line break, and nothing that turns the direction of writing, which hides the ending.
+_FILE_CHARACTER = r"[^/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+_FILE_NAME = re.compile(rf"(?=[.\s]*[^.\s].*\.){_FILE_CHARACTER}+\.[A-Za-z0-9]{{1,10}}")
+_TWO_CAPITALS = re.compile(r"[A-Z]{2}")
 _URI = re.compile(r"""[A-Za-z][A-Za-z0-9+.\-]*://[^\s/?#<>"{}|\\^`]+[^\s<>"{}|\\^`]*""")
 _HTTP_URI = re.compile(r"""(?i:https?)://[^\s/?#<>"{}|\\^`]+[^\s<>"{}|\\^`]*""")
 _MEDIA_TYPE = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -59,7 +69,7 @@ class Kind:
 
 def text(value: Any, _rules: Rules) -> str | None:
     """Return tidied text; integers and UUIDs as their exact text."""
-    if type(value) is str and (stripped := value.strip()).isprintable():  # nearly all text
+    if type(value) is str and (stripped := value.strip()).isascii() and stripped.isprintable():  # nearly all text
         return stripped or None
     cleaned = tidy(value if type(value) is str else text_of(value))
     check_characters(cleaned)
@@ -87,6 +97,28 @@ def cached(clean: Cleaner) -> Cleaner:
     """Return the cleaner with a small memory for text that repeats from row to row."""
     remembered = lru_cache(maxsize=1024)(clean)
     return lambda value, rules: remembered(value, rules) if type(value) is str else clean(value, rules)
+
+
+def email(value: Any, rules: Rules) -> str | None:
+    """Return one e-mail address: dotted atoms, and a host whose last label is no number (RFC 5321, 5322)."""
+    cleaned = text(value, rules)
+    if cleaned is None or (_EMAIL.fullmatch(cleaned) and len(cleaned) <= _LONGEST_EMAIL):
+        return cleaned
+    if _INVISIBLE.search(cleaned):
+        raise refuse("holds an invisible character (such as a zero-width space): remove it in the source")
+    raise refuse("expected one e-mail address, such as name@example.com")
+
+
+def country(value: Any, rules: Rules) -> str | None:
+    """Return the code of a country, as ISO 3166-1 lists it."""
+    cleaned = text(value, rules)
+    if cleaned is None or cleaned in COUNTRIES:
+        return cleaned
+    if cleaned in INSTEAD:
+        raise refuse(f"expected {INSTEAD[cleaned]}, which is the country's code in ISO 3166-1")
+    if cleaned.upper() in COUNTRIES or not _TWO_CAPITALS.fullmatch(cleaned):
+        raise refuse("expected two capital letters (ISO 3166-1 alpha-2), such as DE")
+    raise refuse("is no country of ISO 3166-1: expected its two letters there, such as DE")
 
 
 def reference(value: Any, rules: Rules) -> str | None:
@@ -130,8 +162,20 @@ def base64_data(value: Any, rules: Rules) -> str | None:
         try:
             binascii.a2b_base64(cleaned, strict_mode=True)
         except ValueError:
-            raise refuse("expected base64, padded and without line breaks") from None
+            raise refuse(_base64_problem(cleaned)) from None
     return cleaned
+
+
+def _base64_problem(data: str) -> str:
+    if data.startswith("data:"):
+        return "expected base64 alone: cut off what stands before it (data:…;base64,)"
+    if any(blank in data for blank in "\r\n\t "):
+        return "expected base64 without line breaks and blanks: remove them in the SELECT"
+    if "-" in data or "_" in data:
+        return "expected base64 in its usual alphabet: it is in the URL's, with - for + and _ for /"
+    if len(data.rstrip("=")) % 4 and len(data) % 4:
+        return "expected base64 with its padding (= up to a multiple of four characters)"
+    return "expected base64"
 
 
 def file_path(value: Any, rules: Rules) -> str | None:
@@ -154,8 +198,8 @@ def answer(value: Any, rules: Rules) -> Json:
 
 
 TEXT = Kind(text)
-EMAIL = Kind(matching(_EMAIL, "expected one e-mail address, such as name@example.com"))
-COUNTRY = Kind(cached(matching(_COUNTRY, "expected two capital letters (ISO 3166-1 alpha-2), such as DE")))
+EMAIL = Kind(email)
+COUNTRY = Kind(cached(country))
 URL = Kind(matching(_URI, "expected an absolute URL, such as https://example.com/page"))
 HTTP_URL = Kind(matching(_HTTP_URI, "expected an absolute http(s) URL"))
 MEDIA_TYPE = Kind(matching(_MEDIA_TYPE, "expected a media type without parameters, such as application/pdf"))
@@ -165,4 +209,7 @@ NUMBER = Kind(number)
 FLAG = Kind(flag)
 BASE64 = Kind(base64_data)
 FILE_PATH = Kind(file_path)
+FILE_NAME = Kind(
+    matching(_FILE_NAME, "expected a file's name with an ending, such as cv.pdf, and no folder or line break")
+)
 ANSWER = Kind(answer)

@@ -101,7 +101,7 @@ class File(Model):
     data: Annotated[str, kinds.BASE64] | None = None
     data_url: Annotated[str, kinds.HTTP_URL] | None = None
     """Where Kombo downloads the file, without authentication headers."""
-    name: Text
+    name: Annotated[str, kinds.FILE_NAME]
     """File name with a usable extension."""
 
     @model_validator(mode="after")

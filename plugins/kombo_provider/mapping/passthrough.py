@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from kombo_provider.mapping.instants import date_text
 from kombo_provider.mapping.kinds import Kind, number
 from kombo_provider.mapping.values import (
+    TOO_DEEP,
     Json,
     Rules,
     check_characters,
@@ -21,12 +22,17 @@ from kombo_provider.mapping.values import (
     tidy,
 )
 
+_DEEPEST = 100
+"""Levels of a value. Whoever reads the payload later, with whatever stack below it, can still parse it."""
+
 
 def parse_json(text: str) -> Any:
     """Return the value of JSON text; refuse what is no JSON, NaN and Infinity included."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise refuse(TOO_DEEP) from None
+    except ValueError:
         raise refuse("is not valid JSON") from None
 
 
@@ -34,15 +40,17 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError
 
 
-def plain(value: Any, rules: Rules) -> Json:
+def plain(value: Any, rules: Rules, depth: int = 0) -> Json:
     """Return a value as JSON can hold it; nothing inside it is left out or checked against Kombo's fields."""
+    if depth > _DEEPEST:
+        raise refuse(f"is nested more than {_DEEPEST} deep")
     value = from_numpy(value)
     if is_missing(value):
         return None
     if isinstance(value, dict):
-        return {_text(str(key)): plain(item, rules) for key, item in sorted(value.items(), key=str)}
+        return {_text(str(key)): plain(item, rules, depth + 1) for key, item in sorted(value.items(), key=str)}
     if isinstance(value, list | tuple):
-        return [plain(item, rules) for item in value]
+        return [plain(item, rules, depth + 1) for item in value]
     return _plain_scalar(value, rules)
 
 
@@ -78,7 +86,7 @@ def json_object(value: Any, rules: Rules) -> Json:
     return found
 
 
-def anything(value: Any, rules: Rules) -> Json:
+def any_json(value: Any, rules: Rules) -> Json:
     """Return any value; text that is a JSON object or list becomes that, other text is tidied."""
     if not isinstance(value, str):
         return plain(value, rules)
@@ -92,4 +100,4 @@ def anything(value: Any, rules: Rules) -> Json:
 
 
 JSON_OBJECT = Kind(json_object)
-UNCHECKED = Kind(anything)
+ANY_JSON = Kind(any_json)

@@ -8,11 +8,11 @@ from kombo_provider.mapping.bodies import json_text
 from kombo_provider.mapping.chunks import Chunk
 from kombo_provider.mapping.digests import digest
 
-Outcome = tuple[str | None, str, str | None]
+StoredBody = tuple[str | None, str, str | None]
 """Payload, its SHA-256, problems: one of first and last is None."""
 
 
-def outcome(chunk: Chunk, row: int, job_id: str, stage_id: str, body: str, *, job_in_body: bool) -> Outcome:
+def stored_body(chunk: Chunk, row: int, job_id: str, stage_id: str, body: str, *, job_in_body: bool) -> StoredBody:
     """Return what the ledger keeps of one row; blank ids are absent ones.
 
     The hash does not depend on the endpoint, so that a pipeline can change over without looking changed.

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from kombo_provider.errors import ConfigurationError, SourceError
 from kombo_provider.mapping.bodies import bodies
 from kombo_provider.mapping.chunks import REFUSED, Chunk
-from kombo_provider.mapping.columns import select
+from kombo_provider.mapping.columns import read_columns
 from kombo_provider.mapping.instants import instant, zone_named
 from kombo_provider.mapping.keys import Key, already_sent, read_keys
 from kombo_provider.mapping.kinds import TEXT, flag, reference
-from kombo_provider.mapping.payloads import Outcome, names_files, outcome
+from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
 from kombo_provider.mapping.plans import plan_body
 from kombo_provider.mapping.values import Rules
 
@@ -66,12 +66,12 @@ class RowMapper:
             raise ConfigurationError(f"endpoint {endpoint!r} is unknown: use 'application' or 'candidate'")
         self._rules = Rules(zone_named(source_timezone), attachments_from_files)
         self._job_in_body = endpoint == "candidate"
-        selection = select(columns, extra_fields)
-        self.unknown_ats = selection.unknown_ats
-        self._aliases = selection.aliases
+        found = read_columns(columns, extra_fields)
+        self.unknown_ats = found.unknown_ats
+        self._aliases = found.aliases
         self._default_integration_id = (default_integration_id or "").strip() or None
         self._check_meta()
-        self._body = plan_body(selection.model, selection.body)
+        self._body = plan_body(found.model, found.body)
 
     def _check_meta(self) -> None:
         """Raise SourceError where no row could get a key or a job."""
@@ -88,21 +88,39 @@ class RowMapper:
         The frame has the columns that the mapper was made for, in any order and case, of any dtype. A row that
         cannot be sent says why in `problems` or `key_problem`. Raises SourceError if the columns differ.
         """
+        try:
+            return self._map(frame)
+        except SourceError:
+            raise
+        except Exception:  # noqa: BLE001  (the border to the user's values: whatever it is, one row brought it)
+            if len(frame) == 1:
+                return [self._unmappable(frame)]
+            return [row for number in range(len(frame)) for row in self.map_chunk(frame.iloc[number : number + 1])]
+
+    def _map(self, frame: pandas.DataFrame) -> list[MappedRow]:
         chunk = Chunk(frame, self._aliases, self._rules)
         jobs = self._jobs(chunk)
         changed = _usable(chunk.cleaned("changed_at", instant))
         sent = _usable(chunk.cleaned("already_sent", already_sent))
         withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
         keys = read_keys(chunk, self._default_integration_id)
-        outcomes = self._outcomes(chunk, jobs)
+        stored = self._stored_bodies(chunk, jobs)
         said = zip(changed, sent, withdrawn, strict=True)
-        return [self._row(*parts) for parts in zip(keys, jobs, outcomes, said, strict=True)]
+        return [self._row(*parts) for parts in zip(keys, jobs, stored, said, strict=True)]
+
+    def _unmappable(self, frame: pandas.DataFrame) -> MappedRow:
+        """Return a row that is invalid as a whole, under its key."""
+        chunk = Chunk(frame, self._aliases, self._rules)
+        chunk.require(0, "applicant_id", "belongs to a row that cannot be mapped: look for an extreme value in it")
+        (key,) = read_keys(chunk, self._default_integration_id)
+        (job,) = self._jobs(chunk)
+        return self._row(key, job, stored_body(chunk, 0, job or "", "", "", job_in_body=False), (None, None, False))
 
     def _row(
-        self, key: Key, job_id: str | None, result: Outcome, said: tuple[datetime | None, str | None, bool]
+        self, key: Key, job_id: str | None, body: StoredBody, said: tuple[datetime | None, str | None, bool]
     ) -> MappedRow:
-        files = self._rules.attachments_from_files and names_files(result[0])
-        return MappedRow(key.integration_id, key.applicant_id, job_id, *result, *said, key.problem, files)
+        files = self._rules.attachments_from_files and names_files(body[0])
+        return MappedRow(key.integration_id, key.applicant_id, job_id, *body, *said, key.problem, files)
 
     def _jobs(self, chunk: Chunk) -> list[str | None]:
         jobs = chunk.cleaned("job_id", reference)
@@ -111,10 +129,10 @@ class RowMapper:
                 chunk.require(row, "job_id", "is required: Kombo's job id, or remote: and the ATS's")
         return _usable(jobs)
 
-    def _outcomes(self, chunk: Chunk, jobs: list[str | None]) -> list[Outcome]:
+    def _stored_bodies(self, chunk: Chunk, jobs: list[str | None]) -> list[StoredBody]:
         stages = _usable(chunk.cleaned("stage_id", TEXT.clean))
         return [
-            outcome(chunk, row, job or "", stage or "", body, job_in_body=self._job_in_body)
+            stored_body(chunk, row, job or "", stage or "", body, job_in_body=self._job_in_body)
             for row, (job, stage, body) in enumerate(zip(jobs, stages, bodies(self._body, chunk), strict=True))
         ]
 

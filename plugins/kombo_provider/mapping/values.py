@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from pydantic_core import PydanticCustomError
@@ -25,6 +25,13 @@ class JsonText(str):
     __slots__ = ()
 
 
+INVISIBLE: Final = (
+    "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u2800"
+    "\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
+)
+"""Characters that nobody sees, as a part of a pattern's set: Unicode's "default ignorable" ones and blank glyphs."""
+
+_VISIBLE = re.compile(f"[^\\s{INVISIBLE}]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all of C0 and C1 but \t, \n, \r
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_NUMBER = 100  # digits; far above any id, far below what makes `str` and `int` slow
@@ -37,6 +44,8 @@ class Rules(NamedTuple):
     attachments_from_files: bool
 
 
+TOO_DEEP: Final = "is nested too deep"
+
 DEFAULT_RULES = Rules(zone=UTC, attachments_from_files=False)
 
 Cleaner: TypeAlias = Callable[[Any, Rules], Any]
@@ -48,11 +57,14 @@ def refuse(problem: str) -> PydanticCustomError:
 
 
 def tidy(text: str) -> str:
-    """Return the text stripped and without control characters; tab and line breaks inside it stay."""
+    """Return the text stripped and without control characters; tab and line breaks inside it stay.
+
+    A text without a visible character is no text: "".
+    """
     stripped = text.strip()
-    if stripped.isprintable():
-        return stripped
-    return _CONTROL.sub("", text).strip()
+    if not stripped.isprintable():
+        stripped = _CONTROL.sub("", text).strip()
+    return stripped if stripped.isascii() or _VISIBLE.search(stripped) else ""
 
 
 def check_characters(text: str) -> None:

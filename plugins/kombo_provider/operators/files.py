@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
+from pathlib import Path
 
 from kombo_provider.sending.request import ReadFile, UnreadableFileError
+
+_LOCAL_SCHEMES = ("", "file", "local")
 
 
 def file_reader(roots: Sequence[str]) -> ReadFile:
     """Return a reader for files below one of the pipeline's `attachment_roots` (ObjectStoragePath URLs)."""
 
     def read(url: str) -> bytes:
-        from airflow.sdk import ObjectStoragePath
-
-        path = _below(url, roots)
         try:
-            content: bytes = ObjectStoragePath(path).read_bytes()
+            content = _content(url, roots)
+        except UnreadableFileError:
+            raise
         except Exception as exc:  # noqa: BLE001 - the border to storage drivers, each with errors of its own
             raise UnreadableFileError(f"the file cannot be read ({type(exc).__name__})") from None
+        if not content:
+            raise UnreadableFileError("the file is empty")
         return content
 
     return read
 
 
-def _below(url: str, roots: Sequence[str]) -> str:
-    """Return the URL if it lies below a root after `.` and `..` are resolved, or refuse it."""
-    import posixpath
+def _content(url: str, roots: Sequence[str]) -> bytes:
+    scheme, rest = _split(url)
+    same_kind = [root for root in roots if _split(root)[0] == scheme]
+    if scheme == "file":
+        return _local_file(rest, same_kind).read_bytes()
+    from airflow.sdk import ObjectStoragePath
 
+    content: bytes = ObjectStoragePath(_below(f"{scheme}://{rest}", same_kind)).read_bytes()
+    return content
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Return scheme and the rest; a bare path is a local file's."""
     scheme, separator, rest = url.partition("://")
-    normal = scheme + separator + posixpath.normpath(rest) if separator else posixpath.normpath(url)
+    if not separator:
+        return "file", url
+    return ("file" if scheme.lower() in _LOCAL_SCHEMES else scheme), rest
+
+
+def _local_file(path: str, roots: Sequence[str]) -> Path:
+    """Return the file behind all links, if that lies below what is behind the links of a root."""
+    real = Path(path).resolve(strict=True)
+    if not any(real.is_relative_to(Path(_split(root)[1]).resolve()) for root in roots):
+        raise _outside()
+    if not real.is_file():  # a pipe, for one, may never end
+        raise UnreadableFileError("the path names no regular file")
+    return real
+
+
+def _below(url: str, roots: Sequence[str]) -> str:
+    """Return the URL if it lies below a root after `.` and `..` are resolved."""
+    scheme, _, rest = url.partition("://")
+    normal = f"{scheme}://{posixpath.normpath(rest)}"
     for root in roots:
-        if normal.startswith(root.rstrip("/") + "/"):
+        folder = root.rstrip("/") + "/"
+        if normal.startswith(folder) and "::" not in normal.removeprefix(folder):  # that would name a second place
             return normal
-    raise UnreadableFileError("the file lies below none of the pipeline's attachment_roots")
+    raise _outside()
+
+
+def _outside() -> UnreadableFileError:
+    return UnreadableFileError("the file lies below none of the pipeline's attachment_roots")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from kombo_provider.client import KomboClient, Outcome, OutcomeClass
+from kombo_provider.errors import AccountError
 from tests.unit.client.conftest import Serve
 from tests.unit.client.scripted_server import APPLICATION, Peer, ScriptedServer, answers
 
@@ -57,7 +58,7 @@ def test_a_name_that_does_not_resolve_is_safe(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_name_that_cannot_be_one_is_safe() -> None:
-    calls, client = Calls(), KomboClient(api_key="k", base_url=f"http://{'a' * 70}.example/v1")
+    calls, client = Calls(), KomboClient(api_key="k", base_url=f"https://{'a' * 70}.example/v1")
 
     assert create(client, calls).outcome_class is OutcomeClass.SAFE
     assert calls == []
@@ -79,14 +80,38 @@ def test_a_connection_that_is_not_accepted_is_safe(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_failing_tls_handshake_is_safe(serve: Serve) -> None:
-    def not_tls(peer: Peer) -> None:
-        peer.sock.recv(1_000)
-        peer.send(b"HTTP/1.1 400 this port speaks plain HTTP\r\n\r\n")
-
-    server, calls = serve(not_tls), Calls()
+    server, calls = serve(lambda peer: peer.sock.close()), Calls()
     client = KomboClient(api_key="k", base_url=f"https://127.0.0.1:{server.port}/v1")
 
-    assert_nothing_began(create(client, calls), calls, "TLS")
+    assert create(client, calls).outcome_class is OutcomeClass.SAFE
+    assert calls == []
+
+
+def plain_http(peer: Peer) -> None:
+    peer.sock.recv(1_000)
+    peer.send(b"HTTP/1.1 400 this port speaks plain HTTP\r\n\r\n")
+
+
+def tls_alert(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"\x15\x03\x01\x00\x02\x02\x46")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "script", "words"), [("https", plain_http, "plain HTTP"), ("http", tls_alert, "TLS")]
+)
+def test_https_to_a_plain_server_and_the_reverse_say_so_at_once(
+    serve: Serve, scheme: str, script: Callable[[Peer], None], words: str
+) -> None:
+    server = serve(script)
+    client = KomboClient(api_key="k", base_url=f"{scheme}://127.0.0.1:{server.port}/v1")
+
+    outcome = client.create("application", "t:1", "job", b"{}")
+    assert (outcome.outcome_class, outcome.account_wide) == (OutcomeClass.INTEGRATION, True)
+    assert outcome.label == "wrong scheme"
+    with pytest.raises(AccountError, match=f"speaks {words}"):
+        client.check_api_key()
+    assert server.connections == 2
 
 
 def test_a_tls_handshake_that_hangs_is_safe(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

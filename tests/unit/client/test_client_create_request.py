@@ -149,13 +149,13 @@ def test_a_certificate_for_another_host_is_not_trusted(
 def test_a_proxy_forwards_plain_requests(serve: Serve, client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = serve(answers(200, APPLICATION))
     monkeypatch.setenv("http_proxy", f"http://user:pass@127.0.0.1:{proxy.port}")
-    client = KomboClient(api_key="k", base_url="http://sandbox.invalid:8765/v1")
+    client = KomboClient(api_key="k", base_url="http://sandbox-host:8765/v1")
 
     assert client.create("application", "t:1", "a/b", b"{}").outcome_class is OutcomeClass.EXECUTED
 
     [request] = proxy.requests
-    assert request.target == "http://sandbox.invalid:8765/v1/ats/jobs/a%2Fb/applications"
-    assert request.headers["host"] == "sandbox.invalid:8765"
+    assert request.target == "http://sandbox-host:8765/v1/ats/jobs/a%2Fb/applications"
+    assert request.headers["host"] == "sandbox-host:8765"
     assert request.headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
 
 

@@ -54,6 +54,20 @@ def test_a_request_that_was_given_back_is_of_a_class_of_its_own() -> None:
     assert classify_exception(NotSentError(), sending_began=False) == Outcome(OutcomeClass.NOT_BEGUN)
 
 
+def test_a_proxy_that_asks_for_credentials_says_so_and_where_they_belong() -> None:
+    exc = urllib3_errors.ProxyError("x", OSError("Tunnel connection failed: 407 Proxy Authentication Required"))
+    for found in (exc, exc.original_error):
+        outcome = classify_exception(found, sending_began=False)
+        assert (outcome.outcome_class, outcome.error_title) == (OutcomeClass.SAFE, "proxy")
+        assert "407" in str(outcome.error_message)
+        assert "HTTPS_PROXY" in str(outcome.error_message)
+
+
+def test_a_certificate_that_is_not_trusted_names_the_variables_that_are_read() -> None:
+    outcome = classify_exception(ssl.SSLCertVerificationError(SECRET), sending_began=False)
+    assert "REQUESTS_CA_BUNDLE" in str(outcome.error_message)
+
+
 def test_a_timeout_says_how_long_it_waited() -> None:
     outcome = classify_exception(TimeoutError(), sending_began=True, timeout_seconds=300.0)
     assert outcome.error_message == "no answer within 300 s"

@@ -62,6 +62,31 @@ def test_a_host_that_is_no_url_is_refused(host: str) -> None:
         parse(host=host)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://api.kombo.dev/v1",
+        "HTTP://kombo.example/v1",
+        "http://10.0.0.5:8765/v1",
+        "http://[fd00::1]/v1",
+        "http://3232235777/v1",
+        "http://0x7f000001.example/v1",
+        "http://localhost.example/v1",
+        "http://127.0.0.1.example",
+    ],
+)
+def test_clear_text_to_a_host_that_is_not_near_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"clear text.*https://"):
+        parse(host=host)
+
+
+@pytest.mark.parametrize(
+    "host", ["http://127.0.0.9/v1", "http://[::1]:8765/v1", "http://LOCALHOST/v1", "http://sandbox-2/v1"]
+)
+def test_clear_text_to_this_machine_or_a_neighbour_is_taken(host: str) -> None:
+    assert parse(host=host).base_url == host
+
+
 @pytest.mark.parametrize("host", ["https://key@api.kombo.dev/v1", "https://api.kombo.dev/v1?a=b", "https://a.b/v1#c"])
 def test_a_host_that_holds_more_than_a_base_url_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match="more than a base URL"):

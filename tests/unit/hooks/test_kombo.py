@@ -192,6 +192,18 @@ def test_the_test_button_reports_a_missing_connection_without_raising() -> None:
     assert "There is no Airflow connection 'does_not_exist'" in message
 
 
+@pytest.mark.parametrize(
+    "text", ['{"conn_type": "kombo", "password": "s3cret-key", ', '{"passwort": "s3cret-key"}', "kombo://[:x"]
+)
+def test_a_connection_variable_that_airflow_cannot_read_is_named_and_not_called_missing(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KOMBO_DEFAULT", text)
+    with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_KOMBO_DEFAULT is set") as failure:
+        KomboHook().get_settings()
+    assert "s3cret" not in str(failure.value)
+
+
 def test_the_provider_info_fits_airflows_schema() -> None:
     folder = Path(airflow.__file__).parent
     schema = json.loads((folder / "provider_info.schema.json").read_text())

@@ -38,7 +38,7 @@ attachments = st.lists(
     st.sampled_from(
         [
             {"name": "cv.pdf", "type": "CV", "data": "AA==", "content_type": "application/pdf"},
-            {"name": "x", "type": "OTHER", "data_url": "https://example.com/x"},
+            {"name": "x.pdf", "type": "OTHER", "data_url": "https://example.com/x"},
         ]
     ),
     max_size=2,

@@ -11,7 +11,7 @@ import pandas
 import pytest
 
 from kombo_provider.mapping import RowMapper
-from tests.unit.mapping.one_row import VALID, map_row
+from tests.unit.mapping.one_row import VALID, map_row, problems_of
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,25 @@ def test_an_integer_column_that_became_float_because_of_nulls_is_refused_with_he
     first, second = RowMapper(list(VALID), endpoint="application").map_chunk(frame)
     assert "integer column with NULLs" in str(first.key_problem)
     assert second.key_problem == "applicant_id is empty"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("greenhouse: one", "greenhouse: one"),
+        ("größe:1", "größe:1"),
+        ("a\r\nX-Evil: 1", "a\\r\\nX-Evil: 1"),
+        ("a\x00b", "a\\x00b"),
+        ("a\ud800", "a\\ud800"),
+        ("a\\r\\nb", "a\\r\\nb"),
+        ("a\u200bb", "a\\u200bb"),
+    ],
+    ids=ascii,
+)
+def test_an_integration_id_that_no_header_can_carry_makes_the_row_invalid_and_names_the_field(
+    value: str, kept: str
+) -> None:
+    mapped = map_row({"integration_id": value})
+    assert (mapped.integration_id, mapped.applicant_id, mapped.key_problem) == (kept, "A-1", None)
+    assert "the id that Kombo shows" in problems_of(mapped)["integration_id"]
+    assert map_row({"integration_id": value + "2"}).payload_sha256 != mapped.payload_sha256
