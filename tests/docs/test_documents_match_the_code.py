@@ -68,7 +68,9 @@ def test_the_readme_lists_the_commands_of_the_provider_with_their_arguments() ->
         words = ["airflow kombo", command.name]
         for arg in command.args:
             if not arg.flags[0].startswith("-"):
-                words.append(arg.flags[0].upper())
+                choices = arg.kwargs.get("choices")
+                word = "|".join(choices) if choices else arg.flags[0].upper()
+                words.append(f"[{word}]" if arg.kwargs.get("nargs") == "?" else word)
             elif arg.kwargs.get("required"):
                 words += [arg.flags[0], "X"]
         expected.append(" ".join(words))

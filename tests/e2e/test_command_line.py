@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -15,13 +17,15 @@ from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import Warehouse, run_dag
 
 DAG_ID = "kombo_push_applicants"
-PLACE = {"warehouse_conn_id": "warehouse_default", "ledger_conn_id": None, "ledger_schema": None, "verbose": False}
+INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
+UNSAID = {"verbose": False, "dag_id": DAG_ID, "email": False, "output": "table", "kombo_conn_id": None}
+UNSAID |= {"integration_id": None, "until": None, "because": None}
 
 
 def call(name: str, **arguments: Any) -> None:
     from kombo_provider.cli import commands
 
-    getattr(commands, name)(Namespace(**PLACE, **arguments))
+    getattr(commands, name)(Namespace(**UNSAID | arguments))
 
 
 def test_preview_prints_the_exact_body_and_what_would_be_done_and_sends_nothing(
@@ -66,6 +70,7 @@ def test_explain_says_why_a_row_was_not_sent_and_what_to_do(
 def test_a_drain_stops_new_requests_until_resume(
     warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    run_dag()
     warehouse.add(1)
     call("drain", timeout=5)
     assert "Nothing is on the wire" in capsys.readouterr().out
@@ -92,6 +97,79 @@ def test_forget_empties_one_persons_data_and_keeps_the_proof(
     assert row == [("cancelled", None, None, 1)]
     with pytest.raises(SystemExit, match="Nothing was changed"):
         call("forget", **(key | {"applicant_id": "a-2"}))
+
+
+def test_forget_finds_a_person_by_an_address_that_stands_on_no_command_line(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.add(1)
+    warehouse.add(2)
+    sandbox.faults([{"kind": "error", "code": "REMOTE.INPUT_INVALID", "match": {"email": "ada2@example.com"}}])
+    run_dag()
+    monkeypatch.setattr("sys.stdin", io.StringIO("ADA2@example.com\n"))
+    call("forget", email=True, source=None, applicant_id=None)
+    printed = capsys.readouterr().out
+    assert "a-2" in printed
+    assert "a-1" not in printed
+    assert "ada2" not in printed.lower()
+
+
+def test_a_lane_that_a_person_stopped_sends_nothing_until_it_is_opened(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.add(1)
+    run_dag()
+    warehouse.add(2)
+    call("lanes", action="stop", integration_id=INTEGRATION, because="the customer asked")
+    assert run_dag().state == "failed"
+    call("resume")
+    assert run_dag().state == "failed"
+    assert sum(sandbox.creates().values()) == 1
+    call("lanes", action="list", output="json")
+    assert '"state": "stopped"' in capsys.readouterr().out
+    call("lanes", action="open", integration_id=INTEGRATION)
+    assert run_dag().state == "success"
+    events = warehouse.execute("SELECT action, reason, actor FROM kombo_lane_events ORDER BY event_id")
+    assert events == [("stop", "the customer asked", "person"), ("open", None, "person")]
+
+
+def test_a_lane_that_nobody_knows_is_named(warehouse: Warehouse) -> None:
+    warehouse.add(1)
+    run_dag()
+    with pytest.raises(SystemExit, match="no-such is found nowhere"):
+        call("lanes", action="open", integration_id="no-such")
+
+
+@pytest.mark.parametrize("command", ["drain", "resume"])
+def test_no_command_makes_a_ledger(warehouse: Warehouse, command: str) -> None:
+    with pytest.raises(SystemExit, match="There is no ledger in connection"):
+        call(command, timeout=5)
+    tables = warehouse.execute("SELECT name FROM sqlite_master WHERE name LIKE 'kombo%'")
+    assert tables == []
+
+
+def test_a_connection_that_lies_in_airflow_s_database_is_found(warehouse: Warehouse) -> None:
+    warehouse.add(1)
+    run_dag()
+    airflow = str(Path(sys.executable).with_name("airflow"))
+    environment = dict(os.environ)
+    given = json.loads(environment.pop("AIRFLOW_CONN_WAREHOUSE_DEFAULT"))
+    add = [airflow, "connections", "add", "warehouse_default", "--conn-json", json.dumps(given)]
+    subprocess.run(add, check=True, capture_output=True, env=environment, timeout=60)
+    try:
+        done = subprocess.run(
+            [airflow, "kombo", "drain", DAG_ID],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Nothing is on the wire" in done.stdout
+    finally:
+        delete = [airflow, "connections", "delete", "warehouse_default"]
+        subprocess.run(delete, check=True, capture_output=True, env=environment, timeout=60)
 
 
 def test_a_dag_without_a_push_is_named_without_a_traceback(tmp_path: Path) -> None:

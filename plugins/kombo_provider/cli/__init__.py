@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
@@ -12,11 +13,9 @@ def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
 
 
 _DAG_ID = _arg(("dag_id",), help="A DAG with a Kombo push")
-_CONNECTIONS = (
-    _arg(("--warehouse-conn-id",), default="warehouse_default", help="Connection whose database holds the ledger"),
-    _arg(("--ledger-conn-id",), default=None, help="Connection of the ledger, if it is not in the warehouse"),
-    _arg(("--ledger-schema",), default=None, help="Schema of the ledger, if it has one of its own"),
-)
+_ANY_DAG = _arg(("dag_id",), nargs="?", default=None, help="A DAG; without one: every ledger that a DAG uses")
+_OF_DAG = _arg(("--dag-id",), default=None, help="Only the ledger of this DAG")
+_OUTPUT = _arg(("--output", "-o"), choices=("table", "json", "csv"), default="table", help="How to print the list")
 
 
 def get_kombo_cli_commands() -> list[CLICommand]:
@@ -47,7 +46,7 @@ def get_kombo_cli_commands() -> list[CLICommand]:
                     help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
                     func=lazy_load_command("kombo_provider.cli.commands.drain"),
                     args=(
-                        *_CONNECTIONS,
+                        _ANY_DAG,
                         _arg(("--timeout",), type=int, default=900, help="Seconds to wait at most, 900 by default"),
                         ARG_VERBOSE,
                     ),
@@ -56,17 +55,44 @@ def get_kombo_cli_commands() -> list[CLICommand]:
                     name="resume",
                     help="Allow new requests again after a drain",
                     func=lazy_load_command("kombo_provider.cli.commands.resume"),
-                    args=(*_CONNECTIONS, ARG_VERBOSE),
+                    args=(_ANY_DAG, ARG_VERBOSE),
                 ),
                 ActionCommand(
                     name="forget",
                     help="Empty one person's data in the ledger; the proof of delivery stays",
                     func=lazy_load_command("kombo_provider.cli.commands.forget"),
                     args=(
-                        _arg(("source",), help="The source's name, as in the DAG file"),
-                        _arg(("integration_id",), help="The integration of the delivery"),
-                        _arg(("applicant_id",), help="The delivery's applicant_id"),
-                        *_CONNECTIONS,
+                        _arg(("source",), nargs="?", default=None, help="The source's name, as in the DAG file"),
+                        _arg(("integration_id",), nargs="?", default=None, help="The integration of the delivery"),
+                        _arg(("applicant_id",), nargs="?", default=None, help="The delivery's applicant_id"),
+                        _arg(
+                            ("--email",),
+                            action="store_true",
+                            help="Ask for an e-mail address, or read it from standard input, and forget that person "
+                            "in every source and integration",
+                        ),
+                        _OF_DAG,
+                        ARG_VERBOSE,
+                    ),
+                ),
+                ActionCommand(
+                    name="lanes",
+                    help="List the lanes with state, code and rows that wait; open, stop or snooze one",
+                    func=lazy_load_command("kombo_provider.cli.commands.lanes"),
+                    args=(
+                        _arg(
+                            ("action",),
+                            nargs="?",
+                            choices=("list", "open", "stop", "snooze"),
+                            default="list",
+                            help="What to do, list by default",
+                        ),
+                        _arg(("integration_id",), nargs="?", default=None, help="The lane's integration"),
+                        _OF_DAG,
+                        _arg(("--kombo-conn-id",), default=None, help="The lane's Kombo connection"),
+                        _arg(("--until",), type=datetime.fromisoformat, default=None, help="When a snooze ends (UTC)"),
+                        _arg(("--because",), default=None, help="The reason, kept with the lane's history"),
+                        _OUTPUT,
                         ARG_VERBOSE,
                     ),
                 ),

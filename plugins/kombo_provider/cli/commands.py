@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
-from getpass import getuser
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from getpass import getpass, getuser
+from typing import TYPE_CHECKING, Any
 
 from airflow.utils.cli import suppress_logs_and_warning
 
 from kombo_provider.cli import explaining
+from kombo_provider.cli.ledgers import LedgerPlace, at_each, ledger_places
+from kombo_provider.cli.output import printable, rendered
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
-from kombo_provider.errors import ConfigurationError, KomboError
+from kombo_provider.errors import ConfigurationError, KomboError, LedgerError
 from kombo_provider.ledger import (
     EVERYWHERE,
     Actor,
     By,
     DeliveryKey,
     LaneState,
+    Ledger,
     claims,
     erasure,
     history,
+    lane_actions,
     lane_states,
     leases,
     staging,
 )
-from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.settings import Connections
+from kombo_provider.ledger.lane_actions import LaneLine
+from kombo_provider.operators.connections import open_existing_ledger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _POLL_SECONDS = 1.0
 
@@ -39,6 +50,9 @@ def _speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], Non
     @suppress_logs_and_warning
     @functools.wraps(command)
     def run(args: Namespace) -> None:
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = (
+            "server"  # as Airflow's own commands: connections may lie in its database
+        )
         try:
             command(args)
         except KomboError as exc:
@@ -94,47 +108,134 @@ def explain(args: Namespace) -> None:
 
 @_speaking
 def drain(args: Namespace) -> None:
-    """`airflow kombo drain`."""
+    """`airflow kombo drain [DAG_ID]`."""
     until = time.monotonic() + args.timeout
-    with open_ledger(_connections(args)) as ledger:
+
+    def stop_and_wait(ledger: Ledger, place: LedgerPlace) -> None:
         with ledger.transaction() as conn:
             lane_states.drain(conn)
-        print("New requests are stopped. Waiting for those on the wire …")
-        while True:
-            with ledger.transaction() as conn:
-                leases.sweep(conn)
-                left = claims.count_on_wire(conn)
-            if not left:
-                break
+        print(f"New requests are stopped: {place}. Waiting for those on the wire …")
+        while left := _on_the_wire(ledger):
             if time.monotonic() > until:
-                raise SystemExit(f"{left} requests are still on the wire; new ones stay stopped. Call drain again.")
+                raise LedgerError(f"{left} requests are still on the wire; new ones stay stopped. Call drain again.")
             print(f"{left} on the wire", flush=True)
             time.sleep(_POLL_SECONDS)
-    print("Nothing is on the wire. `airflow kombo resume` lets requests leave again.")
+        print(f"Nothing is on the wire: {place}")
+
+    at_each(ledger_places(args.dag_id), stop_and_wait)
+    print("`airflow kombo resume` lets requests leave again.")
+
+
+def _on_the_wire(ledger: Ledger) -> int:
+    with ledger.transaction() as conn:
+        leases.sweep(conn)
+        return claims.count_on_wire(conn)
 
 
 @_speaking
 def resume(args: Namespace) -> None:
-    """`airflow kombo resume`."""
-    with open_ledger(_connections(args)) as ledger, ledger.transaction() as conn:
-        lane_states.set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
-    print("Requests may leave again; the next run of each DAG sends what waits.")
+    """`airflow kombo resume [DAG_ID]`."""
+
+    def let_go(ledger: Ledger, place: LedgerPlace) -> None:
+        with ledger.transaction() as conn:
+            lane_states.set_state(conn, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
+        print(f"Requests may leave again: {place}; the next run of each DAG sends what waits.")
+
+    at_each(ledger_places(args.dag_id), let_go)
 
 
 @_speaking
 def forget(args: Namespace) -> None:
-    """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`."""
-    key = DeliveryKey(args.source, args.integration_id, args.applicant_id)
-    with open_ledger(_connections(args)) as ledger, ledger.transaction() as conn:
-        known = erasure.forget(conn, key, By(Actor.PERSON, name=getuser()))
-    if not known:
-        raise SystemExit(f"The ledger holds no delivery {'/'.join(key)}. Nothing was changed.")
-    print(f"The data of {'/'.join(key)} is emptied. Its keys, ids and times stay as proof of delivery.")
+    """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`, or `--email` for a person in every source."""
+    by = By(Actor.PERSON, name=getuser())
+    forgotten: list[DeliveryKey] = []
+    if args.email:
+        email = _asked_email()
+
+        def empty(ledger: Ledger, _: LedgerPlace) -> None:
+            with ledger.transaction() as conn:
+                forgotten.extend(erasure.forget_email(conn, email, ledger.email_digest(email), by))
+    else:
+        if not args.applicant_id:
+            raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email.")
+        key = DeliveryKey(args.source, args.integration_id, args.applicant_id)
+
+        def empty(ledger: Ledger, _: LedgerPlace) -> None:
+            with ledger.transaction() as conn:
+                forgotten.extend([key] if erasure.forget(conn, key, by) else [])
+
+    at_each(ledger_places(args.dag_id), empty)
+    if not forgotten:
+        raise SystemExit("No ledger holds such a delivery. Nothing was changed.")
+    for key in forgotten:
+        print(f"Emptied: {printable(' / '.join(key))}. Its keys, ids and times stay as proof of delivery.")
+    print("Not reached by this: the source table, logs that were written, Kombo and the ATS.")
 
 
-def _connections(args: Namespace) -> Connections:
-    return Connections(
-        warehouse_conn_id=args.warehouse_conn_id,
-        ledger_conn_id=args.ledger_conn_id,
-        ledger_schema=args.ledger_schema,
-    )
+def _asked_email() -> str:
+    """Read the address from a prompt or standard input: on the command line others could see it."""
+    email = (getpass("E-mail address: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    if "@" not in email:
+        raise ConfigurationError("That is no e-mail address. Nothing was changed.")
+    return email
+
+
+_LANE_COLUMNS = (*LaneLine._fields, "ledger")
+
+
+@_speaking
+def lanes(args: Namespace) -> None:
+    """`airflow kombo lanes [list|open|stop|snooze] [INTEGRATION_ID]`."""
+    places = ledger_places(args.dag_id)
+    if args.action == "list":
+        rows: list[dict[str, Any]] = []
+
+        def collect(ledger: Ledger, place: LedgerPlace) -> None:
+            with ledger.transaction() as conn:
+                rows.extend(line._asdict() | {"ledger": str(place)} for line in lane_actions.listed(conn))
+
+        at_each(places, collect)
+        print(rendered(rows, _LANE_COLUMNS, args.output))
+        return
+    if not args.integration_id:
+        raise ConfigurationError(f"Name the integration to {args.action}.")
+    _change_lane(args, places)
+
+
+def _change_lane(args: Namespace, places: Sequence[LedgerPlace]) -> None:
+    """Change the one lane that is meant; where the id is found under several, ask which."""
+    found: list[tuple[LedgerPlace, str]] = []
+
+    def look(ledger: Ledger, place: LedgerPlace) -> None:
+        with ledger.transaction() as conn:
+            found.extend((place, name) for name in lane_actions.connections_of(conn, args.integration_id))
+
+    at_each(places, look)
+    meant = [(place, name) for place, name in found if args.kombo_conn_id in (None, name)]
+    if len(meant) != 1:
+        where = "; ".join(f"connection {name}, {place}" for place, name in found) or "nowhere"
+        raise ConfigurationError(
+            f"Integration {printable(args.integration_id)} is found {where}. Name one with --kombo-conn-id or --dag-id."
+        )
+    ((place, conn_id),) = meant
+    by = By(Actor.PERSON, name=getuser())
+    with open_existing_ledger(place.connections) as ledger, ledger.transaction() as conn:
+        if args.action == "open":
+            lane_actions.open_lane(conn, conn_id, args.integration_id, by, args.because)
+        elif args.action == "stop":
+            lane_actions.stop_lane(conn, conn_id, args.integration_id, by, args.because)
+        else:
+            _snooze(conn, conn_id, args, by)
+    print(f"{args.action}: {printable(args.integration_id)} under {conn_id}")
+
+
+def _snooze(conn: Connection, conn_id: str, args: Namespace, by: By) -> None:
+    if args.until is None or not args.because:
+        raise ConfigurationError("A snooze needs --until and --because.")
+    until = args.until if args.until.tzinfo else args.until.replace(tzinfo=UTC)
+    try:
+        snoozed = lane_actions.snooze_lane(conn, conn_id, args.integration_id, by, until=until, reason=args.because)
+    except ValueError as exc:
+        raise ConfigurationError(f"--until: {exc}.") from None
+    if not snoozed:
+        raise ConfigurationError("The lane is neither blocked nor paused: there is nothing to snooze.")

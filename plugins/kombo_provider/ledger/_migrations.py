@@ -65,11 +65,11 @@ NEWEST = len(MIGRATIONS) + 1
 
 def migrate(conn: Connection, schema: str | None) -> None:
     """Bring the ledger in `schema` to the newest version; cheap where it is there already."""
-    if _version(conn, schema) == NEWEST:
+    if found_version(conn, schema) == NEWEST:
         return
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-    found = _version(conn, schema)
+    found = found_version(conn, schema)
     if found > NEWEST:
         raise LedgerError(
             f"The ledger is at version {found}, this release knows version {NEWEST}. "
@@ -83,7 +83,8 @@ def migrate(conn: Connection, schema: str | None) -> None:
     conn.execute(ledger_version.update().values(version=NEWEST))
 
 
-def _version(conn: Connection, schema: str | None) -> int:
+def found_version(conn: Connection, schema: str | None) -> int:
+    """Return the version of the ledger in `schema`, 0 where there is none."""
     if not inspect(conn).has_table(ledger_version.name, schema=schema):
         return 0
     return conn.scalar(select(ledger_version.c.version)) or 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import EMPTIED, deliveries, is_key
+from kombo_provider.ledger._tables import EMPTIED, KEY_COLUMNS, deliveries, is_key
+from kombo_provider.ledger.email_digest import email_of
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, Resolution, Status
 
@@ -25,7 +26,23 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
     for status in _WAITING:
         move_where(conn, status, Status.CANCELLED, [is_key(key)], cancelled, by, at)
-    return conn.execute(update(deliveries).where(is_key(key)).values(EMPTIED)).rowcount > 0
+    return conn.execute(update(deliveries).where(is_key(key)).values({**EMPTIED, "email_sha256": None})).rowcount > 0
+
+
+def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> list[DeliveryKey]:
+    """Empty the data of every delivery for an address, in all sources and integrations; return their keys."""
+    has_text = func.lower(deliveries.c.payload).contains(email.strip().lower(), autoescape=True)
+    known_by = has_text if digest is None else or_(has_text, deliveries.c.email_sha256 == digest)
+    query = select(*KEY_COLUMNS, deliveries.c.payload, deliveries.c.email_sha256).where(known_by)
+    keys: list[DeliveryKey] = []
+    for row in conn.execute(query):
+        found = email_of(row.payload)
+        is_person = found is not None and found.strip().lower() == email.strip().lower()
+        if is_person or (digest is not None and row.email_sha256 == digest):
+            keys.append(DeliveryKey(*row[:3]))
+    for key in keys:
+        forget(conn, key, by)
+    return keys
 
 
 def empty_old_payloads(conn: Connection, source: str, keep_days: int) -> int:

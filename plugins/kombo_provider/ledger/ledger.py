@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from kombo_provider.database import driver_errors, prepare_ledger_engine
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
-from kombo_provider.ledger._migrations import migrate
+from kombo_provider.ledger._migrations import found_version, migrate
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
 _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
@@ -55,6 +55,11 @@ class Ledger:
     def email_digest(self, email: str) -> str | None:
         """Return the digest by which the ledger knows an address; None where it keeps none."""
         return keyed_digest(email, self._digest_secret)
+
+    def exists(self) -> bool:
+        """Tell whether a run has made the ledger's tables; makes nothing."""
+        with self.transaction() as conn:
+            return found_version(conn, self.schema) > 0
 
     def close(self) -> None:
         """Give all connections back."""

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
-from kombo_provider.errors import ConfigurationError
+from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.hooks.kombo import known_connection
 from kombo_provider.operators.settings import Connections
 
@@ -34,6 +34,20 @@ def warehouse_engine(conn_id: str) -> Iterator[Engine]:
 
 
 @contextmanager
+def open_existing_ledger(connections: Connections) -> Iterator[Ledger]:
+    """Give a ledger that a run has made; raises LedgerError where there is none, and makes nothing."""
+    from kombo_provider.ledger import Ledger
+
+    with warehouse_engine(connections.ledger) as engine:
+        ledger = Ledger(engine, schema=connections.ledger_schema, digest_secret=_digest_secret())
+        if not ledger.exists():
+            where = f", schema {connections.ledger_schema}" if connections.ledger_schema else ""
+            raise LedgerError(f"There is no ledger in connection {connections.ledger}{where}: no run has made one yet.")
+        ledger.ensure()
+        yield ledger
+
+
+@contextmanager
 def open_ledger(connections: Connections) -> Iterator[Ledger]:
     """Give the ledger, its tables created or brought up to date, and what dead processes left `sending` in doubt.
 
@@ -41,7 +55,7 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
     """
     from kombo_provider.ledger import Ledger, leases
 
-    with warehouse_engine(connections.ledger_conn_id or connections.warehouse_conn_id) as engine:
+    with warehouse_engine(connections.ledger) as engine:
         ledger = Ledger(engine, schema=connections.ledger_schema, digest_secret=_digest_secret())
         ledger.ensure()
         with ledger.transaction() as conn:

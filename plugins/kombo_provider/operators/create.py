@@ -14,7 +14,7 @@ from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import remember_log_url
 from kombo_provider.operators.sending import SendingOperator
-from kombo_provider.operators.settings import Connections
+from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
 
 if TYPE_CHECKING:
     from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
@@ -38,7 +38,7 @@ class _CreateOperator(SendingOperator):
     sent.
     """
 
-    template_fields: Sequence[str] = ("source", "applicant_id", "integration_id", "job_id")
+    template_fields: Sequence[str] = (*LEDGER_FIELDS, "applicant_id", "integration_id", "job_id")
     endpoint: ClassVar[Endpoint]
 
     def __init__(
@@ -64,7 +64,7 @@ class _CreateOperator(SendingOperator):
         self.integration_id = integration_id
         self.kombo_conn_id = kombo_conn_id
         self.warehouse_conn_id = warehouse_conn_id
-        self.ledger_conn_id = ledger_conn_id
+        self.ledger_conn_id = ledger_conn_id or warehouse_conn_id
         self.ledger_schema = ledger_schema
         self.attachment_roots = attachment_roots
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from kombo_provider.operators.run_params import RunKind, RunParams
-from kombo_provider.operators.settings import PushSettings
+from kombo_provider.operators.settings import LEDGER_FIELDS, PushSettings
 
 if TYPE_CHECKING:
     from kombo_provider.ledger import Selection
@@ -18,11 +18,20 @@ COUNTS_KEY = "counts"
 
 
 class PushOperator(BaseOperator):
-    """Base of the four: carries the pipeline's settings, which hold no secret and no applicant."""
+    """Base of the four: carries the pipeline's settings, which hold no secret and no applicant.
+
+    Its template fields are not rendered for the work: Airflow keeps and shows them, so a ledger is found through them.
+    """
+
+    template_fields: Sequence[str] = LEDGER_FIELDS
 
     def __init__(self, *, push: PushSettings, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.push = push
+        self.source = push.source
+        self.kombo_conn_id = push.connections.kombo_conn_id
+        self.ledger_conn_id = push.connections.ledger
+        self.ledger_schema = push.connections.ledger_schema
 
 
 def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selection:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from kombo_provider.ledger import Endpoint
 
 
+LEDGER_FIELDS = ("source", "kombo_conn_id", "ledger_conn_id", "ledger_schema")
+"""Attributes of every operator with a ledger that are kept with the DAG: commands find the ledger through them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
     """Which Airflow connections a task uses, and where in them the ledger lives."""
@@ -19,6 +23,11 @@ class Connections:
     warehouse_conn_id: str = "warehouse_default"
     ledger_conn_id: str | None = None
     ledger_schema: str | None = None
+
+    @property
+    def ledger(self) -> str:
+        """The connection whose database holds the ledger."""
+        return self.ledger_conn_id or self.warehouse_conn_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
