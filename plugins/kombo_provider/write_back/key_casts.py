@@ -42,7 +42,7 @@ class KeyCast:
 
 def key_cast(dialect: str, column: Column[Any]) -> KeyCast:
     """Return the cast for a column: its own type where an index can serve, the column's text otherwise."""
-    kind = column_type(column)
+    kind = column.type
     if dialect == "sqlite":
         return _of_sqlite(kind)
     if isinstance(kind, Integer):
@@ -56,14 +56,6 @@ def key_cast(dialect: str, column: Column[Any]) -> KeyCast:
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return KeyCast(str, _text_type(kind), canonical=_unpadded)
     return KeyCast(str, Text(), _text_of)
-
-
-def column_type(column: Column[Any]) -> TypeEngine[Any]:
-    """Return a column's type, of a domain the one that it is made of."""
-    kind: Any = column.type
-    while hasattr(kind, "data_type"):
-        kind = kind.data_type
-    return kind  # type: ignore[no-any-return]
 
 
 def _of_sqlite(kind: TypeEngine[Any]) -> KeyCast:

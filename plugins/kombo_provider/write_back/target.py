@@ -12,7 +12,6 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
-from kombo_provider.write_back.key_casts import column_type
 
 ID_COLUMNS = (
     "kombo_application_id",
@@ -35,6 +34,8 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
     Raises WriteBackError for a missing table or column, with the ALTER to paste, and for a column of a wrong type.
     """
     table = _reflect(conn, name)
+    for column in table.columns:
+        column.type = _below_domains(column.type)
     lost = [column for column in key.values() if column not in table.c]
     if lost:
         known = ", ".join(column.name for column in table.columns if column.name not in WRITTEN_COLUMNS)
@@ -46,6 +47,13 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
         )
     _check_types(conn, name, table)
     return table
+
+
+def _below_domains(kind: Any) -> TypeEngine[Any]:
+    """Return of a domain the type that it is made of, of other types themselves."""
+    while hasattr(kind, "data_type"):
+        kind = kind.data_type
+    return kind  # type: ignore[no-any-return]
 
 
 def _check_types(conn: Connection, name: str, table: Table) -> None:
@@ -62,7 +70,7 @@ def _described(conn: Connection, column: Column[Any], wanted: str) -> str:
 
 
 def _takes_ids(column: Column[Any]) -> bool:
-    kind = column_type(column)
+    kind = column.type
     if isinstance(kind, NullType):
         return True
     if not isinstance(kind, String) or isinstance(kind, Enum):
@@ -71,7 +79,7 @@ def _takes_ids(column: Column[Any]) -> bool:
 
 
 def _takes_instants(conn: Connection, column: Column[Any]) -> bool:
-    kind = column_type(column)
+    kind = column.type
     if isinstance(kind, String) and not isinstance(kind, Enum):
         return kind.length is None or kind.length >= len("YYYY-MM-DDTHH:MM:SSZ")
     if conn.dialect.name == "sqlite" and type(kind).__name__ == "NUMERIC":
@@ -81,7 +89,7 @@ def _takes_instants(conn: Connection, column: Column[Any]) -> bool:
 
 def delivered_at(column: Column[Any], at: datetime | None) -> Any:
     """Return an instant as the column takes it: naive ones are in UTC, text is ISO 8601."""
-    kind, at = column_type(column), at.astimezone(UTC) if at else None
+    kind, at = column.type, at.astimezone(UTC) if at else None
     if at is None:
         return None
     if isinstance(kind, DateTime):
@@ -91,7 +99,7 @@ def delivered_at(column: Column[Any], at: datetime | None) -> Any:
 
 def instant_type(column: Column[Any]) -> TypeEngine[Any]:
     """Return the type in which `delivered_at` is listed for the column."""
-    kind = column_type(column)
+    kind = column.type
     if isinstance(kind, DateTime):
         return DateTime(timezone=kind.timezone)
     return Date() if isinstance(kind, Date) else Text()

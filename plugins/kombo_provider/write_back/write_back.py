@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, cast, select
 from sqlalchemy import Text as SqlText
-from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.database import describe
 from kombo_provider.errors import WriteBackError
-from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
-from kombo_provider.write_back.key_columns import key_columns
-from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
-from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget, concerns_rows, is_locked
-
-log = logging.getLogger(__name__)
+from kombo_provider.ledger import Ledger, RunRef, delivered_ids
+from kombo_provider.write_back.matching import Found, Pair
+from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget
+from kombo_provider.write_back.writing import Patience, WriteBackReport, Writing
 
 CHUNK_ROWS = 5_000
-_KEYS_NAMED = 10
-_REFUSALS_AT_MOST = 20
-"""So many single rows the database may refuse, one after the other, before the table itself is to blame."""
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a statement waits for a lock: at first, and once another transaction is known to hold one."""
-
-    first_lock_seconds: float = 30.0
-    next_lock_seconds: float = 1.0
-
-
-@dataclass(slots=True)
-class WriteBackReport:
-    """How many rows got ids, and which did not: their keys match no row or several, or the database refused them.
-
-    `missed` counts by integration those misses that are new, for they were delivered by the run that writes back.
-    """
-
-    written: int = 0
-    without_row: int = 0
-    with_several_rows: int = 0
-    refused: int = 0
-    integration_ids: frozenset[str] = frozenset()
-    missed: Counter[str] = field(default_factory=Counter)
+__all__ = ["Patience", "WriteBack", "WriteBackReport"]
 
 
 class WriteBack:
@@ -59,7 +28,8 @@ class WriteBack:
     def __init__(
         self, engine: Engine, table: str, key: str | Mapping[str, str], patience: Patience | None = None
     ) -> None:
-        self._target = OpenTarget(engine, table, key_columns(key))
+        columns = {"applicant_id": key} if isinstance(key, str) else dict(key)
+        self._target = OpenTarget(engine, table, columns)
         self._patience = patience or Patience()
 
     def check(self) -> None:
@@ -123,7 +93,7 @@ class WriteBack:
 
         Raises WriteBackError where the database refuses every row that is new.
         """
-        writing = _Writing(self._target, self._patience, ledger, source, run)
+        writing = Writing(self._target, self._patience, ledger, source, run)
         after: Pair | None = None
         while True:
             with ledger.transaction() as conn:
@@ -135,144 +105,3 @@ class WriteBack:
                 writing.write(chunk)
         writing.finish()
         return writing.report
-
-
-class _Writing:
-    """One run over the deliveries: what is written, refused, and how long locks are waited for."""
-
-    def __init__(self, target: OpenTarget, patience: Patience, ledger: Ledger, source: str, run: RunRef | None) -> None:
-        self._target, self._patience, self._ledger, self._source, self._run = target, patience, ledger, source, run
-        self.report = WriteBackReport()
-        self._lock_seconds = patience.first_lock_seconds
-        self._locked = 0
-        self._named = 0
-        self._refused_new = 0
-        self._last_refusal = ""
-
-    def write(self, chunk: Sequence[DeliveredIds]) -> None:
-        """Write a chunk; where the database refuses one row of it, halve it until that row is alone."""
-        parts = deque([list(chunk)])
-        while parts:
-            part = parts.popleft()
-            try:
-                self._write_part(part)
-            except DBAPIError as exc:
-                if not concerns_rows(exc):
-                    raise
-                if is_locked(exc):
-                    self._lock_seconds = self._patience.next_lock_seconds
-                if len(part) == 1:
-                    self._refuse(part[0], exc)
-                else:
-                    middle = len(part) // 2
-                    parts.extendleft((part[middle:], part[:middle]))
-
-    def _refuse(self, delivered: DeliveredIds, exc: DBAPIError) -> None:
-        self._locked += is_locked(exc)
-        refused = self.report.refused + 1
-        if self._locked >= _REFUSALS_AT_MOST or (refused >= _REFUSALS_AT_MOST and not self.report.written):
-            raise exc
-        self._last_refusal = describe(exc)
-        self._miss(delivered, f"is refused by the database ({self._last_refusal})")
-        self._count_refused(delivered)
-
-    def _count_refused(self, delivered: DeliveredIds) -> None:
-        self.report.refused += 1
-        self._refused_new += delivered.is_of(self._run)
-
-    def _write_part(self, part: Sequence[DeliveredIds]) -> None:
-        numbered = dict(enumerate(part))
-        asked: set[tuple[str, str]] = set()
-        taken: set[tuple[str, str]] = set()
-        while True:
-            with self._target.writing(self._lock_seconds) as conn:
-                rows = self._target.rows(conn)
-                found = rows.find(_pairs(numbered))
-                alone, missed = matches(found, numbered)
-                strangers = {number: id_ for number, row in alone.items() if (id_ := _stranger(row, numbered[number]))}
-                if not asked.issuperset(strangers.values()):
-                    conn.rollback()
-                else:
-                    shared = {number for number, id_ in strangers.items() if id_ in taken}
-                    mine = {number: numbered[number] for number in alone if number not in shared}
-                    stand = set()
-                    if mine:
-                        rows.write(mine)
-                        stand = stand_written(rows.find(_pairs(mine)), mine)
-                    conn.commit()
-                    break
-            asked.update(strangers.values())
-            taken = self._borne(asked)
-        missed |= dict.fromkeys(shared, Miss(SHARED, 1))
-        self._account(numbered, stand, missed, unchanged=mine.keys() - stand)
-
-    def _borne(self, ids: set[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return those ids that a delivery bears: its row is not to be overwritten by another."""
-        borne: set[tuple[str, str]] = set()
-        with self._ledger.transaction() as conn:
-            for column in {column for column, _ in ids}:
-                known = delivered_ids.who_bears(conn, column, {id_ for of, id_ in ids if of == column})
-                borne |= {(column, id_) for id_ in known}
-        return borne
-
-    def _account(
-        self, part: Mapping[int, DeliveredIds], stand: set[int], missed: Mapping[int, Miss], *, unchanged: set[int]
-    ) -> None:
-        written = [part[number] for number in sorted(stand)]
-        with self._ledger.transaction() as conn:
-            delivered_ids.mark_written_back(conn, self._source, written)
-        self.report.written += len(written)
-        self.report.integration_ids |= {delivered.integration_id for delivered in written}
-        for number, miss in missed.items():
-            self._miss(part[number], f"matches {miss.matches} of the target")
-            if miss.rows:
-                self.report.with_several_rows += 1
-            else:
-                self.report.without_row += 1
-        for number in sorted(unchanged):
-            self._last_refusal = "the UPDATE changed nothing: a trigger, a rule, a view or row-level security"
-            self._miss(part[number], "has a row that the database did not change (a trigger, rule, view or policy)")
-            self._count_refused(part[number])
-
-    def _miss(self, delivered: DeliveredIds, why: str) -> None:
-        if delivered.is_of(self._run):
-            self.report.missed[delivered.integration_id] += 1
-        self._named += 1
-        if self._named <= _KEYS_NAMED:
-            log.warning(
-                "Applicant %s of %s %s: its ids stay in the ledger",
-                delivered.applicant_id,
-                delivered.integration_id,
-                why,
-            )
-
-    def finish(self) -> None:
-        """Say what was done; raise where the table took nothing at all."""
-        report = self.report
-        log.info(
-            "%d rows got their ids; %d keys match no row, %d match several, %d rows were refused by the database",
-            report.written,
-            report.without_row,
-            report.with_several_rows,
-            report.refused,
-        )
-        if self._refused_new and not report.written:
-            raise WriteBackError(
-                f"Writing ids back into {self._target.name} failed: the database refused all {report.refused} rows "
-                f"({self._last_refusal}). {IN_LEDGER}."
-            )
-
-
-def _pairs(delivered: Mapping[int, DeliveredIds]) -> dict[int, Pair]:
-    return {number: (one.integration_id, one.applicant_id) for number, one in delivered.items()}
-
-
-def _stranger(row: Found, delivered: DeliveredIds) -> tuple[str, str] | None:
-    """Return the ledger's column and the id that stands in the row and is not the delivery's own, if there is one."""
-    application_id, _, candidate_id, _ = row.ids
-    ours, _, our_candidate, _ = ids_of(delivered)
-    if application_id is not None:
-        return None if application_id == ours else ("kombo_application_id", application_id)
-    if candidate_id is not None and candidate_id != our_candidate:
-        return "kombo_candidate_id", candidate_id
-    return None

@@ -148,3 +148,59 @@ def test_an_engine_that_nobody_answers_is_one_clear_error() -> None:
     engine = create_engine("postgresql+psycopg://postgres@127.0.0.1:1/none")
     with pytest.raises(WriteBackError, match="Writing ids back into people failed: OperationalError"):
         WriteBack(engine, "people", "id").check()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ("kombo_application_id", "INTEGER"),
+        ("kombo_candidate_id", "VARCHAR(10)"),
+        ("kombo_application_remote_id", "UUID"),
+        ("kombo_candidate_remote_id", "NUMERIC"),
+        ("kombo_delivered_at", "BIGINT"),
+        ("kombo_delivered_at", "VARCHAR(10)"),
+        ("kombo_delivered_at", "BOOLEAN"),
+    ],
+)
+def test_a_column_of_a_wrong_type_is_named_before_anything_is_sent(warehouse: Engine, column: str, kind: str) -> None:
+    make(warehouse)
+    run(warehouse, f"ALTER TABLE people DROP COLUMN {column}", f"ALTER TABLE people ADD COLUMN {column} {kind}")
+    with pytest.raises(WriteBackError, match=rf"people cannot take the ids: {column} is .*and must be"):
+        WriteBack(warehouse, "people", "id").check()
+
+
+def test_a_domain_over_text_takes_ids(postgres_url: str, open_engine: Callable[[str], Engine], book: Book) -> None:
+    warehouse = open_engine(postgres_url)
+    run(warehouse, "CREATE DOMAIN word AS TEXT", "CREATE DOMAIN number AS INTEGER")
+    make(warehouse, "id number", "7")
+    run(warehouse, "ALTER TABLE people ALTER kombo_application_id TYPE word")
+    book.deliver("7")
+    WriteBack(warehouse, "people", "id").check()
+    assert write(warehouse, book).written == 1
+
+
+def test_keys_that_the_table_does_not_hold_are_refused_before_anything_is_sent(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "no INTEGER", "1", "2")
+    target = WriteBack(warehouse, "people", "no")
+    with pytest.raises(WriteBackError, match=r"None of the first 2 keys .* \(applicant_id in no\).*Nothing was sent"):
+        target.check_keys(book.ledger, "crm.applicants", [("greenhouse:a", "a@b.example"), ("greenhouse:a", "c")])
+    target.check_keys(book.ledger, "crm.applicants", [("greenhouse:a", "c"), ("greenhouse:a", "2")])
+    target.check_keys(book.ledger, "crm.applicants", [])
+    book.deliver("1")
+    write(warehouse, book, key="no")
+    target.check_keys(book.ledger, "crm.applicants", [("greenhouse:a", "7")])
+
+
+def test_application_ids_that_no_delivery_bears_are_found_in_the_rows_of_the_extract(
+    warehouse: Engine, book: Book
+) -> None:
+    make(warehouse, "id TEXT", "'1'", "'2'", "'3'", "'4'")
+    book.deliver("1")
+    write(warehouse, book)
+    run(warehouse, "UPDATE people SET kombo_application_id = 'theirs' WHERE id = '2' OR id = '4'")
+    target = WriteBack(warehouse, "people", "id")
+    keys = [("greenhouse:a", name) for name in ("1", "2", "3")]
+    assert target.ids_of(keys) == {keys[0]: "app-1", keys[1]: "theirs"}
+    assert target.foreign_ids(book.ledger, [*keys, ("lever:b", "1")]) == {keys[1]: "theirs"}
+    with book.ledger.transaction():
+        assert target.ids_of(keys[2:]) == {}

@@ -1,0 +1,205 @@
+"""One run of the write-back: chunk by chunk, halved where the database refuses a row, accounted for in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import DBAPIError
+
+from kombo_provider.database import describe
+from kombo_provider.errors import WriteBackError
+from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
+from kombo_provider.write_back.joined_update import JoinedUpdate
+from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
+from kombo_provider.write_back.open_target import IN_LEDGER, OpenTarget, concerns_rows, is_locked
+from kombo_provider.write_back.single_updates import SingleUpdates
+
+log = logging.getLogger(__name__)
+
+_KEYS_NAMED = 10
+_REFUSALS_AT_MOST = 20
+"""So many single rows the database may refuse, one after the other, before the table itself is to blame."""
+
+
+BorneId = tuple[str, str]
+"""A column of the ledger and the id that stands in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a statement waits for a lock: at first, and once another transaction is known to hold one."""
+
+    first_lock_seconds: float = 30.0
+    next_lock_seconds: float = 1.0
+
+
+@dataclass(slots=True)
+class WriteBackReport:
+    """How many rows got ids, and which did not: their keys match no row or several, or the database refused them.
+
+    `missed` counts by integration those misses that are new, for they were delivered by the run that writes back.
+    """
+
+    written: int = 0
+    without_row: int = 0
+    with_several_rows: int = 0
+    refused: int = 0
+    integration_ids: frozenset[str] = frozenset()
+    missed: Counter[str] = field(default_factory=Counter)
+
+
+class Writing:
+    """One run over the deliveries: what is written, refused, and how long locks are waited for."""
+
+    def __init__(self, target: OpenTarget, patience: Patience, ledger: Ledger, source: str, run: RunRef | None) -> None:
+        self._target, self._patience, self._ledger, self._source, self._run = target, patience, ledger, source, run
+        self.report = WriteBackReport()
+        self._lock_seconds = patience.first_lock_seconds
+        self._locked = 0
+        self._named = 0
+        self._refused_new = 0
+        self._last_refusal = ""
+
+    def write(self, chunk: Sequence[DeliveredIds]) -> None:
+        """Write a chunk; where the database refuses one row of it, halve it until that row is alone."""
+        parts = deque([list(chunk)])
+        while parts:
+            part = parts.popleft()
+            try:
+                self._write_part(part)
+            except DBAPIError as exc:
+                if not concerns_rows(exc):
+                    raise
+                if is_locked(exc):
+                    self._lock_seconds = self._patience.next_lock_seconds
+                if len(part) == 1:
+                    self._refuse(part[0], exc)
+                else:
+                    middle = len(part) // 2
+                    parts.extendleft((part[middle:], part[:middle]))
+
+    def _refuse(self, delivered: DeliveredIds, exc: DBAPIError) -> None:
+        self._locked += is_locked(exc)
+        refused = self.report.refused + 1
+        if self._locked >= _REFUSALS_AT_MOST or (refused >= _REFUSALS_AT_MOST and not self.report.written):
+            raise exc
+        self._last_refusal = describe(exc)
+        self._miss(delivered, f"is refused by the database ({self._last_refusal})")
+        self._count_refused(delivered)
+
+    def _count_refused(self, delivered: DeliveredIds) -> None:
+        self.report.refused += 1
+        self._refused_new += delivered.is_of(self._run)
+
+    def _write_part(self, part: Sequence[DeliveredIds]) -> None:
+        """Write what has a row to itself, and read back what stands there afterwards.
+
+        Ids of others that stand in a row already are looked up in the ledger between two transactions of the target:
+        both may be one SQLite file, which has one writer at a time.
+        """
+        numbered = dict(enumerate(part))
+        asked: set[BorneId] = set()
+        taken: set[BorneId] = set()
+        while True:
+            with self._target.writing(self._lock_seconds) as conn:
+                rows = self._target.rows(conn)
+                alone, missed = matches(rows.find(_pairs(numbered)), numbered)
+                strangers = _strangers(alone, numbered)
+                if asked.issuperset(strangers.values()):
+                    shared = {number for number, there in strangers.items() if there in taken}
+                    mine = {number: numbered[number] for number in alone if number not in shared}
+                    stand = _write(rows, mine)
+                    conn.commit()
+                    break
+                conn.rollback()
+            asked.update(strangers.values())
+            taken = self._borne(asked)
+        missed |= dict.fromkeys(shared, Miss(SHARED, 1))
+        self._account(numbered, stand, missed, unchanged=mine.keys() - stand)
+
+    def _borne(self, ids: set[BorneId]) -> set[BorneId]:
+        """Return those ids that a delivery bears: its row is not to be overwritten by another."""
+        borne: set[BorneId] = set()
+        with self._ledger.transaction() as conn:
+            for column in {column for column, _ in ids}:
+                known = delivered_ids.who_bears(conn, column, {id_ for of, id_ in ids if of == column})
+                borne |= {(column, id_) for id_ in known}
+        return borne
+
+    def _account(
+        self, part: Mapping[int, DeliveredIds], stand: set[int], missed: Mapping[int, Miss], *, unchanged: set[int]
+    ) -> None:
+        written = [part[number] for number in sorted(stand)]
+        with self._ledger.transaction() as conn:
+            delivered_ids.mark_written_back(conn, self._source, written)
+        self.report.written += len(written)
+        self.report.integration_ids |= {delivered.integration_id for delivered in written}
+        for number, miss in missed.items():
+            self._miss(part[number], f"matches {miss.matches} of the target")
+            if miss.rows:
+                self.report.with_several_rows += 1
+            else:
+                self.report.without_row += 1
+        for number in sorted(unchanged):
+            self._last_refusal = "the UPDATE changed nothing: a trigger, a rule, a view or row-level security"
+            self._miss(part[number], "has a row that the database did not change (a trigger, rule, view or policy)")
+            self._count_refused(part[number])
+
+    def _miss(self, delivered: DeliveredIds, why: str) -> None:
+        if delivered.is_of(self._run):
+            self.report.missed[delivered.integration_id] += 1
+        self._named += 1
+        if self._named <= _KEYS_NAMED:
+            log.warning(
+                "Applicant %s of %s %s: its ids stay in the ledger",
+                delivered.applicant_id,
+                delivered.integration_id,
+                why,
+            )
+
+    def finish(self) -> None:
+        """Say what was done; raise where the table took nothing at all."""
+        report = self.report
+        log.info(
+            "%d rows got their ids; %d keys match no row, %d match several, %d rows were refused by the database",
+            report.written,
+            report.without_row,
+            report.with_several_rows,
+            report.refused,
+        )
+        if self._refused_new and not report.written:
+            raise WriteBackError(
+                f"Writing ids back into {self._target.name} failed: the database refused all {report.refused} rows "
+                f"({self._last_refusal}). {IN_LEDGER}."
+            )
+
+
+def _pairs(delivered: Mapping[int, DeliveredIds]) -> dict[int, Pair]:
+    return {number: (one.integration_id, one.applicant_id) for number, one in delivered.items()}
+
+
+def _write(rows: JoinedUpdate | SingleUpdates, delivered: Mapping[int, DeliveredIds]) -> set[int]:
+    """Write these; return which of them stand in the table then."""
+    if not delivered:
+        return set()
+    rows.write(delivered)
+    return stand_written(rows.find(_pairs(delivered)), delivered)
+
+
+def _strangers(alone: Mapping[int, Found], delivered: Mapping[int, DeliveredIds]) -> dict[int, BorneId]:
+    there = {number: _stranger(row, delivered[number]) for number, row in alone.items()}
+    return {number: stranger for number, stranger in there.items() if stranger is not None}
+
+
+def _stranger(row: Found, delivered: DeliveredIds) -> BorneId | None:
+    """Return the ledger's column and the id that stands in the row and is not the delivery's own, if there is one."""
+    application_id, _, candidate_id, _ = row.ids
+    ours, _, our_candidate, _ = ids_of(delivered)
+    if application_id is not None:
+        return None if application_id == ours else ("kombo_application_id", application_id)
+    if candidate_id is not None and candidate_id != our_candidate:
+        return "kombo_candidate_id", candidate_id
+    return None

@@ -1,0 +1,70 @@
+"""Locks and rights: a wait that ends, an error that says who holds what and which GRANT is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.write_back import Patience, WriteBack
+from tests.postgres import PostgresServer
+from tests.unit.ledger.book import Book
+from tests.unit.write_back.write_back_target import ids, make
+
+SOON = Patience(first_lock_seconds=0.05, next_lock_seconds=0.02)
+
+
+@pytest.fixture
+def people(postgres_url: str, open_engine: Callable[[str], Engine], book: Book) -> Engine:
+    """A table on PostgreSQL with three delivered people."""
+    engine = open_engine(postgres_url)
+    make(engine, "id TEXT", "'1'", "'2'", "'3'")
+    book.deliver("1", "2", "3")
+    return engine
+
+
+def test_an_open_transaction_on_one_row_costs_that_row_and_no_other(people: Engine, book: Book) -> None:
+    target = WriteBack(people, "people", "id", SOON)
+    with people.connect() as person:
+        person.exec_driver_sql("UPDATE people SET id = id WHERE id = '2'")
+        report = target.run(book.ledger, "crm.applicants")
+        person.rollback()
+    assert (report.written, report.refused) == (2, 1)
+    assert ids(people) == [("1", "app-1"), ("2", None), ("3", "app-3")]
+    assert target.run(book.ledger, "crm.applicants").written == 1
+
+
+def test_a_locked_table_is_an_error_that_says_so_and_no_endless_wait(people: Engine, book: Book) -> None:
+    target = WriteBack(people, "people", "id", SOON)
+    target.holds_ids()
+    with people.connect() as person:
+        person.exec_driver_sql("LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(WriteBackError, match="Another transaction holds a lock") as checked:
+            target.check()
+        with pytest.raises(WriteBackError, match=r"55P03|refused all"):
+            target.run(book.ledger, "crm.applicants")
+    assert "Nothing was sent" in str(checked.value)
+    assert "safe in the ledger" not in str(checked.value)
+
+
+def test_missing_rights_come_with_the_grant_to_paste(
+    people: Engine,
+    postgres_server: PostgresServer,
+    postgres_database: str,
+    open_engine: Callable[[str], Engine],
+    book: Book,
+) -> None:
+    for sql in ("DROP ROLE IF EXISTS looker", "CREATE ROLE looker LOGIN"):
+        postgres_server.execute(sql)
+    target = WriteBack(open_engine(postgres_server.url(postgres_database, user="looker")), "people", "id")
+    with pytest.raises(WriteBackError, match="permission denied for table people") as raised:
+        target.check()
+    grant = str(raised.value).splitlines()[-1]
+    assert grant.startswith("GRANT SELECT (id, kombo_application_id")
+    postgres_server.execute(grant, database=postgres_database)
+    target.check()
+    assert target.run(book.ledger, "crm.applicants").written == 3
+    postgres_server.execute("DROP OWNED BY looker", database=postgres_database)
+    postgres_server.execute("DROP ROLE looker")

@@ -1,0 +1,39 @@
+"""The statements for databases that have neither arrays nor SQLite's temporary tables."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, create_mock_engine
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+
+from kombo_provider.write_back.single_updates import SingleUpdates
+from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS
+
+DIALECTS = [mysql.dialect(), mssql.dialect(), oracle.dialect(), postgresql.dialect(), sqlite.dialect()]
+
+
+def updates(key: dict[str, str], dialect: Dialect) -> SingleUpdates:
+    """Return what would write into a table with these key columns."""
+    columns = [Column(name, Integer if name == "no" else Text) for name in key.values()]
+    ids = [Column(name, Text) for name in ID_COLUMNS]
+    table = Table("people", MetaData(), *columns, *ids, Column(DELIVERED_AT, DateTime))
+    return SingleUpdates(create_mock_engine(f"{dialect.name}://", lambda *_: None), table, key)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"applicant_id": "applicant_id"},
+        {"applicant_id": "applicant_id", "integration_id": "integration_id"},
+        {"applicant_id": "no", "integration_id": "order"},
+        {"applicant_id": "number"},
+    ],
+)
+def test_no_bind_parameter_bears_the_name_of_a_column(dialect: Dialect, key: dict[str, str]) -> None:
+    statements = updates(key, dialect)
+    compiled = statements.update().compile(dialect=dialect)
+    assert not set(compiled.params) & {*key.values(), *ID_COLUMNS, DELIVERED_AT}
+    assert len(compiled.params) == len(key) + len(ID_COLUMNS) + 1
+    assert "people" in str(statements.query([1, 2]).compile(dialect=dialect))

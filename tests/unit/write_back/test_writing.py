@@ -1,0 +1,145 @@
+"""What one row, or the database itself, does to an UPDATE costs that row and no other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from kombo_provider.errors import WriteBackError
+from kombo_provider.ledger import RunRef
+from tests.postgres import PostgresServer
+from tests.unit.ledger.book import RUN, Book
+from tests.unit.write_back.write_back_target import ids, make, run, write
+
+KEYS = [str(number) for number in range(10, 40)]
+
+
+def _raise_for(warehouse: Engine, key: str) -> None:
+    if warehouse.dialect.name == "sqlite":
+        run(
+            warehouse,
+            f"CREATE TRIGGER refuse BEFORE UPDATE ON people WHEN OLD.id = '{key}' "
+            "BEGIN SELECT RAISE(ABORT, 'no secret-value'); END",
+        )
+        return
+    run(
+        warehouse,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF OLD.id = '{key}' THEN RAISE 'no secret-value'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+
+
+def test_a_trigger_that_raises_for_one_row_of_thirty_costs_that_row_alone(
+    warehouse: Engine, book: Book, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(warehouse, "id TEXT", *(f"'{key}'" for key in KEYS))
+    _raise_for(warehouse, "17")
+    book.deliver(*KEYS)
+    with caplog.at_level(logging.WARNING):
+        report = write(warehouse, book)
+    assert (report.written, report.refused, report.missed) == (29, 1, {"greenhouse:a": 1})
+    assert [key for key, found in ids(warehouse) if found is None] == ["17"]
+    assert "Applicant 17 of greenhouse:a is refused by the database" in caplog.text
+    assert "secret-value" not in caplog.text
+    run(warehouse, "DROP TRIGGER refuse" + (" ON people" if warehouse.dialect.name == "postgresql" else ""))
+    assert write(warehouse, book).written == 1
+
+
+def test_a_row_that_was_refused_before_turns_nothing_red_again(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", *(f"'{key}'" for key in KEYS))
+    _raise_for(warehouse, "17")
+    book.deliver(*KEYS)
+    write(warehouse, book)
+    report = write(warehouse, book, run=RunRef("kombo_push", "the next one"))
+    assert (report.written, report.refused, report.missed) == (0, 1, {})
+
+
+def test_keys_without_a_row_count_as_missed_in_the_run_that_delivered_them(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", "'1'")
+    book.deliver("1", "2")
+    assert write(warehouse, book, run=RUN).missed == {"greenhouse:a": 1}
+    assert write(warehouse, book, run=RunRef("kombo_push", "the next one")).missed == {}
+
+
+def test_a_table_that_refuses_every_row_is_one_error_and_not_a_thousand_tries(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", *(f"'{number}'" for number in range(1000)))
+    run(warehouse, "DELETE FROM people WHERE id = 'none'")
+    book.deliver(*map(str, range(1000)))
+    if warehouse.dialect.name == "sqlite":
+        run(warehouse, "CREATE TRIGGER refuse BEFORE UPDATE ON people BEGIN SELECT RAISE(ABORT, 'no'); END")
+    else:
+        run(warehouse, "ALTER TABLE people ADD CHECK (kombo_application_id IS NULL)")
+    with pytest.raises(WriteBackError, match="Writing ids back into people failed"):
+        write(warehouse, book)
+    assert book.row("999")["written_back_at"] is None
+
+
+def _change_nothing(warehouse: Engine, how: str) -> str:
+    """Make UPDATEs of some rows change nothing; return the table to write to."""
+    if how == "view":
+        run(warehouse, "CREATE VIEW everybody AS SELECT * FROM people")
+        if warehouse.dialect.name == "sqlite":
+            run(warehouse, "CREATE TRIGGER v INSTEAD OF UPDATE ON everybody BEGIN SELECT 1; END")
+        else:
+            run(
+                warehouse,
+                "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+                "CREATE TRIGGER v INSTEAD OF UPDATE ON everybody FOR EACH ROW EXECUTE FUNCTION nothing()",
+            )
+        return "everybody"
+    if warehouse.dialect.name == "sqlite":
+        run(
+            warehouse,
+            "CREATE TRIGGER back AFTER UPDATE ON people WHEN NEW.kombo_application_id IS NOT NULL BEGIN "
+            "UPDATE people SET kombo_application_id = NULL WHERE id = NEW.id; END",
+        )
+    elif how == "rule":
+        run(warehouse, "CREATE RULE nothing AS ON UPDATE TO people DO INSTEAD NOTHING")
+    else:
+        run(
+            warehouse,
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "CREATE TRIGGER t BEFORE UPDATE ON people FOR EACH ROW WHEN (OLD.id > '1') EXECUTE FUNCTION nothing()",
+        )
+    return "people"
+
+
+@pytest.mark.parametrize("how", ["view", "rule", "trigger"])
+def test_an_update_that_changes_nothing_is_not_counted_as_written(
+    warehouse: Engine, book: Book, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(warehouse, "id TEXT", "'1'", "'2'", "'3'")
+    table = _change_nothing(warehouse, how)
+    book.deliver("2", "3")
+    with caplog.at_level(logging.WARNING), pytest.raises(WriteBackError, match="changed nothing"):
+        write(warehouse, book, table)
+    assert "Applicant 2 of greenhouse:a has a row that the database did not change" in caplog.text
+    assert book.row("2")["written_back_at"] is None
+    assert all(found is None for _, found in ids(warehouse))
+
+
+def test_rows_that_a_policy_protects_are_named_and_tried_again(
+    postgres_server: PostgresServer, postgres_database: str, open_engine: Callable[[str], Engine], book: Book
+) -> None:
+    owner = open_engine(postgres_server.url(postgres_database))
+    make(owner, "id TEXT", "'1'", "'2'")
+    for sql in ("DROP ROLE IF EXISTS writer", "CREATE ROLE writer LOGIN"):
+        postgres_server.execute(sql)
+    run(
+        owner,
+        "GRANT SELECT, UPDATE ON people TO writer",
+        "ALTER TABLE people ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY see ON people FOR SELECT USING (true)",
+        "CREATE POLICY change ON people FOR UPDATE USING (id = '1')",
+    )
+    warehouse = open_engine(postgres_server.url(postgres_database, user="writer"))
+    book.deliver("1", "2")
+    report = write(warehouse, book)
+    assert (report.written, report.refused) == (1, 1)
+    run(owner, "ALTER TABLE people DISABLE ROW LEVEL SECURITY")
+    assert write(warehouse, book).written == 1
+    run(owner, "DROP OWNED BY writer", "DROP ROLE writer")
