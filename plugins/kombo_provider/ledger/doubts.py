@@ -165,7 +165,7 @@ def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, 
     """Someone orders the requests again: ready, but not before the ones in doubt have surely ended."""
     at, count = now(conn), 0
     for doubt in doubts:
-        earliest = (doubt.sent_at or at) + timeout + RESEND_MARGIN
+        earliest = min(doubt.sent_at or at, at) + timeout + RESEND_MARGIN  # sent by now, whatever a clock said
         values = {"ordered_resend": 1, "not_before": earliest, "finished_at": None, "ask_after": None}
         count += _settle(conn, doubt, Status.READY, values, by, at)
     return count

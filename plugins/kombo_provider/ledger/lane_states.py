@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Update, and_, func, or_, select, text, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
-from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import LaneState
 
 
@@ -30,6 +30,12 @@ class LaneStatus:
     def pause_seconds(self) -> float:
         """How long the lane's pause lasts in all."""
         return (self.paused_until - self.since).total_seconds() if self.paused_until and self.since else 0.0
+
+    def pause_lasts(self, at: datetime) -> bool:
+        """Tell whether the lane is paused at this time; a pause that begins later was written by a wrong clock."""
+        if self.state is not LaneState.PAUSED or self.paused_until is None or self.since is None:
+            return False
+        return self.since <= at + CLOCKS_DIFFER_BY and at < self.paused_until
 
 
 def statuses(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]) -> dict[str, LaneStatus]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
@@ -14,6 +14,9 @@ from kombo_provider.ledger._migrations import found_version, migrate
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
 _WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
+
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+"""How far apart the clocks of two machines may be; a stored time further ahead of now is not believed."""
 
 
 class Ledger:

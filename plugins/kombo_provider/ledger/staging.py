@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
@@ -16,7 +16,7 @@ from kombo_provider.ledger._by_key import Pair, has_key, known_keys, lock_and_re
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
-from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, Hold, Resolution, RunRef, Status
 
 __all__ = [
@@ -57,12 +57,25 @@ def lock_source(conn: Connection, source: str) -> None:
 
 
 def watermark(conn: Connection, source: str) -> datetime | None:
-    """Return up to when the source was extracted, None where it never was."""
-    return conn.scalar(select(sources.c.watermark).where(sources.c.source == source))
+    """Return up to when the source was extracted, None where it never was.
+
+    One that lies ahead was written by a clock that was wrong: the rows that the ledger has say how far it got instead.
+    """
+    stored: datetime | None = conn.scalar(select(sources.c.watermark).where(sources.c.source == source))
+    at = now(conn)
+    if stored is None or stored <= at + CLOCKS_DIFFER_BY:
+        return stored
+    seen = select(func.max(deliveries.c.changed_at)).where(deliveries.c.source == source, deliveries.c.changed_at <= at)
+    found: datetime | None = conn.scalar(seen)
+    return found
 
 
 def move_watermark(conn: Connection, source: str, to: datetime) -> None:
-    """Move the source's watermark forward, never back; `lock_source` was called before."""
+    """Move the source's watermark forward, never back and never ahead of now; `lock_source` was called before.
+
+    Only one that lies ahead, and so is not believed, is put back.
+    """
+    to = min(to, now(conn))
     found = watermark(conn, source)
     if found is None or found < to:
         conn.execute(sources.update().where(sources.c.source == source).values(watermark=to))

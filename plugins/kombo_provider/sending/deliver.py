@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from kombo_provider.client import KomboClient
@@ -117,7 +118,8 @@ def _usable_again(
     """Find out by a cheap read whether one request may try; the lane stays paused until that one proves it."""
     with ledger.transaction() as conn:
         at = now(conn)
-    if status.paused_until is not None and (status.paused_until - at).total_seconds() > tuning.longest_pause:
+    left = status.paused_until - at if status.paused_until and status.pause_lasts(at) else timedelta()
+    if left.total_seconds() > tuning.longest_pause:
         return False
     if not _works_again(client, integration_id):
         return False

@@ -55,7 +55,7 @@ class _Step:
             return False
         status = self.states[lane.integration_id]
         if status.state is LaneState.PAUSED:
-            return status.paused_until is None or status.paused_until <= self.at
+            return not status.pause_lasts(self.at)
         return status.state is LaneState.OPEN
 
 
@@ -200,11 +200,11 @@ class GroupCommit:
                 pauses=notice.pauses,
             )
         if self._rate_pause is not None:
-            self._publish_rate_pause(conn, step.at + timedelta(seconds=self._rate_pause))
+            self._publish_rate_pause(conn, step.at, step.at + timedelta(seconds=self._rate_pause))
 
-    def _publish_rate_pause(self, conn: Connection, until: datetime) -> None:
+    def _publish_rate_pause(self, conn: Connection, at: datetime, until: datetime) -> None:
         status = lane_states.own_status(conn, self._conn_id, EVERYWHERE)
-        longer = status.paused_until is not None and status.paused_until >= until
+        longer = status.paused_until is not None and status.pause_lasts(at) and status.paused_until >= until
         if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
             lane_states.set_state(
                 conn, self._conn_id, EVERYWHERE, LaneState.PAUSED, code=_RATE_LIMIT_CODE, paused_until=until

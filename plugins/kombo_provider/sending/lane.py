@@ -127,7 +127,7 @@ class Lane:
             self.stop(Ending.HALTED, status.code)
         elif status.state is LaneState.BLOCKED:
             self.stop(Ending.BLOCKED, status.code, status.log_url)
-        elif status.state is LaneState.PAUSED and status.paused_until is not None and status.paused_until > at:
+        elif status.paused_until is not None and status.pause_lasts(at):
             self.wait(now + (status.paused_until - at).total_seconds())
 
     # What the requests tell.

@@ -167,6 +167,16 @@ def test_a_late_success_is_proof_even_after_the_row_was_ordered_to_be_sent_again
     assert book.moves()[-1] == ("ready", "delivered")
 
 
+def test_a_resend_of_a_request_whose_clock_was_a_year_ahead_waits_no_year(book: Book) -> None:
+    book.stage(VALID)
+    book.claim()
+    book.acquire("task-2")
+    book.set("1", sent_at=datetime.now(UTC) + timedelta(days=365))
+    with book.ledger.transaction() as conn:
+        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), HOUR, GRACE)
+    assert book.row()["not_before"] <= datetime.now(UTC) + 2 * HOUR
+
+
 def test_a_success_that_finds_its_row_moved_on_is_given_back(book: Book) -> None:
     book.stage(VALID)
     (intent,) = book.claim()
