@@ -34,7 +34,7 @@ class Miss(NamedTuple):
     rows: int
 
 
-NO_ROW = Miss("no row", 0)
+NO_ROW = Miss("no row of the target", 0)
 
 
 def matches(found: Sequence[Found], wanted: Mapping[int, DeliveredIds]) -> tuple[dict[int, Found], dict[int, Miss]]:
@@ -50,7 +50,7 @@ def matches(found: Sequence[Found], wanted: Mapping[int, DeliveredIds]) -> tuple
         candidates = of_number[number]
         rows = sum(one.rows for one in candidates)
         if rows > 1:
-            missed[number] = Miss(f"{rows} rows", rows)
+            missed[number] = Miss(f"{rows} rows of the target", rows)
         elif not any(one.exact for one in candidates):
             missed[number] = NO_ROW
         elif _owner(of_row[candidates[0].printed], candidates[0], wanted) != number:
@@ -60,7 +60,7 @@ def matches(found: Sequence[Found], wanted: Mapping[int, DeliveredIds]) -> tuple
     return alone, missed
 
 
-SHARED = "one row together with another applicant"
+SHARED = "one row of the target together with another applicant"
 
 
 def _owner(numbers: Sequence[int], row: Found, wanted: Mapping[int, DeliveredIds]) -> int | None:

@@ -97,11 +97,11 @@ def concerns_rows(exc: DBAPIError) -> bool:
 
 def is_locked(exc: DBAPIError) -> bool:
     """Tell whether a lock was not given in time, for one row or the whole table."""
-    return _sqlstate(exc) == "55P03" or (_sqlstate(exc) is None and _number(exc) in _LOCKED_ON_MYSQL)
+    return _sqlstate(exc) == "55P03" or _number(exc) in _LOCKED_ON_MYSQL
 
 
 def _is_forbidden(exc: DBAPIError) -> bool:
-    return _sqlstate(exc) == "42501" or (_sqlstate(exc) is None and _number(exc) in _REFUSED_ON_MYSQL)
+    return _sqlstate(exc) == "42501" or _number(exc) in _REFUSED_ON_MYSQL
 
 
 def _sqlstate(exc: DBAPIError) -> Any:

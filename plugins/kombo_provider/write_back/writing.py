@@ -138,7 +138,7 @@ class Writing:
         self.report.written += len(written)
         self.report.integration_ids |= {delivered.integration_id for delivered in written}
         for number, miss in missed.items():
-            self._miss(part[number], f"matches {miss.matches} of the target")
+            self._miss(part[number], f"matches {miss.matches}")
             if miss.rows:
                 self.report.with_several_rows += 1
             else:

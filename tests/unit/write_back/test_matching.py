@@ -34,7 +34,7 @@ def test_a_later_delivery_never_overwrites_the_ids_of_the_one_that_has_the_row(
     with caplog.at_level(logging.WARNING):
         report = write(warehouse, book)
     assert (report.written, report.with_several_rows) == (0, 1)
-    assert "Applicant 1 of lever:b matches one row together with another applicant of the target" in caplog.text
+    assert "Applicant 1 of lever:b matches one row of the target together with another applicant" in caplog.text
     assert ids(warehouse) == [("1", "app-1")]
     assert book.row(integration_id="lever:b")["written_back_at"] is None
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.open_target import concerns_rows, is_locked
 from kombo_provider.write_back.write_back import Patience, WriteBack
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import Book
@@ -68,3 +70,27 @@ def test_missing_rights_come_with_the_grant_to_paste(
     assert target.run(book.ledger, "crm.applicants").written == 3
     postgres_server.execute("DROP OWNED BY looker", database=postgres_database)
     postgres_server.execute("DROP ROLE looker")
+
+
+class _DriversError(Exception):
+    """What PyMySQL raises: a number, a text, and an SQLSTATE that says nothing."""
+
+    def __init__(self, number: int, sqlstate: str) -> None:
+        super().__init__(number, "a text")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("number", "sqlstate", "rows", "locked"),
+    [
+        (1205, "HY000", True, True),
+        (1644, "45000", True, False),
+        (1213, "40001", False, False),
+        (1040, "08004", False, False),
+    ],
+)
+def test_mysql_tells_by_number_what_a_single_row_is_the_cause_of(
+    number: int, sqlstate: str, rows: bool, locked: bool
+) -> None:
+    error = OperationalError("UPDATE", {}, _DriversError(number, sqlstate))
+    assert (concerns_rows(error), is_locked(error)) == (rows, locked)
