@@ -28,7 +28,7 @@ def _intent_after_request() -> None:
     taken: set[str] = set()
     record = results.record
 
-    def claim(conn: Any, selection: Any, integration_id: str, limit: int, run: Any) -> list[Any]:
+    def claim(conn: Any, selection: Any, integration_id: str, limit: int, run: Any, *_: Any) -> list[Any]:
         query = select(deliveries).where(
             deliveries.c.source == selection.source,
             deliveries.c.integration_id == integration_id,

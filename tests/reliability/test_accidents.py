@@ -21,6 +21,7 @@ from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Ledger, Selection, lane_states
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
 from kombo_provider.sending import group_commit
+from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
@@ -206,6 +207,27 @@ def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
     assert one_with_file.statuses(INTEGRATIONS[0]) == {"delivered": 1}
 
 
+def test_a_file_that_never_opens_costs_its_own_row_and_the_others_are_sent(desk: ThreeLanes) -> None:
+    attachment = ',"attachments":[{"name":"cv.pdf","type":"CV","content_type":"application/pdf","path":"s3://b/cv"}]}'
+    with desk.ledger.transaction() as conn:
+        of_file = (deliveries.c.integration_id == INTEGRATIONS[0], deliveries.c.applicant_id.in_(["0", "5"]))
+        longer = func.substr(deliveries.c.payload, 1, func.length(deliveries.c.payload) - 1) + attachment
+        conn.execute(deliveries.update().where(*of_file).values(payload=longer, has_files=1))
+    released = threading.Event()
+
+    def hanging(_: str) -> bytes:
+        released.wait()
+        return b""
+
+    report = desk.deliver(read_file=hanging, tuning=replace(PATIENT, read_files_within=0.3))
+    released.set()
+    assert report.problems == []
+    assert desk.statuses(INTEGRATIONS[0]) == {"delivered": 18, "invalid": 2}
+    with desk.ledger.transaction() as conn:
+        problems = conn.scalar(select(deliveries.c.problems).where(*of_file).limit(1))
+    assert problems == ('[{"field": "attachments[0].path", "problem": "the file could not be read within 0.3 s"}]')
+
+
 def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
     one_with_file: ThreeLanes,
 ) -> None:
@@ -280,7 +302,7 @@ def _opened(desk: ThreeLanes, holder: str) -> tuple[group_commit.GroupCommit, La
 
 def _group_commit(desk: ThreeLanes, holder: str) -> group_commit.GroupCommit:
     return group_commit.GroupCommit(
-        desk.ledger, Selection("s", "k"), SendOptions(RUN, holder, 1, 300.0), time.monotonic
+        desk.ledger, Selection("s", "k"), SendOptions(RUN, holder, 1, 300.0), BodyMemory(), time.monotonic
     )
 
 

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     and_,
+    case,
     func,
     literal,
     literal_column,
@@ -75,14 +77,30 @@ class Intent:
     """Its last request met a page instead of Kombo's answer."""
 
 
-def claim(conn: Connection, selection: Selection, integration_id: str, limit: int, run: RunRef) -> list[Intent]:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How many bytes the claimed rows and their bodies may take, the last row apart; and what a row's files count."""
+
+    room: int
+    files: int
+
+
+def claim(
+    conn: Connection,
+    selection: Selection,
+    integration_id: str,
+    limit: int,
+    run: RunRef,
+    memory: Memory | None = None,
+) -> list[Intent]:
     """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`.
 
-    Rows that another transaction has locked are passed over: a sender waits for nobody.
+    Rows that another transaction has locked are passed over: a sender waits for nobody. `memory` ends the claim sooner.
     """
     at = now(conn)
+    found: ColumnElement[Any] = literal_column(place(conn)).label("place")
     due: Select[Any] = (
-        select(literal_column(place(conn)))
+        select(found)
         .select_from(deliveries)
         .where(
             *selection.conditions(),
@@ -90,10 +108,12 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
             IS_CLAIMABLE,
             or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
         )
-        .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        .order_by(*_IN_TURN)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    if memory is not None:
+        due = _those_that_fit(conn, due, memory)
     values = {
         "attempts": deliveries.c.attempts + 1,
         "sent_at": at,
@@ -113,6 +133,27 @@ def claim(conn: Connection, selection: Selection, integration_id: str, limit: in
         returning=_INTENT_COLUMNS,
     )
     return [_intent(row) for row in claimed]
+
+
+_LARGE_BYTES = 1024 * 1024
+_IN_TURN = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+
+
+def _those_that_fit(conn: Connection, due: Select[Any], memory: Memory) -> Select[Any]:
+    """Return the first rows that fit into memory, and always one.
+
+    A row takes its payload as text and once more as the body's bytes.
+    """
+    length = func.octet_length if conn.dialect.name == "postgresql" else func.length
+    payload = func.coalesce(length(deliveries.c.payload), 0)
+    times = case((payload > _LARGE_BYTES, 5), else_=2)  # one emoji, and Python takes four bytes for every character
+    files = case((deliveries.c.has_files == 1, memory.files), else_=0)
+    size = times * payload + files
+    locked = due.add_columns(size.label("size"), *_IN_TURN).subquery("due")
+    in_turn = [locked.c[column.name] for column in _IN_TURN]
+    up_to_here = func.sum(locked.c.size).over(order_by=in_turn)
+    summed = select(locked.c.place, (up_to_here - locked.c.size).label("before")).subquery("summed")
+    return select(summed.c.place).where(summed.c.before < memory.room)
 
 
 _INTENT_COLUMNS = (
@@ -190,7 +231,7 @@ def adopt(conn: Connection, selection: Selection, integration_ids: Sequence[str]
     waiting = (
         select(*KEY_COLUMNS)
         .where(*conditions, or_(deliveries.c.run_id != run.run_id, deliveries.c.dag_id != run.dag_id))
-        .order_by(deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        .order_by(*_IN_TURN)
         .limit(max(0, limit - sum(own.values())))
     )
     conn.execute(update(deliveries).where(IS_CLAIMABLE, KEY.in_(waiting)).values(dag_id=run.dag_id, run_id=run.run_id))

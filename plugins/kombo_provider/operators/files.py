@@ -6,13 +6,16 @@ import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
-from kombo_provider.sending.request import ReadFile, UnreadableFileError
+from kombo_provider.sending.request import LARGEST_FILES_BYTES, ReadFile, UnreadableFileError
 
 _LOCAL_SCHEMES = ("", "file", "local")
 
 
 def file_reader(roots: Sequence[str]) -> ReadFile:
-    """Return a reader for files below one of the pipeline's `attachment_roots` (ObjectStoragePath URLs)."""
+    """Return a reader for files below one of the pipeline's `attachment_roots` (ObjectStoragePath URLs).
+
+    Of a file that is too large, only so much is read as proves it.
+    """
 
     def read(url: str) -> bytes:
         try:
@@ -32,10 +35,12 @@ def _content(url: str, roots: Sequence[str]) -> bytes:
     scheme, rest = _split(url)
     same_kind = [root for root in roots if _split(root)[0] == scheme]
     if scheme == "file":
-        return _local_file(rest, same_kind).read_bytes()
+        with _local_file(rest, same_kind).open("rb") as local:
+            return local.read(LARGEST_FILES_BYTES + 1)
     from airflow.sdk import ObjectStoragePath
 
-    content: bytes = ObjectStoragePath(_below(f"{scheme}://{rest}", same_kind)).read_bytes()
+    with ObjectStoragePath(_below(f"{scheme}://{rest}", same_kind)).open("rb") as remote:  # type: ignore[no-untyped-call]
+        content: bytes = remote.read(LARGEST_FILES_BYTES + 1)
     return content
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, lane_states, leases, now
+from kombo_provider.sending.body_memory import BodyMemory
+from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.group_commit import GroupCommit
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.opening import open_lane
@@ -60,8 +62,10 @@ def deliver(
     for lane in lanes:
         if lane.integration_id in endings:
             lane.stop(*endings[lane.integration_id])
-    requester = Requester(client, read_file, stop=stop, clock=clock)
-    group_commit = GroupCommit(ledger, selection, options, clock)
+    memory = BodyMemory()
+    files = FileReads(read_file, within_seconds=options.tuning.read_files_within, clock=clock)
+    requester = Requester(client, files, memory, stop=stop, clock=clock)
+    group_commit = GroupCommit(ledger, selection, options, memory, clock)
     Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes)
     report = _report(ledger, selection, lanes)
     report.held += _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)

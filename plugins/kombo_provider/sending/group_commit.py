@@ -27,6 +27,7 @@ from kombo_provider.ledger import (
     now,
     results,
 )
+from kombo_provider.sending.body_memory import EXPECTED_FILES_BYTES, BodyMemory, expected_bytes
 from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.options import SendOptions
 
@@ -62,14 +63,30 @@ class _Step:
 class GroupCommit:
     """Keeps the ledger for one sender; all methods run in one thread."""
 
-    def __init__(self, ledger: Ledger, selection: Selection, options: SendOptions, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        selection: Selection,
+        options: SendOptions,
+        memory: BodyMemory,
+        clock: Callable[[], float],
+    ) -> None:
         self._ledger, self._selection, self._options, self._clock = ledger, selection, options, clock
+        self._memory = memory
         self._conn_id = selection.kombo_conn_id
         self._renewed_at = self._states_at = 0.0
         self._notices: list[Notice] = []
         self._rate_pause: float | None = None
         self._unsure = False
         """The last commit may have succeeded though its answer was lost."""
+
+    def has_room(self) -> bool:
+        """Tell whether memory lets further rows be claimed."""
+        return self._memory.room() > 0
+
+    def answered(self, intent: Intent) -> None:
+        """An intent has its answer, and its body is gone."""
+        self._memory.release(intent)
 
     def count_ready(self, lanes: Sequence[Lane]) -> int:
         """Count the rows of the selection that wait on the lanes."""
@@ -99,7 +116,7 @@ class GroupCommit:
         perhaps all of it: a later call takes back the claims that nobody heard of.
         """
         began = self._clock()
-        wanting = [(lane, room) for lane in lanes if claim and (room := lane.room(began)) > 0]
+        wanting = self._wanting(lanes, began) if claim else []
         idle = [lane for lane in lanes if lane.idles(began)]
         renewal_due = self._unsure or began - self._renewed_at >= self._options.tuning.renew_after
         if not (answers or wanting or idle or renewal_due or self._notices):
@@ -144,6 +161,13 @@ class GroupCommit:
         """Record answers that came after the lanes were given back, where nobody has decided since."""
         with self._ledger.transaction() as conn:
             self._record(conn, answers)
+
+    def _wanting(self, lanes: Sequence[Lane], at: float) -> list[tuple[Lane, int]]:
+        """Return the lanes that have room, where memory has; those that waited longest come first to what is left."""
+        if not self.has_room():
+            return []
+        in_turn = sorted(lanes, key=lambda lane: (lane.in_flight, lane.last_progress))
+        return [(lane, room) for lane in in_turn if (room := lane.room(at)) > 0]
 
     # The kinds of work in one transaction, in the order in which they are done.
 
@@ -215,12 +239,15 @@ class GroupCommit:
         step.states = lane_states.statuses(conn, self._conn_id, [lane.integration_id for lane in lanes])
 
     def _claim(self, conn: Connection, step: _Step, wanting: Sequence[tuple[Lane, int]]) -> None:
+        left = self._memory.room()
         for lane, room in wanting:
-            if not step.may_send(lane):
+            if left <= 0 or not step.may_send(lane):
                 continue
-            intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run)
+            memory = claims.Memory(left, EXPECTED_FILES_BYTES)
+            intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run, memory)
             step.claimed += [(lane, intent) for intent in intents]
-            if len(intents) < room:
+            left -= sum(expected_bytes(intent) for intent in intents)
+            if len(intents) < room and left > 0:
                 self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
 
     def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
@@ -253,6 +280,7 @@ class GroupCommit:
             self._states_at = step.began
             for lane in lanes:
                 lane.follow(step.states[lane.integration_id], step.at, step.began)
-        for lane, _ in step.claimed:
+        for lane, intent in step.claimed:
             lane.started()
+            self._memory.claimed(intent)
         return step.claimed

@@ -40,6 +40,8 @@ class Tuning:
     """How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
     begin_within: float = 10.0
     """An intent that is not on the wire so long after its commit is given back."""
+    read_files_within: float = 30.0
+    """A row whose files take longer to read is `invalid`: a pipe or a mount that hangs would never end."""
     wind_down: float = 3.0
     """Airflow kills a task about five seconds after asking it to stop."""
     late_answers: float = float("inf")

@@ -13,9 +13,11 @@ from typing import Protocol
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Result
+from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, forgotten, unsendable
+from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.lane import Lane
-from kombo_provider.sending.request import LateBodies, ReadFile, UnreadableFileError, build_body
+from kombo_provider.sending.request import LateBodies, UnreadableFileError, build_body
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +57,14 @@ class Requester:
     def __init__(
         self,
         client: Creates,
-        read_file: ReadFile,
+        files: FileReads,
+        memory: BodyMemory,
         *,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._read_file, self._stop, self._clock = client, read_file, stop, clock
+        self._client, self._files, self._memory = client, files, memory
+        self._stop, self._clock = stop, clock
         self._late_bodies = LateBodies()
         self._beginning = threading.Lock()
         self._closed = False
@@ -90,7 +94,8 @@ class Requester:
         self.answers.put(Answer(lane, intent, outcome, self._clock(), result))
 
     def _create(self, lane: Lane, intent: Intent, begin_before: float) -> Outcome:
-        body = self._late_bodies.pop(intent) or build_body(intent, self._read_file)
+        body = self._late_bodies.pop(intent) or build_body(intent, self._files.for_row())
+        self._memory.built(intent, body)
         outcome = self._client.create(
             intent.endpoint,
             intent.key.integration_id,

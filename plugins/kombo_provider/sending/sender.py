@@ -86,7 +86,8 @@ class Sender:
         self._take_in_gathered()
         at = self._clock()
         for lane in self._lanes:
-            lane.give_up_where_nothing_moves(at, self._options.timeout_seconds)
+            if self._group_commit.has_room():  # a lane that waits for memory is not one that gets nothing through
+                lane.give_up_where_nothing_moves(at, self._options.timeout_seconds)
             if at >= self._turn_ends:
                 lane.stop(Ending.LEFT)
         claimed = self._commit(claim=not self._stop.is_set())
@@ -116,7 +117,7 @@ class Sender:
 
     def _seconds_to_next_change(self) -> float:
         at = self._clock()
-        if any(lane.room(at) for lane in self._lanes):
+        if self._group_commit.has_room() and any(lane.room(at) for lane in self._lanes):
             return 0.0
         changes = [change for lane in self._lanes if (change := lane.next_change(at)) is not None]
         return min([_LONGEST_WAIT_SECONDS, *(change - at for change in changes)])
@@ -147,6 +148,7 @@ class Sender:
         _, latest = self._on_wire.get(intent.key, (None, intent))
         if latest.attempt == intent.attempt:
             self._on_wire.pop(intent.key, None)
+            self._group_commit.answered(intent)
             self._requester.begun.discard(intent.key)
 
     def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]]:

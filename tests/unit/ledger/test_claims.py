@@ -70,6 +70,25 @@ def test_a_run_takes_only_what_it_selects(book: Book) -> None:
     assert _claimed(book) == ["3"]
 
 
+def _fit(book: Book, room: int, files: int = 0) -> list[str]:
+    with book.ledger.transaction() as conn:
+        intents = claims.claim(conn, SELECTION, "greenhouse:a", 10, RUN, claims.Memory(room, files))
+    return [intent.key.applicant_id for intent in intents]
+
+
+def test_a_claim_ends_in_turn_with_the_row_that_fills_the_memory(book: Book) -> None:
+    large = VALID.but(payload=f'{{"candidate":{{"first_name":"{"a" * 1000}"}}}}')
+    book.stage(*(large.but(applicant_id=str(number)) for number in range(5)), large.but(applicant_id="5"))
+    assert _fit(book, 4_500) == ["0", "1", "2"]
+    assert _fit(book, 1) == ["3"], "one row is claimed however large it is"
+    assert _fit(book, 100_000) == ["4", "5"]
+
+
+def test_rows_with_files_count_what_their_files_are_expected_to_take(book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2", has_files=True), VALID.but(applicant_id="3"))
+    assert _fit(book, 10_000, files=10_000) == ["1", "2"]
+
+
 def test_a_delivered_row_keeps_the_ids_and_no_payload(book: Book) -> None:
     book.stage(VALID)
     (intent,) = book.claim()

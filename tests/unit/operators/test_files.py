@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kombo_provider.operators.files import file_reader
-from kombo_provider.sending.request import UnreadableFileError
+from kombo_provider.sending.request import LARGEST_FILES_BYTES, UnreadableFileError
 
 
 @pytest.fixture
@@ -69,3 +69,9 @@ def test_an_object_outside_the_root_is_refused_before_anything_is_opened(url: st
 def test_a_url_that_chains_a_second_place_is_refused() -> None:
     with pytest.raises(UnreadableFileError, match="below none of"):
         file_reader(["memory://cv"])("memory://cv/x::file:///etc/passwd")
+
+
+def test_a_huge_file_is_read_no_further_than_its_size_is_allowed(root: Path) -> None:
+    with (root / "huge.pdf").open("wb") as file:
+        file.truncate(50 * LARGEST_FILES_BYTES)
+    assert len(file_reader([str(root)])(f"{root}/huge.pdf")) == LARGEST_FILES_BYTES + 1

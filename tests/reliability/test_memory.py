@@ -1,0 +1,65 @@
+"""A sending task stays within 400 MiB, however large the rows and their files are (promise P8)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kombo_sandbox.testing import API_KEY, SandboxProcess
+
+_PROCESS = """
+import json, sys, threading
+from pathlib import Path
+from sqlalchemy import create_engine
+import airflow.sdk
+from kombo_provider.client import KomboClient
+from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.ledger import Ledger, RunRef, Selection, lane_states, staging
+from kombo_provider.mapping import MappedRow
+from kombo_provider.sending.deliver import deliver
+from kombo_provider.sending.options import SendOptions
+
+def row(number):
+    cv = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf"}
+    cv |= {"data": "A" * (SIZE * 4 // 3 // 4 * 4)} if INLINE else {"path": f"s3://b/{number}"}
+    name = {"first_name": "A" + TEXT, "last_name": "B", "email_address": f"a{number}@example.com"}
+    body = json.dumps({"candidate": name, "attachments": [cv]}, ensure_ascii=False)
+    return MappedRow("ats:4bTqXnR8vKc2LmYw7HdPz3J1", str(number), "job", body, f"{number:064}",
+        None, None, None, False, None, not INLINE)
+
+url, key, base_url, what = sys.argv[1:]
+SIZE, INLINE, TEXT = 7_000_000, what != "paths", "\\N{GRINNING FACE}" if what == "wide" else ""
+run = RunRef("d", "r")
+ledger = Ledger(create_engine(url, **ENGINE_OPTIONS))
+ledger.ensure()
+with ledger.transaction() as conn:
+    staging.lock_source(conn, "s")
+for number in range(30):
+    with ledger.transaction() as conn:
+        staging.stage(conn, staging.Staging("s", "k", "application", run), [row(number)])
+with ledger.transaction() as conn:
+    lane_states.set_state(conn, "k", "ats:4bTqXnR8vKc2LmYw7HdPz3J1", lane_states.LaneState.OPEN)
+    lane_states.see_cap(conn, "k", "ats:4bTqXnR8vKc2LmYw7HdPz3J1", 30)
+client = KomboClient(api_key=key, base_url=base_url, timeout_seconds=60.0)
+report = deliver(ledger, client, Selection("s", "k"), SendOptions(run, "h", 30, 60.0),
+    ["ats:4bTqXnR8vKc2LmYw7HdPz3J1"], stop=threading.Event(), read_file=lambda _: bytes(SIZE))
+(numbers,) = report.numbers.values()
+peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
+print(numbers["delivered"], numbers["peak_in_flight"], peak)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux' /proc")
+@pytest.mark.parametrize("what", ["paths", "inline", "wide"])
+def test_thirty_requests_with_7_mb_files_stay_within_400_mib(database_url: str, what: str) -> None:
+    with SandboxProcess(latency_seconds=0.3) as sandbox:
+        command = [sys.executable, "-c", _PROCESS, database_url, API_KEY, sandbox.url, what]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    delivered, in_flight, peak_mib = map(int, ended.stdout.split())
+    assert delivered == 30
+    assert in_flight > 1
+    assert peak_mib <= 400
