@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, func, literal, or_, select, union_all
 
-from kombo_provider.ledger._tables import EVERYWHERE, deliveries, delivery_events, lanes
+from kombo_provider.ledger._tables import EVERYWHERE, IS_UNSETTLED, deliveries, delivery_events, lanes
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, RunRef, Status
 
@@ -150,7 +150,7 @@ def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettl
             func.min(deliveries.c.sent_at),
             func.max(deliveries.c.log_url),
         )
-        .where(deliveries.c.source == source, deliveries.c.status.in_([Status.IN_DOUBT, Status.SENDING]))
+        .where(deliveries.c.source == source, IS_UNSETTLED)
         .group_by(deliveries.c.integration_id, deliveries.c.status)
     )
     stopped = select(
