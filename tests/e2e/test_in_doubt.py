@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, update
 
 from kombo_provider.client import KomboClient
-from kombo_provider.doubts.questions import carry_out, question
+from kombo_provider.doubts.questions import Asked, carry_out, question
 from kombo_provider.doubts.replies import REPLIES, Reply
 from kombo_provider.doubts.resolve import resolve
 from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Selection, doubts, history, staging
@@ -28,6 +28,7 @@ from kombo_sandbox.testing import API_KEY, Sandbox
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"
 RUN = RunRef("dag", "run")
+NO_TIME = timedelta()
 COLUMNS = [
     "applicant_id",
     "integration_id",
@@ -86,8 +87,7 @@ class OneSource:
             self.ledger,
             reply,
             "s",
-            INTEGRATION,
-            applicants,
+            Asked(INTEGRATION, {applicant: self.row(applicant)["attempts"] for applicant in applicants}),
             by=By(Actor.PERSON, RUN, "Grace"),
             timeout=timedelta(seconds=1),
             ask_again_after=timedelta(days=1),
@@ -218,13 +218,13 @@ def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk
     with desk.losing("ada@example.com"):
         desk.deliver()
     with desk.ledger.transaction() as conn:
-        assert doubts.integrations_to_ask(conn, "s") == []  # not looked up yet
+        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == []  # not looked up yet
     desk.resolve()
     with desk.ledger.transaction() as conn:
-        assert doubts.integrations_to_ask(conn, "s") == [INTEGRATION]
+        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == [INTEGRATION]
         asked = doubts.in_doubt(conn, "s", INTEGRATION)
         doubts.ask_again_after(conn, asked, timedelta(days=7))
-        assert doubts.integrations_to_ask(conn, "s") == []
+        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == []
     text = json.dumps(question("s", INTEGRATION, asked))
     assert "ada@example.com" not in text
     assert "Lovelace" not in text

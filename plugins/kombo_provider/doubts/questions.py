@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from kombo_provider.client.envelope import is_link
 from kombo_provider.doubts import markdown
-from kombo_provider.doubts.replies import Reply
+from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
 from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
 
 _INTRODUCTION = (
     "Requests for these rows of {source} were sent to Kombo, and no answer proved what became of them. "
-    "Kombo's candidates and applications were searched by e-mail address and job, and none was found that is "
-    "surely theirs; that proves nothing, because Kombo reads from its last sync. Look them up in the ATS."
+    "Kombo's candidates and applications were searched by e-mail address and job, as far as they could be read, and "
+    "none was found that is surely theirs; that proves nothing, because Kombo reads from its last sync. Look them up "
+    "in the ATS."
 )
+
+
+class Asked(NamedTuple):
+    """One question: an integration, and its rows with the attempt that each is asked about."""
+
+    integration_id: str
+    attempts: dict[str, int]
+
+
+def collect(ledger: Ledger, source: str, *, timeout: timedelta, open_for: timedelta) -> list[Asked]:
+    """Return a question for each integration that has none open, and count them as open from now on.
+
+    A request may be executed until `timeout` after it was sent: nobody is asked before.
+    """
+    questions = []
+    with ledger.transaction() as conn:
+        for integration_id in doubt_store.integrations_to_ask(conn, source, timeout):
+            doubts = doubt_store.to_ask(conn, source, integration_id, timeout)[:LISTED_AT_MOST]
+            doubt_store.ask_again_after(conn, doubts, open_for)
+            questions.append(Asked(integration_id, {doubt.key.applicant_id: doubt.attempts for doubt in doubts}))
+    return questions
+
+
+def still_in_doubt(ledger: Ledger, source: str, asked: Asked) -> list[Doubt]:
+    """Return the rows of a question that are in doubt about the same attempt."""
+    with ledger.transaction() as conn:
+        doubts = doubt_store.in_doubt(conn, source, asked.integration_id)
+    return [doubt for doubt in doubts if asked.attempts.get(doubt.key.applicant_id) == doubt.attempts]
 
 
 def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[str, str]:
@@ -43,24 +73,26 @@ def carry_out(
     ledger: Ledger,
     reply: Reply,
     source: str,
-    integration_id: str,
-    applicant_ids: Collection[str],
+    asked: Asked,
     *,
     by: By,
     timeout: timedelta,
     ask_again_after: timedelta,
 ) -> int:
-    """Do what was answered to those of the rows that are still in doubt; return how many."""
+    """Do what was answered to those of the rows that are still in doubt; return how many.
+
+    An answer about one attempt decides nothing about a later one, which may still run.
+    """
+    doubts = still_in_doubt(ledger, source, asked)
     with ledger.transaction() as conn:
-        asked = [d for d in doubt_store.in_doubt(conn, source, integration_id) if d.key.applicant_id in applicant_ids]
         if reply is Reply.WERE_SENT:
-            return doubt_store.settle_as_sent(conn, asked, by)
+            return doubt_store.settle_as_sent(conn, doubts, by)
         if reply is Reply.SEND_AGAIN:
-            return doubt_store.order_resend(conn, asked, timeout, by)
+            return doubt_store.order_resend(conn, doubts, timeout, by)
         if reply is Reply.GIVE_UP:
-            return doubt_store.give_up(conn, asked, by)
-        doubt_store.ask_again_after(conn, asked, ask_again_after)
-        return len(asked)
+            return doubt_store.give_up(conn, doubts, by)
+        doubt_store.ask_again_after(conn, doubts, ask_again_after)
+        return len(doubts)
 
 
 def _row(doubt: Doubt) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, update
 
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import EMPTIED, deliveries, is_key
-from kombo_provider.ledger.email_digest import payload_digest
+from kombo_provider.ledger._tables import EMPTIED, IS_UNSETTLED, KEY_COLUMNS, deliveries, is_key
+from kombo_provider.ledger.email_digest import email_of, payload_digest
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
@@ -23,16 +23,21 @@ MISSING_IDS_FOR = timedelta(days=7)
 
 AUTOMATIC_RESENDS_AT_MOST = 3
 
+ASKED_UNREAD_AFTER = timedelta(days=1)
+"""How long after its request a row is asked about that no look-up could read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A delivery whose outcome or ids are to be looked up; `payload` and `email_sha256` never leave the process."""
+    """A delivery whose outcome or ids are to be looked up, without its payload, which may hold megabytes of files.
+
+    `email` is filled in for a look-up only; neither it nor `email_sha256` leaves the process.
+    """
 
     key: DeliveryKey
     status: Status
     attempts: int
     job_id: str
-    payload: str | None
     email_sha256: str | None
     first_sent_at: datetime | None
     sent_at: datetime | None
@@ -43,6 +48,7 @@ class Doubt:
     kombo_application_remote_id: str | None
     kombo_candidate_id: str | None
     kombo_candidate_remote_id: str | None
+    email: str | None = field(default=None, repr=False)
 
 
 _COLUMNS = (
@@ -52,7 +58,6 @@ _COLUMNS = (
     deliveries.c.status,
     deliveries.c.attempts,
     deliveries.c.job_id,
-    deliveries.c.payload,
     deliveries.c.email_sha256,
     deliveries.c.first_sent_at,
     deliveries.c.sent_at,
@@ -67,7 +72,10 @@ _COLUMNS = (
 
 
 def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) -> list[Doubt]:
-    """Return the rows in doubt and the delivered ones without an id, those not looked up for longest first."""
+    """Return the rows in doubt and the delivered ones without an id, those not looked up for longest first.
+
+    `limit` is for each integration: one that cannot be read keeps no other from its turn.
+    """
     incomplete = or_(
         deliveries.c.kombo_application_id.is_(None),
         deliveries.c.kombo_application_remote_id.is_(None),
@@ -81,21 +89,49 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
     )
     recent = deliveries.c.finished_at > now(conn) - MISSING_IDS_FOR
     missing = and_(deliveries.c.status == Status.DELIVERED, incomplete, known_by, recent)
-    query = (
-        select(*_COLUMNS)
+    turn = func.row_number().over(
+        partition_by=deliveries.c.integration_id,
+        order_by=[func.coalesce(deliveries.c.looked_up_at, deliveries.c.staged_at), deliveries.c.applicant_id],
+    )
+    wanted = (
+        select(*_COLUMNS, turn.label("turn"))
         .where(
             deliveries.c.source == source,
             deliveries.c.kombo_conn_id == kombo_conn_id,
             or_(deliveries.c.status == Status.IN_DOUBT, missing),
         )
-        .order_by(
-            func.coalesce(deliveries.c.looked_up_at, deliveries.c.staged_at),
-            deliveries.c.integration_id,
-            deliveries.c.applicant_id,
-        )
-        .limit(limit)
+        .subquery()
     )
-    return [_doubt(row) for row in conn.execute(query)]
+    columns = [wanted.c[column.name] for column in _COLUMNS]
+    query = select(*columns).where(wanted.c.turn <= limit).order_by(wanted.c.turn, wanted.c.integration_id)
+    doubts = [_doubt(row) for row in conn.execute(query)]
+    return [replace(doubt, email=email_of(_payload(conn, doubt.key))) for doubt in doubts]
+
+
+def rivals(conn: Connection, doubt: Doubt) -> list[DeliveryKey]:
+    """Return the other deliveries, of whatever source, with a request for the same person and job not yet settled."""
+    others = select(*KEY_COLUMNS).where(
+        IS_UNSETTLED,
+        deliveries.c.integration_id == doubt.key.integration_id,
+        deliveries.c.job_id == doubt.job_id,
+        not_(is_key(doubt.key)),
+    )
+    keys = [DeliveryKey(*row) for row in conn.execute(others)]
+    return [key for key in keys if _is_about(conn, key, doubt)]
+
+
+def _is_about(conn: Connection, key: DeliveryKey, doubt: Doubt) -> bool:
+    """Tell whether a delivery is about the same person as a doubt; nobody is the same as an unknown person."""
+    payload = _payload(conn, key)
+    email = email_of(payload)
+    if doubt.email is not None and email is not None:
+        return email.strip().lower() == doubt.email.strip().lower()
+    return doubt.email_sha256 is not None and payload_digest(conn, payload) == doubt.email_sha256
+
+
+def _payload(conn: Connection, key: DeliveryKey) -> str | None:
+    """Read one payload: one at a time, since it may hold megabytes of files."""
+    return conn.scalar(select(deliveries.c.payload).where(is_key(key)))
 
 
 def in_doubt(conn: Connection, source: str, integration_id: str | None = None) -> list[Doubt]:
@@ -155,7 +191,7 @@ def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
     """A person says that they were sent: delivered; the ids are looked up later."""
     at, count = now(conn), 0
     for doubt in doubts:
-        digest = payload_digest(conn, doubt.payload) or doubt.email_sha256
+        digest = payload_digest(conn, _payload(conn, doubt.key)) or doubt.email_sha256
         values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
         count += _settle(conn, doubt, Status.DELIVERED, values, by, at)
     return count
@@ -196,21 +232,39 @@ def ask_again_after(conn: Connection, doubts: Sequence[Doubt], wait: timedelta) 
         conn.execute(update(deliveries).where(is_key(doubt.key)).values(ask_after=at))
 
 
-def integrations_to_ask(conn: Connection, source: str) -> list[str]:
-    """Return the integrations with doubts that were looked up without result, and no question open."""
+def integrations_to_ask(conn: Connection, source: str, timeout: timedelta) -> list[str]:
+    """Return the integrations with rows to ask about (see `to_ask`), and no question open."""
     open_question = func.max(func.coalesce(deliveries.c.ask_after, deliveries.c.staged_at))
     query = (
         select(deliveries.c.integration_id)
-        .where(
-            deliveries.c.source == source,
-            deliveries.c.status == Status.IN_DOUBT,
-            deliveries.c.looked_up_at.is_not(None),
-        )
+        .where(*_of_source_in_doubt(source), *_fruitless(conn, timeout))
         .group_by(deliveries.c.integration_id)
         .having(open_question <= now(conn))
         .order_by(deliveries.c.integration_id)
     )
     return list(conn.scalars(query))
+
+
+def to_ask(conn: Connection, source: str, integration_id: str, timeout: timedelta) -> list[Doubt]:
+    """Return the rows in doubt that a person may decide about, oldest request first: see `_fruitless`."""
+    conditions = (*_of_source_in_doubt(source), *_fruitless(conn, timeout))
+    query = (
+        select(*_COLUMNS)
+        .where(*conditions, deliveries.c.integration_id == integration_id)
+        .order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
+    )
+    return [_doubt(row) for row in conn.execute(query)]
+
+
+def _of_source_in_doubt(source: str) -> list[ColumnElement[bool]]:
+    return [deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT]
+
+
+def _fruitless(conn: Connection, timeout: timedelta) -> list[ColumnElement[bool]]:
+    """Nobody is asked while a request may still be executed, nor before a look-up has had its time to find it."""
+    at, sent_at = now(conn), func.coalesce(deliveries.c.sent_at, deliveries.c.staged_at)
+    looked_up_since = deliveries.c.looked_up_at >= sent_at
+    return [sent_at <= at - timeout, or_(looked_up_since, sent_at <= at - timeout - ASKED_UNREAD_AFTER)]
 
 
 def _settle(conn: Connection, doubt: Doubt, to_status: Status, values: dict[str, Any], by: By, at: datetime) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from kombo_provider.doubts.replies import LISTED_AT_MOST, REPLIES, Reply
+from kombo_provider.doubts.replies import REPLIES, Reply
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
 from kombo_provider.operators.settings import Connections
+
+if TYPE_CHECKING:
+    from kombo_provider.doubts.questions import Asked
 
 QUESTION_OPEN_FOR = timedelta(days=7)
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -58,17 +61,13 @@ class KomboQuestionsOperator(BaseOperator):
         self.connections = connections
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
-        """Return the questions as arguments of KomboAskOperator: which rows of which integration."""
-        from kombo_provider.ledger import doubts
+        """Return the questions as arguments of KomboAskOperator: which requests of which integration."""
+        from kombo_provider.doubts.questions import collect
 
-        questions: list[dict[str, Any]] = []
-        with open_ledger(self.connections) as ledger, ledger.transaction() as conn:
-            for integration_id in doubts.integrations_to_ask(conn, self.source):
-                asked = doubts.in_doubt(conn, self.source, integration_id)[:LISTED_AT_MOST]
-                doubts.ask_again_after(conn, asked, QUESTION_OPEN_FOR)
-                applicant_ids = [doubt.key.applicant_id for doubt in asked]
-                questions.append({"integration_id": integration_id, "applicant_ids": applicant_ids})
-        return questions
+        timeout = _timeout(self.connections)
+        with open_ledger(self.connections) as ledger:
+            questions = collect(ledger, self.source, timeout=timeout, open_for=QUESTION_OPEN_FOR)
+        return [asked._asdict() for asked in questions]
 
 
 class KomboAskOperator(HITLOperator):
@@ -86,7 +85,7 @@ class KomboAskOperator(HITLOperator):
         source: str,
         connections: Connections,
         integration_id: str,
-        applicant_ids: Sequence[str],
+        attempts: Mapping[str, int],
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("options", self._QUESTION)
@@ -96,19 +95,17 @@ class KomboAskOperator(HITLOperator):
         self.source = source
         self.connections = connections
         self.integration_id = integration_id
-        self.applicant_ids = applicant_ids
+        self.attempts = attempts
 
     def execute(self, context: Context) -> Any:
         """Put the question about those of the rows that are still in doubt."""
-        from kombo_provider.doubts.questions import question
-        from kombo_provider.ledger import doubts
+        from kombo_provider.doubts.questions import question, still_in_doubt
 
-        with open_ledger(self.connections) as ledger, ledger.transaction() as conn:
-            in_doubt = doubts.in_doubt(conn, self.source, self.integration_id)
-        asked = [doubt for doubt in in_doubt if doubt.key.applicant_id in set(self.applicant_ids)]
-        if not asked:
+        with open_ledger(self.connections) as ledger:
+            doubts = still_in_doubt(ledger, self.source, self._asked())
+        if not doubts:
             raise AirflowSkipException("The rows were settled before anybody was asked")
-        self.subject, self.body = question(self.source, self.integration_id, asked)
+        self.subject, self.body = question(self.source, self.integration_id, doubts)
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         return super().execute(context)
 
@@ -122,17 +119,25 @@ class KomboAskOperator(HITLOperator):
         user = answered.get("responded_by_user") or {}
         who = user.get("name") or user.get("id")
         by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
-        timeout = timedelta(seconds=KomboHook(self.connections.kombo_conn_id).get_settings().timeout_seconds)
         with open_ledger(self.connections) as ledger:
             changed = carry_out(
                 ledger,
                 Reply(answered["chosen_options"][0]),
                 self.source,
-                self.integration_id,
-                self.applicant_ids,
+                self._asked(),
                 by=by,
-                timeout=timeout,
+                timeout=_timeout(self.connections),
                 ask_again_after=ASK_AGAIN_AFTER,
             )
         self.log.info("%s, says %s: %d rows", answered["chosen_options"][0], by.name, changed)
         return {"answer": answered["chosen_options"][0], "rows": changed}
+
+    def _asked(self) -> Asked:
+        from kombo_provider.doubts.questions import Asked
+
+        return Asked(self.integration_id, dict(self.attempts))
+
+
+def _timeout(connections: Connections) -> timedelta:
+    """Return for how long a request may still be executed after it was sent."""
+    return timedelta(seconds=KomboHook(connections.kombo_conn_id).get_settings().timeout_seconds)

@@ -17,9 +17,9 @@ def test_no_text_from_outside_is_in_a_template_field_of_a_question() -> None:
             source="crm",
             connections=Connections(),
             integration_id=SECRET,
-            applicant_ids=[SECRET, "{% 5"],
+            attempts={SECRET: 1, "{% 5": 1},
         )
     ask.render_template_fields({})
 
     assert not ask.template_fields
-    assert (ask.integration_id, ask.applicant_ids) == (SECRET, [SECRET, "{% 5"])
+    assert (ask.integration_id, ask.attempts) == (SECRET, {SECRET: 1, "{% 5": 1})
