@@ -44,7 +44,9 @@ class OneSource:
 
     def __init__(self, sandbox: Sandbox, path: Path) -> None:
         self.sandbox = sandbox
-        self.ledger = Ledger(create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True))
+        self.ledger = Ledger(
+            create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True), digest_secret=b"of the tests"
+        )
         self.ledger.ensure()
         self.client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=1.0)
 
