@@ -155,16 +155,29 @@ def test_an_empty_table_is_nothing_to_do(
 def test_more_rows_than_approve_above_wait_for_a_confirmation(
     warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
 ) -> None:
-    for number in range(5):
-        warehouse.add(number, integration_id=GREENHOUSE if number % 2 else PERSONIO)
+    for number in range(7):
+        warehouse.add(number, integration_id=PERSONIO if number < 2 else GREENHOUSE)
     dag_id = pipeline(approve_above=4)
     run = run_dag(dag_id)
-    says(run, "stage", "5 rows", "approve_above=4", f"{GREENHOUSE}: 2", f"{PERSONIO}: 3", "confirm_rows=5")
-    assert sandbox.creates() == {}
-    assert warehouse.statuses() == {"ready": 5}
-    assert run_dag(dag_id, confirm_rows=4).state == "failed"
+    assert run.state == "success", run.errors
+    assert run.counts == {"extracted": 7, "new": 2, "held": 5}
+    assert warehouse.delivered() == {"a-0", "a-1"}, "the other integration's rows leave"
+    assert warehouse.statuses() == {"delivered": 2, "ready": 5}
+    run_dag(dag_id, confirm_rows=4)
+    assert warehouse.statuses() == {"delivered": 2, "ready": 5}, "fewer were confirmed than are held"
     assert run_dag(dag_id, confirm_rows=5).state == "success"
-    assert warehouse.statuses() == {"delivered": 5}
+    assert warehouse.statuses() == {"delivered": 7}
+    assert set(sandbox.creates().values()) == {1}
+
+
+def test_a_run_of_more_than_ten_times_approve_above_is_held_as_a_whole(
+    warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
+) -> None:
+    for number in range(11):
+        warehouse.add(number, integration_id=f"greenhouse:{number}")
+    dag_id = pipeline(approve_above=1)
+    assert run_dag(dag_id).counts == {"extracted": 11, "held": 11}
+    assert sandbox.creates() == {}
 
 
 def test_a_part_of_many_rows_can_be_sent_first(
@@ -173,10 +186,11 @@ def test_a_part_of_many_rows_can_be_sent_first(
     for number in range(5):
         warehouse.add(number, changed_at="2020-01-01 00:00:00")
     dag_id = pipeline(approve_above=4)
-    assert run_dag(dag_id).state == "failed"
-    assert run_dag(dag_id, limit=2).state == "success"
+    run_dag(dag_id)
+    assert warehouse.statuses() == {"ready": 5}
+    assert run_dag(dag_id, limit=2, confirm_rows=2).state == "success"
     assert warehouse.statuses() == {"delivered": 2, "ready": 3}
-    assert run_dag(dag_id).state == "success"
+    assert run_dag(dag_id, confirm_rows=3).state == "success"
     assert warehouse.statuses() == {"delivered": 5}
 
 

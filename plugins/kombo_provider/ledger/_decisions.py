@@ -17,6 +17,7 @@ COUNTERS = (
     "without_key",
     "imported",
     "withdrawn",
+    "held",
 )
 """What can become of an extracted row; each row counts in exactly one, so they add up to `extracted`."""
 

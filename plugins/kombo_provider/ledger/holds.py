@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, update
 
 from kombo_provider.ledger._by_key import Pair, has_key
-from kombo_provider.ledger._tables import IS_READY, deliveries
+from kombo_provider.ledger._tables import IS_READY, KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.status import Hold
 
@@ -53,9 +53,28 @@ def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold)
     return conn.execute(statement).rowcount
 
 
-def release(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> int:
-    """Let the rows of a selection go that are held for this reason; the ids narrow where given. Return how many."""
+def hold_for(conn: Connection, selection: Selection, hold: Hold, to: Hold, integration_ids: Collection[str]) -> int:
+    """Hold the rows of the integrations that are held for one reason for another from now on; return how many."""
     conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    return conn.execute(update(deliveries).where(*conditions).values(hold=to)).rowcount
+
+
+def release(
+    conn: Connection,
+    selection: Selection,
+    hold: Hold,
+    integration_ids: Collection[str] = (),
+    *,
+    limit: int | None = None,
+) -> int:
+    """Let the rows of a selection go that are held for this reason, up to a limit the oldest; return how many.
+
+    The ids narrow where given.
+    """
+    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    if limit is not None:
+        oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        conditions.append(KEY.in_(select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)))
     return conn.execute(update(deliveries).where(*conditions).values(hold=None)).rowcount
 
 

@@ -77,7 +77,7 @@ def move_watermark(conn: Connection, source: str, to: datetime) -> None:
     """
     to = min(to, now(conn))
     found = watermark(conn, source)
-    if found is None or found < to:
+    if found is None or found < to or found > now(conn):
         conn.execute(sources.update().where(sources.c.source == source).values(watermark=to))
 
 
@@ -101,11 +101,13 @@ def stage(
     rows: Sequence[StagedRow],
     *,
     on_job_changed: Callable[[DeliveryKey], None] | None = None,
+    fresh: Counter[tuple[str, str]] | None = None,
 ) -> Counter[str]:
     """Enter rows with distinct, complete keys into the ledger and count what became of each.
 
     `lock_source` was called in the same transaction. Rows that are being sent or are in doubt are not touched,
-    delivered ones never change; `on_job_changed` hears of a delivered key that now names another job.
+    delivered ones never change; `on_job_changed` hears of a delivered key that now names another job. `fresh` counts
+    the rows that newly became `ready`, by integration and counter.
     """
     known = lock_and_read(conn, staging.source, [_pair(row) for row in rows])
     at, stamp = now(conn), stamper(conn)
@@ -115,6 +117,8 @@ def stage(
         before = known.get((row.integration_id, row.applicant_id))  # type: ignore[arg-type]
         counter, status = decide(row, before)
         counters.append(counter)
+        if fresh is not None and counter in ("new", "restaged"):
+            fresh[row.integration_id or "", counter] += 1
         if status is None:
             if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
                 on_job_changed(_key(staging, row))

@@ -54,6 +54,8 @@ class Hold(StrEnum):
 
     APPROVAL = "approval"
     HAS_ID = "has_id"
+    UNDECIDED = "undecided"
+    """Staged by a run that has not yet found out how many rows it would send: it was killed, or is at it."""
 
 
 MOVES: dict[Status, frozenset[Status]] = {

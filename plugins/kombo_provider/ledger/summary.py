@@ -6,9 +6,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
-from kombo_provider.ledger._tables import EVERYWHERE, IS_UNSETTLED, deliveries, delivery_events, lanes
+from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, delivery_events, lanes
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, RunRef, Status
 
@@ -35,12 +48,14 @@ _WITH_REASON = (Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
 
 
 def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
-    """Count the rows that the run last staged or sent: integration → status → rows."""
+    """Count the rows that the run last staged or sent: integration → status, or `held` → rows."""
+    held = and_(IS_READY, deliveries.c.hold.is_not(None))
+    status = case((held, literal_column("'held'")), else_=deliveries.c.status).label("standing")
     query = (
-        select(deliveries.c.integration_id, deliveries.c.status, func.count())
+        select(deliveries.c.integration_id, status, func.count())
         .where(*_of_run(source, run))
-        .group_by(deliveries.c.integration_id, deliveries.c.status)
-        .order_by(deliveries.c.integration_id, deliveries.c.status)
+        .group_by(deliveries.c.integration_id, status)
+        .order_by(deliveries.c.integration_id, status)
     )
     counts: dict[str, dict[str, int]] = {}
     for integration_id, status, count in conn.execute(query):

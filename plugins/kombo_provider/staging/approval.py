@@ -1,20 +1,74 @@
-"""A run that would send surprisingly much asks first."""
+"""A run that would newly send surprisingly much holds those rows until a person has confirmed them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from kombo_provider.errors import ConfirmationRequiredError
+from sqlalchemy import Connection
+
+from kombo_provider.ledger import Hold, Selection, holds
+from kombo_provider.staging.narrowing import Narrowing
+
+log = logging.getLogger(__name__)
+
+ALL_HELD_ABOVE = 10
+"""So many times `approve_above` in one run, over all integrations, and nothing new of it leaves unasked."""
 
 
-def require_confirmation(ready: Mapping[str, int], approve_above: int, confirmed: int | None) -> None:
-    """Raise ConfirmationRequiredError where more rows wait than may leave unasked and than were confirmed."""
-    total = sum(ready.values())
-    if total <= approve_above or (confirmed is not None and total <= confirmed):
-        return
-    each = "; ".join(f"{integration_id}: {count}" for integration_id, count in sorted(ready.items()))
-    raise ConfirmationRequiredError(
-        f"{total} rows would be sent, more than approve_above={approve_above}; nothing was sent, the rows wait as "
-        f"ready. Per integration: {each}. To confirm, trigger the DAG with the param confirm_rows={total}; to send a "
-        "part, with integration_ids or limit; to take rows out, select them as withdrawn or already_sent."
+def surprising(fresh: Mapping[str, int], approve_above: int) -> dict[str, int]:
+    """Return those of the integrations' new rows that are too many to leave unasked."""
+    if sum(fresh.values()) > ALL_HELD_ABOVE * approve_above:
+        return dict(fresh)
+    return {integration_id: rows for integration_id, rows in fresh.items() if rows > approve_above}
+
+
+def decide_holds(
+    conn: Connection, selection: Selection, narrowing: Narrowing, approve_above: int, confirm_rows: int | None
+) -> set[str]:
+    """Let staged rows leave, or hold them for a person's approval; return the integrations whose new rows are held.
+
+    Decides about all rows of the source that no run has decided about yet: those of a run that was killed count with
+    this one's. `confirm_rows` is compared with the rows of the selection that are held, and releases them.
+    """
+    source = replace(selection, applicant_ids=(), staged_by=None)
+    asked = replace(selection, staged_by=None)
+    too_many = surprising(_count(conn, source, Hold.UNDECIDED), approve_above)
+    confirmed = confirm_rows is not None and _confirmed(conn, asked, narrowing, confirm_rows)
+    if too_many:
+        holds.hold_for(conn, source, Hold.UNDECIDED, Hold.APPROVAL, too_many)
+    holds.release(conn, source, Hold.UNDECIDED)
+    if confirm_rows is not None and not confirmed:
+        confirmed = _confirmed(conn, asked, narrowing, confirm_rows)
+    held = _count(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
+    if held:
+        log.warning("%s", worded(held, approve_above))
+    return set(too_many).intersection(held)
+
+
+def _confirmed(conn: Connection, asked: Selection, narrowing: Narrowing, confirm_rows: int) -> bool:
+    """Release the held rows that were asked for if they are no more than were confirmed."""
+    held = sum(_count(conn, asked, Hold.APPROVAL, narrowing.integration_ids).values())
+    wanted = held if narrowing.limit is None else min(held, narrowing.limit)
+    if not 0 < wanted <= confirm_rows:
+        return False
+    holds.release(conn, asked, Hold.APPROVAL, narrowing.integration_ids, limit=narrowing.limit)
+    return True
+
+
+def _count(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> dict[str, int]:
+    held = holds.held(conn, selection, integration_ids)
+    return {found.integration_id: found.rows for found in held if found.hold is hold}
+
+
+def worded(held: Mapping[str, int], approve_above: int) -> str:
+    """Say what is held and how to let it go."""
+    total = sum(held.values())
+    each = "; ".join(f"{integration_id}: {rows}" for integration_id, rows in sorted(held.items()))
+    return (
+        f"{total} rows are held, since a run would newly have sent more than approve_above={approve_above} to one "
+        f"integration (or {ALL_HELD_ABOVE} times that in all); nothing of them is sent. Per integration: {each}. To "
+        f"confirm, trigger the DAG with the param confirm_rows={total}; to send a part first, with integration_ids or "
+        "limit beside it; to take rows out, select them as withdrawn or already_sent."
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from kombo_provider.errors import SourceError
-from kombo_provider.ledger import Ledger, Selection, Staging, claims, doubts, erasure, now, replay, staging
+from kombo_provider.ledger import Hold, Ledger, Selection, Staging, claims, doubts, erasure, now, replay, staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window, choose_window
-from kombo_provider.staging.approval import require_confirmation
+from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
 
@@ -85,12 +86,14 @@ def stage(
     """Read the run's window of the source into the ledger; count which rows of the selection are to be sent.
 
     A `report` that is handed in is filled while this works, so that a caller has the counts of what failed half-way.
-    Raises SourceError and the target's errors before anything is staged, ConfirmationRequiredError after it.
+    Where more rows than `approve_above` would newly leave to one integration, those are held. Raises SourceError and
+    the target's errors before anything is staged.
     """
     report = StageReport() if report is None else report
     if target is not None:
         _check_target(ledger, reader, target, options.staging.source)
-    stager = Stager(ledger, options.staging, options.mapping, dry_run=options.dry_run, counts=report.counts)
+    undecided = replace(options.staging, hold=Hold.UNDECIDED)
+    stager = Stager(ledger, undecided, options.mapping, dry_run=options.dry_run, counts=report.counts)
     window, watermark, replayed = _what_to_read(ledger, options)
     log.info("Taking rows of %s with changed_at in %s", options.staging.source, window)
     stager.run(reader, window, options.narrowing, watermark, replayed=replayed)
@@ -98,9 +101,11 @@ def stage(
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
     with ledger.transaction() as conn:
+        staging.lock_source(conn, options.staging.source)
+        held = decide_holds(conn, selection, options.narrowing, options.approve_above, options.confirm_rows)
         _tidy_up(conn, options)
         _count_what_to_send(conn, options, selection, report)
-    require_confirmation(report.ready, options.approve_above, options.confirm_rows)
+    _count_held(report, stager, held)
     return report
 
 
@@ -128,6 +133,8 @@ def _what_to_read(ledger: Ledger, options: StageOptions) -> tuple[Window, dateti
         at, watermark = now(conn), staging.watermark(conn, source)
         ordered = options.replay and not options.dry_run
         replayed = replay.order_replay(conn, source, options.replay) if ordered else set()
+    if watermark is not None:
+        watermark = min(watermark, at)  # a clock that was once ahead must not hide what comes until then
     window, moves_to = choose_window(
         options.window,
         watermark=watermark,
@@ -137,6 +144,14 @@ def _what_to_read(ledger: Ledger, options: StageOptions) -> tuple[Window, dateti
         started_at=at,
     )
     return window, moves_to, replayed
+
+
+def _count_held(report: StageReport, stager: Stager, held: Collection[str]) -> None:
+    """Count this run's new rows of the integrations as held: each row counts once."""
+    for (integration_id, counter), rows in stager.fresh.items():
+        if integration_id in held:
+            report.counts[counter] -= rows
+            report.counts["held"] += rows
 
 
 def _tidy_up(conn: Connection, options: StageOptions) -> None:

@@ -58,6 +58,7 @@ class Stager:
         self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
         self.counts: Counter[str] = Counter() if counts is None else counts
         self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
+        self.fresh: Counter[tuple[str, str]] = Counter()
         self.job_changed = 0
         self._seen: set[int] = set()
         self._key_problems: Counter[str] = Counter()
@@ -155,7 +156,7 @@ class Stager:
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
             return dry_run.rehearse(conn, self._staging, rows)
-        return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed)
+        return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed, fresh=self.fresh)
 
     def _has_key(self, row: MappedRow) -> bool:
         if row.key_problem is None:

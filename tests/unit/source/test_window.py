@@ -66,3 +66,29 @@ def test_the_ends_of_time_are_no_error(source: Engine) -> None:
     widest = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     for kind in _kinds(source):
         assert _ids(source, widest, kind, ["2026-03-03", None]) == {0, 1}
+
+
+NO_INSTANTS = [
+    *(
+        "0000-00-00",
+        "0000-01-01",
+        "20261-01-01",
+        "2026-13-45",
+        "1999-02-31",
+        "10:00:00",
+        "2451545.5",
+        "1999-01-01 25:00",
+    ),
+    *("infinity", "1999-01-01 BC", "1999-01-01 soon"),
+]
+
+
+@pytest.mark.parametrize("value", NO_INSTANTS)
+def test_a_new_row_whose_changed_at_is_no_instant_is_not_passed_over(source: Engine, value: str) -> None:
+    assert _ids(source, Window(LOWER, UPPER), "TEXT", [value]) == {0}
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+def test_what_only_postgresql_takes_for_an_instant_is_not_passed_over(postgres: Engine, kind: str) -> None:
+    values: list[str | None] = ["infinity", "-infinity", "0044-03-15 BC", "20261-01-01"]
+    assert _ids(postgres, Window(LOWER, UPPER), kind, values) == {0, 1, 2, 3}

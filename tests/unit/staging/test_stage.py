@@ -1,0 +1,105 @@
+"""Staging without Airflow: what a run holds, and what may leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.ledger import Hold, Ledger, RunRef, Selection, Staging, claims, holds, staging
+from kombo_provider.source.reader import SourceReader
+from kombo_provider.staging.stage import StageOptions, StageReport, stage
+from kombo_provider.staging.stager import MappingOptions
+
+SELECTION = Selection("crm", "kombo")
+
+
+class Source:
+    """A table of applicants, and the ledger, in one database."""
+
+    def __init__(self, engine: Engine, ledger: Ledger) -> None:
+        self.engine, self.ledger = engine, ledger
+        self._run("CREATE TABLE people (id INTEGER, ats TEXT, changed TEXT)")
+
+    def _run(self, statement: str) -> None:
+        with self.engine.begin() as conn:
+            conn.exec_driver_sql(statement)
+
+    def add(self, ids: range, ats: str, changed: str = "2026-03-01 10:00:00") -> None:
+        self._run("INSERT INTO people VALUES " + ", ".join(f"({number}, '{ats}', '{changed}')" for number in ids))
+
+    def stage(self, **options: Any) -> StageReport:
+        select = (
+            "SELECT id AS applicant_id, ats AS integration_id, 'job' AS job_id, changed AS changed_at, "
+            "'Ada' AS candidate__first_name, 'L' AS candidate__last_name, "
+            "'a@b.co' AS candidate__email_address FROM people"
+        )
+        whom = Staging("crm", "kombo", "application", RunRef("push", "now"))
+        given = StageOptions(staging=whom, mapping=MappingOptions(), **{"approve_above": 3, **options})
+        return stage(self.ledger, SourceReader(self.engine, select, where="test.sql"), given, selection=SELECTION)
+
+    def leave_undecided(self) -> None:
+        """Stage as a run that is killed before it has decided."""
+        with self.ledger.transaction() as conn:
+            holds.hold_for(conn, SELECTION, Hold.APPROVAL, Hold.UNDECIDED, ["many"])
+
+    def claimed_by_an_older_run(self, ats: str) -> int:
+        with self.ledger.transaction() as conn:
+            return len(claims.claim(conn, SELECTION, ats, 100, RunRef("push", "older")))
+
+
+@pytest.fixture
+def source(database_url: str) -> Iterator[Source]:
+    engine = create_engine(database_url, **ENGINE_OPTIONS)
+    ledger = Ledger(create_engine(database_url, **ENGINE_OPTIONS))
+    ledger.ensure()
+    yield Source(engine, ledger)
+    ledger.close()
+    engine.dispose()
+
+
+def test_a_clear_of_an_older_deliver_sends_nothing_of_what_waits_for_approval(source: Source) -> None:
+    source.add(range(4), "many")
+    source.add(range(3), "few")
+    report = source.stage()
+    assert report.ready == {"few": 3}
+    assert (report.counts["new"], report.counts["held"]) == (3, 4)
+    assert source.claimed_by_an_older_run("many") == 0
+    assert source.claimed_by_an_older_run("few") == 3
+    assert source.stage(confirm_rows=3).ready == {}, "fewer were confirmed than are held"
+    assert source.stage(confirm_rows=4).ready == {"many": 4}
+
+
+def test_rows_of_a_run_that_died_while_staging_are_claimed_by_nobody_and_decided_by_the_next(source: Source) -> None:
+    source.add(range(4), "many")
+    source.stage()
+    source.leave_undecided()
+    assert source.claimed_by_an_older_run("many") == 0
+    assert source.stage().ready == {}
+
+
+def test_a_few_new_rows_leave_beside_those_that_wait_for_approval(source: Source) -> None:
+    source.add(range(4), "many")
+    source.stage()
+    source.add(range(4, 6), "many")
+    assert source.stage(window="all").ready == {"many": 2}
+
+
+def test_the_counts_add_up_where_rows_are_held(source: Source) -> None:
+    source.add(range(5), "many")
+    counts = source.stage().counts
+    assert counts["extracted"] == sum(rows for name, rows in counts.items() if name != "extracted") == 5
+
+
+def test_a_watermark_of_a_clock_that_was_once_ahead_hides_no_new_row(source: Source) -> None:
+    with source.ledger.transaction() as conn:
+        staging.lock_source(conn, "crm")
+        staging.move_watermark(conn, "crm", datetime.now(UTC) + timedelta(days=365))
+    source.add(range(2), "few", f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%d %H:%M:%S}")
+    assert source.stage().ready == {"few": 2}
+    with source.ledger.transaction() as conn:
+        assert staging.watermark(conn, "crm") <= datetime.now(UTC)  # type: ignore[operator]
