@@ -37,7 +37,7 @@ def test_preview_prints_the_exact_body_and_what_would_be_done_and_sends_nothing(
     assert '"email_address": "ada1@example.com"' in printed
     assert "What would be done: it enters the ledger and is sent" in printed
     assert sandbox.creates() == {}
-    assert warehouse.statuses() == {}
+    assert warehouse.execute("SELECT name FROM sqlite_master WHERE name LIKE 'kombo_%'") == []
 
 
 def test_preview_of_a_row_that_the_select_does_not_return_says_so(warehouse: Warehouse) -> None:

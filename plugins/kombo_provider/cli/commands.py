@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.utils.cli import suppress_logs_and_warning
 
 from kombo_provider.cli import explaining
-from kombo_provider.cli.ledgers import LedgerPlace, at_each, ledger_places
+from kombo_provider.cli.ledgers import LedgerPlace, at_each, failures_at_each, ledger_places, refuse_unreached
 from kombo_provider.cli.output import printable, rendered
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
 from kombo_provider.errors import ConfigurationError, KomboError, LedgerError
@@ -111,10 +111,12 @@ def drain(args: Namespace) -> None:
     """`airflow kombo drain [DAG_ID]`."""
     until = time.monotonic() + args.timeout
 
-    def stop_and_wait(ledger: Ledger, place: LedgerPlace) -> None:
+    def stop(ledger: Ledger, place: LedgerPlace) -> None:
         with ledger.transaction() as conn:
             lane_states.drain(conn)
-        print(f"New requests are stopped: {place}. Waiting for those on the wire …")
+        print(f"New requests are stopped: {place}", flush=True)
+
+    def wait(ledger: Ledger, place: LedgerPlace) -> None:
         while left := _on_the_wire(ledger):
             if time.monotonic() > until:
                 raise LedgerError(f"{left} requests are still on the wire; new ones stay stopped. Call drain again.")
@@ -122,7 +124,11 @@ def drain(args: Namespace) -> None:
             time.sleep(_POLL_SECONDS)
         print(f"Nothing is on the wire: {place}")
 
-    at_each(ledger_places(args.dag_id), stop_and_wait)
+    places = ledger_places(args.dag_id)
+    failures = failures_at_each(places, stop)  # all are stopped before the first is waited for
+    missed = [place for place, _ in failures]
+    failures += failures_at_each([place for place in places if place not in missed], wait)
+    refuse_unreached(failures)
     print("`airflow kombo resume` lets requests leave again.")
 
 

@@ -11,8 +11,6 @@ from kombo_provider.ledger import Ledger
 from kombo_provider.operators.connections import open_existing_ledger
 from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
 
-_OPERATORS = "kombo_provider.operators."
-
 
 @dataclass(slots=True)
 class LedgerPlace:
@@ -39,7 +37,7 @@ def ledger_places(dag_id: str | None) -> list[LedgerPlace]:
     """
     places: dict[tuple[str, str | None], LedgerPlace] = {}
     for name, tasks in _tasks_by_dag(dag_id):
-        for fields in map(_ledger_fields, tasks):
+        for fields in map(ledger_fields, tasks):
             if fields is not None:
                 key = fields["ledger_conn_id"], fields["ledger_schema"]
                 places.setdefault(key, LedgerPlace(*key)).dag_ids.add(name)
@@ -51,32 +49,58 @@ def ledger_places(dag_id: str | None) -> list[LedgerPlace]:
 
 def at_each(places: Iterable[LedgerPlace], action: Callable[[Ledger, LedgerPlace], None]) -> None:
     """Do something with each ledger; those that are not reached are named at the end, with exit code 1."""
-    unreached: list[str] = []
+    refuse_unreached(failures_at_each(places, action))
+
+
+def failures_at_each(
+    places: Iterable[LedgerPlace], action: Callable[[Ledger, LedgerPlace], None]
+) -> list[tuple[LedgerPlace, str]]:
+    """Do something with each ledger; return those where it failed, and why."""
+    failures: list[tuple[LedgerPlace, str]] = []
     for place in places:
         try:
             with open_existing_ledger(place.connections) as ledger:
                 action(ledger, place)
         except KomboError as exc:
-            unreached.append(f"{place}: {exc}")
-    if unreached:
-        raise SystemExit("\n".join(["Not reached:", *unreached]))
+            failures.append((place, str(exc)))
+    return failures
+
+
+def refuse_unreached(failures: Iterable[tuple[LedgerPlace, str]]) -> None:
+    """Raise SystemExit that names the ledgers that were not reached, if there are any."""
+    lines = [f"{place}: {why}" for place, why in failures]
+    if lines:
+        raise SystemExit("\n".join(["Not reached:", *lines]))
 
 
 def _tasks_by_dag(dag_id: str | None) -> Iterable[tuple[str, Iterable[Any]]]:
+    """Read what Airflow stored of its DAGs, those left out whose file is gone: their connections may be gone too."""
+    from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
 
-    if dag_id is None:
-        return [(name, dag.task_dict.values()) for name, dag in SerializedDagModel.read_all_dags().items()]
-    dag = SerializedDagModel.get_dag(dag_id)
-    if dag is None:
+    with create_session() as session:
+        there = set(session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale)))
+        stored = SerializedDagModel.read_all_dags(session=session)
+    if dag_id is not None and dag_id not in stored:
         raise ConfigurationError(f"Airflow knows no DAG {dag_id!r}. `airflow dags list` shows those it knows.")
-    return [(dag_id, dag.task_dict.values())]
+    wanted = there if dag_id is None else {dag_id}
+    return [(name, dag.task_dict.values()) for name, dag in sorted(stored.items()) if name in wanted]
 
 
-def _ledger_fields(task: Any) -> dict[str, Any] | None:
-    """Return where a task of ours keeps its ledger, None for a task of anybody else."""
-    if not str(getattr(task, "_task_module", "")).startswith(_OPERATORS):
+def ledger_fields(task: Any) -> dict[str, Any] | None:
+    """Return where a task of ours keeps its ledger, None for a task of anybody else.
+
+    The template fields tell ours, a team's subclasses included. A push's mapped task has its place within its settings,
+    which are not stored; the push's other tasks name it.
+    """
+    given = getattr(task, "partial_kwargs", None)
+    if not set(LEDGER_FIELDS) <= set(task.template_fields) or (given and "push" in given):
         return None
-    partial = getattr(task, "partial_kwargs", {})
-    fields = {name: getattr(task, name, None) or partial.get(name) for name in LEDGER_FIELDS}
-    return fields if fields["ledger_conn_id"] else None
+    if given is None:
+        return {name: getattr(task, name) for name in LEDGER_FIELDS}
+    # A mapped task keeps what the DAG file said, without the constructor's defaults.
+    warehouse = given.get("warehouse_conn_id") or Connections().warehouse_conn_id
+    fields = {name: given.get(name) for name in LEDGER_FIELDS}
+    return fields | {"ledger_conn_id": fields["ledger_conn_id"] or warehouse}

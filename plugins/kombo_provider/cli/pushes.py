@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine
 
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.ledger import Ledger
 from kombo_provider.mapping import MappedRow, RowMapper
-from kombo_provider.operators.connections import open_ledger, warehouse_engine
+from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql
-from kombo_provider.operators.settings import PushSettings
+from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
@@ -56,10 +59,28 @@ def open_push(push: PushSettings) -> Iterator[OpenPush]:
     sql = stage.render_template(sql, _context())
     settings = KomboHook(push.connections.kombo_conn_id).get_settings()
     with (
-        open_ledger(push.connections) as ledger,
+        _ledger_or_empty_one(push.connections) as ledger,
         warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
     ):
         yield OpenPush(push, stage, ledger, SourceReader(warehouse, sql, where=where), settings.integration_id)
+
+
+@contextmanager
+def _ledger_or_empty_one(connections: Connections) -> Iterator[Ledger]:
+    """Give the push's ledger, or where there is none yet an empty one that goes away: looking must not make it."""
+    with warehouse_engine(connections.ledger) as engine:
+        there = Ledger(engine, schema=connections.ledger_schema).exists()
+    if there:
+        with open_existing_ledger(connections) as ledger:
+            yield ledger
+        return
+    with TemporaryDirectory() as folder:
+        empty = Ledger(create_engine(f"sqlite:///{folder}/ledger.db"))
+        empty.ensure()
+        try:
+            yield empty
+        finally:
+            empty.close()
 
 
 def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
@@ -60,7 +61,10 @@ class Ledger:
         return keyed_digest(email, self._digest_secret)
 
     def exists(self) -> bool:
-        """Tell whether a run has made the ledger's tables; makes nothing."""
+        """Tell whether a run has made the ledger's tables; makes nothing, not even an empty SQLite file."""
+        file = self.engine.url.database if self.dialect == "sqlite" else None
+        if file and not file.startswith("file:") and not Path(file).exists():
+            return False
         with self.transaction() as conn:
             return found_version(conn, self.schema) > 0
 
