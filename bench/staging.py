@@ -64,16 +64,15 @@ class Source:
 
     def naive_loop(self) -> None:
         """Read row by row, check with pydantic, insert by the thousand."""
-        with self.engine.connect() as reading, self.engine.connect() as writing:
+        with self.engine.begin() as conn:  # one connection: on SQLite a second one would wait for the first
             chunk: list[dict[str, str]] = []
-            for row in reading.execute(text(SELECT)).mappings():
+            for row in conn.execute(text(SELECT)).mappings():
                 chunk.append(_checked(row))
                 if len(chunk) == CHUNK:
-                    writing.execute(INSERT, chunk)
+                    conn.execute(INSERT, chunk)
                     chunk.clear()
             if chunk:
-                writing.execute(INSERT, chunk)
-            writing.commit()
+                conn.execute(INSERT, chunk)
 
     def bare_read(self) -> None:
         """Read everything with pandas, and do nothing with it."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import applicants, duplicates, peers
+from bench import applicants, duplicates, peers, staging
 from bench.measuring import Contender, compare
 from bench.ours import Pipeline
+from bench.speed import sqlite_in
 from kombo_sandbox.testing import Sandbox
 
 ROWS = applicants.rows(12)
@@ -36,6 +37,13 @@ def test_each_contender_creates_every_applicant_once(tmp_path: Path, contender: 
     emails = {row[applicants.COLUMNS.index("candidate__email_address")] for row in ROWS}
     assert {email for _, _, email in created} == emails
     assert set(created.values()) == {1}
+
+
+def test_staging_twenty_thousand_rows_waits_for_nobody(tmp_path: Path) -> None:
+    """These are more rows than SQLite's cache holds: reading and writing on two connections locks itself out."""
+    figures = staging.measure(sqlite_in(tmp_path), 20_000, 1)
+    assert len(figures) == 4
+    assert all(figure.wall < 25 for figure in figures.values())
 
 
 def test_contenders_take_turns() -> None:
