@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pandas as pd
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from bench.ours import CONNECTION, RUN
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import Ledger, Staging
 from kombo_provider.source.reader import SourceReader
-from kombo_provider.source.window import Window
+from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
 
@@ -57,7 +58,9 @@ class Source:
         ledger = Ledger(self._open())
         ledger.ensure()
         stager = Stager(ledger, Staging(applicants.SOURCE, CONNECTION, "application", RUN), MappingOptions())
-        stager.run(SourceReader(self.engine, SELECT, where="bench"), Window(), Narrowing(), None)
+        stager.run(
+            SourceReader(self.engine, SELECT, where="bench"), Plan(Window()), Narrowing(), started_at=datetime.now(UTC)
+        )
         if stager.counts[expected] != self.row_count:
             raise RuntimeError(f"not all rows are {expected}: {stager.counts}")
         ledger.engine.dispose()

@@ -9,5 +9,6 @@ dag = kombo_push_dag(
     write_back_table="applicants",
     write_back_key="applicant_id",
     schedule="@hourly",
+    first_run="all",
     tags=["kombo"],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -17,7 +17,7 @@ from kombo_provider.ledger import Ledger, RunRef, Selection, Staging
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader
-from kombo_provider.source.window import Window
+from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
 from kombo_provider.write_back.write_back import WriteBack
@@ -62,9 +62,8 @@ def run_on(engine: Engine, sandbox: Sandbox) -> dict[str, int]:
     target.check()
     assert not target.holds_ids()
     stager = Stager(ledger, Staging("crm.people", "k", "application", RUN), MappingOptions())
-    stager.run(
-        SourceReader(engine, select, where="the README"), Window(), Narrowing(), datetime(2026, 1, 1).astimezone()
-    )
+    reader = SourceReader(engine, select, where="the README")
+    stager.run(reader, Plan(Window(), moves=True), Narrowing(), started_at=datetime.now(UTC))
     client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=20)
     selection, options = Selection("crm.people", "k"), SendOptions(RUN, "holder", 30, 20.0)
     integrations = ["greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js", "workday:HWUTwvyx2wLoSUHphiWVrp28"]

@@ -29,23 +29,81 @@ def add(warehouse: Warehouse, changed: dict[int, str | None]) -> None:
         warehouse.add(number, changed_at=None if text is None else f"2026-03-{text}:00")
 
 
-def test_scheduled_runs_take_late_rows_and_what_came_during_a_pause(warehouse: Warehouse) -> None:
+def test_scheduled_runs_take_late_rows_and_what_came_during_a_pause(
+    warehouse: Warehouse, pipeline: MakesPipelines
+) -> None:
+    dag_id = pipeline(first_run="from_now")
     add(warehouse, {1: "10 09:59", 2: "10 10:00", 3: "10 10:59", 4: "10 11:00", 5: None})
-    first = run_scheduled((at("10 10:00"), at("10 11:00")))
+    first = run_scheduled((at("10 10:00"), at("10 11:00")), dag_id)
     assert first.dag_run.run_type == "scheduled"
     assert warehouse.delivered() == {"a-2", "a-3", "a-5"}, "from the start of its interval, and rows without a time"
-    assert warehouse.watermark() == "2026-03-10 11:00:00.000000"
+    assert warehouse.watermark() == "2026-03-10 10:59:00.000000", "the greatest changed_at that was seen"
 
-    # The DAG was paused from 11 to 15; a row of 05:00 was loaded six hours late; another row has no time.
-    add(warehouse, {6: "10 13:30", 7: "10 05:00", 8: None, 9: "10 16:00", 10: "09 10:59"})
-    second = run_scheduled((at("10 15:00"), at("10 16:00")))
-    assert warehouse.delivered() == {f"a-{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8)}
-    assert second.counts["extracted"] == second.counts["new"] + second.counts["already_known"] == 8
-    assert warehouse.watermark() == "2026-03-10 16:00:00.000000"
+    # The DAG was paused from 11 to 15; another row has no time; one lies below the floor.
+    add(warehouse, {6: "10 13:30", 7: "10 05:00", 8: None, 9: "10 16:00"})
+    second = run_scheduled((at("10 15:00"), at("10 16:00")), dag_id)
+    assert warehouse.delivered() == {f"a-{number}" for number in (2, 3, 4, 5, 6, 8)}
+    assert second.counts["extracted"] == second.counts["new"] + second.counts["already_known"] == 6
+    assert warehouse.watermark() == "2026-03-10 13:30:00.000000"
 
-    run_scheduled((at("10 16:00"), at("10 17:00")))
+    run_scheduled((at("10 16:00"), at("10 17:00")), dag_id)
     assert "a-9" in warehouse.delivered(), "its instant is the start of this interval"
-    assert "a-10" not in warehouse.delivered(), "older than the lookback"
+    assert "a-7" not in warehouse.delivered(), "older than where this pipeline began"
+
+
+def test_rows_that_a_loader_brings_days_late_are_read(warehouse: Warehouse, pipeline: MakesPipelines) -> None:
+    dag_id = pipeline(first_run="all")
+    add(warehouse, {1: "10 10:30"})
+    run_scheduled((at("10 10:00"), at("10 11:00")), dag_id)
+    for day in ("11", "12", "13"):  # the loader is down, the DAG runs on
+        run_scheduled((at(f"{day} 10:00"), at(f"{day} 11:00")), dag_id)
+    add(warehouse, {2: "10 15:00", 3: "11 08:00"})
+    run_scheduled((at("13 11:00"), at("13 12:00")), dag_id)
+    assert warehouse.delivered() == {"a-1", "a-2", "a-3"}
+
+
+def test_a_sweep_reads_single_rows_that_came_later_than_any_lookback(
+    warehouse: Warehouse, pipeline: MakesPipelines
+) -> None:
+    dag_id = pipeline(first_run="all")
+    add(warehouse, {1: "10 10:30"})
+    run_scheduled((at("10 10:00"), at("10 11:00")), dag_id)
+    add(warehouse, {2: "01 15:00"})
+    run_scheduled((at("10 11:00"), at("10 12:00")), dag_id)
+    assert warehouse.delivered() == {"a-1"}
+    warehouse.execute("UPDATE kombo_sources SET swept_at = '2026-03-01 00:00:00.000000'")
+    run_scheduled((at("10 12:00"), at("10 13:00")), dag_id)
+    assert warehouse.delivered() == {"a-1", "a-2"}
+
+
+def test_the_first_scheduled_run_stops_before_a_backlog_and_says_how_to_go_on(
+    warehouse: Warehouse, pipeline: MakesPipelines, sandbox: Sandbox
+) -> None:
+    dag_id = pipeline()
+    add(warehouse, dict.fromkeys(range(5), "09 10:00") | {9: "10 10:30"})
+    first = run_scheduled((at("10 10:00"), at("10 11:00")), dag_id)
+    assert first.state == "failed"
+    for words in ("5 rows from before 2026-03-10 10:00", "window=all", 'first_run="from_now"'):
+        assert words in first.message("stage")
+    assert sandbox.creates() == {}
+    assert run_dag(dag_id=dag_id, window="all").state == "success"
+    assert run_scheduled((at("10 11:00"), at("10 12:00")), dag_id).state == "success"
+    assert len(warehouse.delivered()) == 6
+
+
+def test_a_first_scheduled_run_without_a_backlog_goes_on(warehouse: Warehouse, pipeline: MakesPipelines) -> None:
+    dag_id = pipeline()
+    add(warehouse, {1: "10 10:30"})
+    assert run_scheduled((at("10 10:00"), at("10 11:00")), dag_id).state == "success"
+    assert warehouse.delivered() == {"a-1"}
+
+
+def test_rows_of_the_future_are_counted_and_wait(warehouse: Warehouse, pipeline: MakesPipelines) -> None:
+    warehouse.add(1, changed_at="2031-01-01 00:00:00")
+    warehouse.add(2, changed_at="2001-01-01 00:00:00")
+    run = run_dag()
+    assert run.counts == {"extracted": 2, "new": 1, "not_yet": 1}
+    assert warehouse.delivered() == {"a-2"}
 
 
 def test_a_scheduled_run_that_failed_to_read_is_made_up_for(warehouse: Warehouse) -> None:
@@ -54,7 +112,7 @@ def test_a_scheduled_run_that_failed_to_read_is_made_up_for(warehouse: Warehouse
     add(warehouse, {2: "10 11:30"})
     warehouse.execute("ALTER TABLE applicants RENAME COLUMN candidate__title TO gone")
     assert run_scheduled((at("10 11:00"), at("10 12:00"))).state == "failed"
-    assert warehouse.watermark() == "2026-03-10 11:00:00.000000"
+    assert warehouse.watermark() == "2026-03-10 10:30:00.000000"
     warehouse.execute("ALTER TABLE applicants RENAME COLUMN gone TO candidate__title")
     run_scheduled((at("12 12:00"), at("12 13:00")))
     assert warehouse.delivered() == {"a-1", "a-2"}
@@ -69,7 +127,7 @@ def test_a_backfill_takes_exactly_its_interval_and_leaves_the_watermark(warehous
     assert run.state == "success", run.errors
     assert run.counts == {"extracted": 2, "new": 2}
     assert warehouse.delivered() == {"a-1", "a-3", "a-4"}
-    assert warehouse.watermark() == "2026-03-20 11:00:00.000000"
+    assert warehouse.watermark() == "2026-03-20 10:30:00.000000"
 
 
 def test_manual_runs_take_what_is_new_or_an_interval_or_everything(warehouse: Warehouse) -> None:

@@ -18,6 +18,7 @@ COUNTERS = (
     "imported",
     "withdrawn",
     "held",
+    "not_yet",
 )
 """What can become of an extracted row; each row counts in exactly one, so they add up to `extracted`."""
 

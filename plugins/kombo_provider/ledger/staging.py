@@ -81,6 +81,28 @@ def move_watermark(conn: Connection, source: str, to: datetime) -> None:
         conn.execute(sources.update().where(sources.c.source == source).values(watermark=to))
 
 
+def floor(conn: Connection, source: str) -> datetime | None:
+    """Return the instant below which no scheduled run reads the source, None where it reads everything."""
+    found: datetime | None = conn.scalar(select(sources.c.floor).where(sources.c.source == source))
+    return found
+
+
+def set_floor(conn: Connection, source: str, to: datetime) -> None:
+    """Let no scheduled run read the source below an instant; `lock_source` was called before."""
+    conn.execute(sources.update().where(sources.c.source == source).values(floor=to))
+
+
+def swept_at(conn: Connection, source: str) -> datetime | None:
+    """Return when a scheduled run last read the source down to its floor; one that lies ahead is not believed."""
+    found: datetime | None = conn.scalar(select(sources.c.swept_at).where(sources.c.source == source))
+    return None if found is not None and found > now(conn) + CLOCKS_DIFFER_BY else found
+
+
+def note_sweep(conn: Connection, source: str) -> None:
+    """Remember that the source was read down to its floor now; `lock_source` was called before."""
+    conn.execute(sources.update().where(sources.c.source == source).values(swept_at=now(conn)))
+
+
 def holds_any(conn: Connection, source: str) -> bool:
     """Tell whether the ledger knows any delivery of the source."""
     return conn.execute(select(deliveries.c.source).where(deliveries.c.source == source).limit(1)).first() is not None

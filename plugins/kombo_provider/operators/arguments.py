@@ -9,7 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kombo_provider.errors import ConfigurationError
 
-_CHOICES = {"endpoint": ("application", "candidate"), "in_doubt": ("hold", "resend")}
+_CHOICES = {
+    "endpoint": ("application", "candidate"),
+    "in_doubt": ("hold", "resend"),
+    "first_run": ("ask", "all", "from_now"),
+}
 _TUPLES = ("extra_fields", "attachment_roots")
 _COUNTS = {"min_failed": 0, "approve_above": 0, "keep_failed_payload_days": 0}
 _KEY_PARTS = ({"applicant_id"}, {"applicant_id", "integration_id"})
@@ -29,7 +33,8 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     for name, least in _COUNTS.items():
         _check_count(name, arguments[name], least)
     _check_share(arguments["max_failed_share"])
-    _check_lookback(arguments["lookback"])
+    for name in ("lookback", "sweep_every"):
+        _check_span(name, arguments[name])
     _check_timezone(arguments["source_timezone"])
     _check_key(arguments["write_back_key"])
 
@@ -44,10 +49,10 @@ def _check_share(value: Any) -> None:
         raise ConfigurationError(f"max_failed_share is {value!r}; it must be a share between 0 and 1, such as 0.05.")
 
 
-def _check_lookback(value: Any) -> None:
+def _check_span(name: str, value: Any) -> None:
     if not isinstance(value, timedelta) or value < timedelta(0):
         raise ConfigurationError(
-            f"lookback is {value!r}; it must be a timedelta that is not negative, such as timedelta(days=1)."
+            f"{name} is {value!r}; it must be a timedelta that is not negative, such as timedelta(days=1)."
         )
 
 

@@ -45,6 +45,8 @@ class PushSettings:
     endpoint: Endpoint = "application"
     source_timezone: str = "UTC"
     lookback: timedelta = timedelta(days=1)
+    sweep_every: timedelta = timedelta(days=7)
+    first_run: str = "ask"
     transform: Callable[[Any], Any] | None = None
     extra_fields: tuple[str, ...] = ()
     attachment_roots: tuple[str, ...] = ()

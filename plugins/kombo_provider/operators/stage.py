@@ -80,6 +80,8 @@ class KomboStageOperator(PushOperator):
             interval=run.interval,
             scheduled=run.scheduled,
             lookback=push.lookback,
+            sweep_every=push.sweep_every,
+            first_run=push.first_run,
             narrowing=params.narrowing,
             replay=params.replay,
             dry_run=params.dry_run,

@@ -83,9 +83,10 @@ class Lane:
         """How many rows may be claimed now."""
         if self.ending is not None or now < max(self._wake_at, self._held_until):
             return 0
-        room = self.pace.room(self.in_flight, now)
+        # What is in doubt and what is on the wire share one cap, so that an outage costs no more than that.
+        room = min(self.pace.room(self.in_flight, now), self.pace.cap - self.in_flight - self._doubts_in_row)
         probes = self.breaker.room(self.in_flight, now)
-        return room if probes is None else min(room, probes)
+        return max(0, room if probes is None else min(room, probes))
 
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""

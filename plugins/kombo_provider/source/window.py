@@ -44,30 +44,80 @@ def shifted(at: datetime, by: timedelta) -> datetime:
         return at
 
 
-def choose_window(
+FIRST_RUNS = ("ask", "all", "from_now")
+"""What a scheduled run does that finds no watermark: look for older rows first, send them, or begin at its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What the ledger remembers of a source; `sweep_due`: it is time to read down to the floor again."""
+
+    watermark: datetime | None = None
+    floor: datetime | None = None
+    sweep_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run reads, and what it remembers afterwards.
+
+    `moves`: the watermark follows the greatest `changed_at` that was seen in the window. `begins_at`: the watermark of
+    a first run that saw none. `floor`: no later scheduled run reads below it. `older_than`: rows before it have to be
+    known to the ledger, or the run stops.
+    """
+
+    window: Window
+    moves: bool = False
+    sweeps: bool = False
+    begins_at: datetime | None = None
+    floor: datetime | None = None
+    older_than: datetime | None = None
+
+
+def plan_run(
     kind: str,
+    state: SourceState,
     *,
-    watermark: datetime | None,
     lookback: timedelta,
     interval: tuple[datetime, datetime] | None,
     scheduled: bool,
     started_at: datetime,
-) -> tuple[Window, datetime | None]:
-    """Return the window of a run and where the watermark moves after it (None: it stays).
+    first_run: str = "ask",
+) -> Plan:
+    """Return what a run reads.
 
     `kind` is `new`, `interval` or `all`; `scheduled` runs end with their interval, all others at `started_at`.
     Raises SourceError for an interval window where the run has no interval.
     """
-    if kind == "all":
-        return Window(), started_at
     if kind == "interval":
-        if interval is None or interval[0] >= interval[1]:
-            raise SourceError(
-                "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
-                "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
-            )
-        return Window(*interval, undated=False), None
-    upper = interval[1] if scheduled and interval else started_at
-    if watermark is not None:
-        return Window(watermark - lookback, upper), upper
-    return Window(interval[0] if scheduled and interval else None, upper), upper
+        return Plan(_whole_interval(interval))
+    if kind == "all":
+        return Plan(Window(None, started_at), moves=True, sweeps=True, begins_at=started_at)
+    start, upper = interval if scheduled and interval else (None, started_at)
+    if state.watermark is None:
+        return _first(start, upper, first_run)
+    if scheduled and state.sweep_due:
+        return Plan(Window(state.floor, upper), moves=True, sweeps=True)
+    lower = shifted(state.watermark, -lookback)
+    if scheduled and state.floor is not None:
+        lower = max(lower, state.floor)
+    return Plan(Window(lower, upper), moves=True)
+
+
+def _whole_interval(interval: tuple[datetime, datetime] | None) -> Window:
+    if interval is None or interval[0] >= interval[1]:
+        raise SourceError(
+            "window=interval, which backfills use, needs a run with a data interval, and this run has none: use "
+            "window=new or window=all, or give the DAG a schedule=CronDataIntervalTimetable(…)"
+        )
+    return Window(*interval, undated=False)
+
+
+def _first(start: datetime | None, upper: datetime, first_run: str) -> Plan:
+    """Plan a run that finds no watermark; only a scheduled one has a `start`."""
+    if start is None or first_run == "all":
+        return Plan(Window(None, upper), moves=True, sweeps=True, begins_at=upper)
+    window = Window(start, upper)
+    if first_run == "from_now":
+        return Plan(window, moves=True, sweeps=True, begins_at=start, floor=start)
+    return Plan(window, moves=True, sweeps=True, begins_at=start, older_than=start)

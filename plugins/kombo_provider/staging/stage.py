@@ -7,29 +7,18 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import Connection
 
-from kombo_provider.errors import SourceError
+from kombo_provider.errors import ConfirmationRequiredError, SourceError
 from kombo_provider.ledger import Hold, Ledger, Selection, Staging, claims, doubts, erasure, now, replay, staging
 from kombo_provider.source.reader import SourceReader
-from kombo_provider.source.window import Window, choose_window
+from kombo_provider.source.window import Plan, SourceState, plan_run
 from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
-from kombo_provider.staging.stager import MappingOptions, Stager
+from kombo_provider.staging.stager import MappingOptions, Stager, Target
 
 log = logging.getLogger(__name__)
-
-
-class Target(Protocol):
-    """What staging asks of the table that will receive the ids."""
-
-    def check(self) -> None:
-        """Raise where the table cannot take ids."""
-
-    def holds_ids(self) -> bool:
-        """Tell whether any row has an application id already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +34,8 @@ class StageOptions:
     interval: tuple[datetime, datetime] | None = None
     scheduled: bool = False
     lookback: timedelta = timedelta(days=1)
+    sweep_every: timedelta = timedelta(days=7)
+    first_run: str = "ask"
     narrowing: Narrowing = field(default_factory=Narrowing)
     replay: frozenset[str] = frozenset()
     dry_run: bool = False
@@ -91,12 +82,17 @@ def stage(
     """
     report = StageReport() if report is None else report
     if target is not None:
-        _check_target(ledger, reader, target, options.staging.source)
+        target.check()
     undecided = replace(options.staging, hold=Hold.UNDECIDED)
-    stager = Stager(ledger, undecided, options.mapping, dry_run=options.dry_run, counts=report.counts)
-    window, watermark, replayed = _what_to_read(ledger, options)
-    log.info("Taking rows of %s with changed_at in %s", options.staging.source, window)
-    stager.run(reader, window, options.narrowing, watermark, replayed=replayed)
+    stager = Stager(ledger, undecided, options.mapping, dry_run=options.dry_run, counts=report.counts, target=target)
+    if target is not None:
+        _stop_before_a_lost_ledger(ledger, stager, reader, target, options.staging.source)
+    plan, started_at = _plan(ledger, options)
+    if plan.older_than is not None:
+        _stop_before_older_rows(stager, reader, plan.older_than)
+    replayed = _order_replay(ledger, options)
+    log.info("Taking rows of %s with changed_at in %s", options.staging.source, plan.window)
+    stager.run(reader, plan, options.narrowing, started_at=started_at, replayed=replayed)
     if options.dry_run:
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
@@ -109,16 +105,13 @@ def stage(
     return report
 
 
-def _check_target(ledger: Ledger, reader: SourceReader, target: Target, source: str) -> None:
-    """Find out before anything is sent that the ids have a place, and that the ledger is not a new, empty one."""
-    target.check()
+def _stop_before_a_lost_ledger(
+    ledger: Ledger, stager: Stager, reader: SourceReader, target: Target, source: str
+) -> None:
+    """Raise where the ledger is a new, empty one, though rows that the SELECT returns have ids in the target."""
     with ledger.transaction() as conn:
         empty = not staging.holds_any(conn, source)
-    if not (empty and target.holds_ids()):
-        return
-    with reader.open() as opened:
-        imports = "already_sent" in map(str.lower, opened.columns)
-    if not imports:
+    if empty and target.holds_ids() and stager.any_with_id(reader, target):
         raise SourceError(
             f"The ledger holds nothing of source {source!r}, but its target already has Kombo ids: sending would make "
             "every applicant twice. If the ledger was lost, restore it; if the source was renamed, rename it back; if "
@@ -126,24 +119,47 @@ def _check_target(ledger: Ledger, reader: SourceReader, target: Target, source: 
         )
 
 
-def _what_to_read(ledger: Ledger, options: StageOptions) -> tuple[Window, datetime | None, set[tuple[str, str]]]:
-    """Return the window, where the watermark moves after it, and the keys that are taken whatever the window."""
+def _plan(ledger: Ledger, options: StageOptions) -> tuple[Plan, datetime]:
+    """Return what the run reads, and when it began by the ledger's clock."""
     source = options.staging.source
     with ledger.transaction() as conn:
-        at, watermark = now(conn), staging.watermark(conn, source)
-        ordered = options.replay and not options.dry_run
-        replayed = replay.order_replay(conn, source, options.replay) if ordered else set()
-    if watermark is not None:
-        watermark = min(watermark, at)  # a clock that was once ahead must not hide what comes until then
-    window, moves_to = choose_window(
+        at, swept_at = now(conn), staging.swept_at(conn, source)
+        state = SourceState(
+            watermark=staging.watermark(conn, source),
+            floor=staging.floor(conn, source),
+            sweep_due=swept_at is None or swept_at + options.sweep_every <= at,
+        )
+    plan = plan_run(
         options.window,
-        watermark=watermark,
+        state,
         lookback=options.lookback,
         interval=options.interval,
         scheduled=options.scheduled,
         started_at=at,
+        first_run=options.first_run,
     )
-    return window, moves_to, replayed
+    return plan, at
+
+
+def _order_replay(ledger: Ledger, options: StageOptions) -> set[tuple[str, str]]:
+    """Have refused rows tried again; return their keys, which are taken whatever the window."""
+    if not options.replay or options.dry_run:
+        return set()
+    with ledger.transaction() as conn:
+        replayed = replay.order_replay(conn, options.staging.source, options.replay)
+    if not replayed:
+        log.warning("No refused row of %s bears %s", options.staging.source, ", ".join(sorted(options.replay)))
+    return replayed
+
+
+def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: datetime) -> None:
+    older = stager.count_unknown(reader, before)
+    if older:
+        raise ConfirmationRequiredError(
+            f"The source holds {older} rows from before {before:%Y-%m-%d %H:%M} UTC that were never sent, and this is "
+            "its first scheduled run. Nothing was staged or sent. To send them, trigger the DAG once with "
+            'window=all, or write first_run="all"; to leave them and begin now, write first_run="from_now".'
+        )
 
 
 def _count_held(report: StageReport, stager: Stager, held: Collection[str]) -> None:

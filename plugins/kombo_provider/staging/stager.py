@@ -6,19 +6,19 @@ import logging
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection
 
 from kombo_provider.errors import SourceError
-from kombo_provider.ledger import DeliveryKey, Ledger, Staging, dry_run, staging
+from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, staging
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
-from kombo_provider.source.window import Window
+from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 _LOG_EVERY_SECONDS = 30.0
 _REASONS_SHOWN = 5
+_KEYS_SAMPLED = 200
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,25 @@ class MappingOptions:
     transform: Transform | None = None
 
 
+class Target(Protocol):
+    """What staging asks of the table that will receive the ids; keys are (integration id, applicant id)."""
+
+    def check(self) -> None:
+        """Raise where the table cannot take ids."""
+
+    def check_keys(self, ledger: Ledger, source: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Raise where none of the keys has a row, and none of the source ever had one."""
+
+    def holds_ids(self) -> bool:
+        """Tell whether any row has an application id already."""
+
+    def ids_of(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the application ids that the rows of the keys have."""
+
+    def foreign_ids(self, ledger: Ledger, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the same for ids that no delivery of the ledger bears."""
+
+
 class Stager:
     """Stages one extract of a source; `counts` holds `extracted` and staging.COUNTERS, which add up to it."""
 
@@ -54,65 +75,121 @@ class Stager:
         *,
         dry_run: bool = False,
         counts: Counter[str] | None = None,
+        target: Target | None = None,
     ) -> None:
+        self._target = target
+        self._target_holds_ids = target is not None and target.holds_ids()
+        self._keys_checked = False
         self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
         self.counts: Counter[str] = Counter() if counts is None else counts
         self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
         self.fresh: Counter[tuple[str, str]] = Counter()
         self.job_changed = 0
+        self._greatest: datetime | None = None
+        self._now = _LATEST
         self._seen: set[int] = set()
         self._key_problems: Counter[str] = Counter()
         self._duplicates: list[tuple[str, str]] = []
+        self._held_named: list[tuple[str, str]] = []
 
     def run(
         self,
         reader: SourceReader,
-        window: Window,
+        plan: Plan,
         narrowing: Narrowing,
-        watermark: datetime | None,
         *,
+        started_at: datetime,
         replayed: Collection[tuple[str, str]] = (),
     ) -> None:
-        """Stage the rows of the window and then, unless the run is narrowed, move the watermark.
+        """Stage the rows of the plan's window and then, unless the run is narrowed, move the watermark.
 
-        `replayed` are keys that are taken whatever the window. Rows are committed chunk by chunk: whatever stops this,
-        a second run finds the first one's rows there.
+        `replayed` are keys that are taken whatever the window. Rows later than `started_at` are counted as `not_yet`.
+        Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
         """
+        self._now = started_at
         started = logged = time.monotonic()
         if self._dry_run:
             with self._ledger.transaction() as conn:
                 dry_run.clear(conn, self._staging.source)
         with reader.open() as source:
-            for rows in self._mapped(source, window, narrowing, replayed):
+            for rows in self._mapped(source, plan.window, narrowing, replayed):
                 self._stage(rows)
                 if time.monotonic() - logged > _LOG_EVERY_SECONDS:
                     logged = time.monotonic()
                     log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
-        if watermark is not None and not narrowing and not self._dry_run:
-            with self._ledger.transaction() as conn:
-                staging.lock_source(conn, self._staging.source)
-                staging.move_watermark(conn, self._staging.source, watermark)
+        if not narrowing and not self._dry_run:
+            self._remember(plan)
         self._log_end(started)
+
+    def count_unknown(self, reader: SourceReader, before: datetime) -> int:
+        """Count the rows older than an instant that the ledger does not know; changes nothing."""
+        unknown: set[tuple[str, str]] = set()
+        with reader.open() as source:
+            for rows in self._mapped(source, Window(None, before, undated=False), Narrowing(), ()):
+                keys = [_key(row) for row in rows if row.key_problem is None]
+                with self._ledger.transaction() as conn:
+                    unknown.update(set(keys) - staging.known_keys(conn, self._staging.source, keys))
+        return len(unknown)
+
+    def any_with_id(self, reader: SourceReader, target: Target) -> bool:
+        """Tell whether a row that the SELECT returns has an application id in the target; changes nothing."""
+        with reader.open() as source:
+            for rows in self._mapped(source, Window(), Narrowing(), ()):
+                if target.ids_of([_key(row) for row in rows if row.key_problem is None and row.already_sent is None]):
+                    return True
+        return False
+
+    def _remember(self, plan: Plan) -> None:
+        """Move what the next run goes by; only now that every row of the window is committed."""
+        source = self._staging.source
+        with self._ledger.transaction() as conn:
+            staging.lock_source(conn, source)
+            reached = self._greatest
+            if reached is None and staging.watermark(conn, source) is None:
+                reached = plan.begins_at
+            if plan.moves and reached is not None:
+                staging.move_watermark(conn, source, reached)
+            if plan.floor is not None:
+                staging.set_floor(conn, source, plan.floor)
+            if plan.sweeps:
+                staging.note_sweep(conn, source)
 
     def _mapped(
         self, source: OpenSource, window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
     ) -> Iterator[list[MappedRow]]:
         transform = self._options.transform
         mapper = None if transform else self._mapper(source.columns)
-        for raw in source.frames(Window() if replayed else window):
+        # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
+        cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
+        for raw in source.frames(cut):
             frame = _transformed(transform, raw) if transform else raw
             if mapper is None:
                 mapper = self._mapper(list(frame.columns))
-            rows = [
-                row
-                for row in mapper.map_chunk(frame)
-                if (window.contains(row.changed_at) or _key(row) in replayed) and narrowing.admits(row)
-            ]
+            rows = self._taken(mapper.map_chunk(frame), window, narrowing, replayed)
             if narrowing.limit is not None:
                 rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
             yield rows
             if narrowing.limit is not None and self.counts["extracted"] >= narrowing.limit:
                 return
+
+    def _taken(
+        self, mapped: Sequence[MappedRow], window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
+    ) -> list[MappedRow]:
+        """Return the rows that the run was asked for, and take in how far they reach."""
+        taken: list[MappedRow] = []
+        for row in mapped:
+            if not narrowing.admits(row):
+                continue
+            if window.contains(row.changed_at):
+                taken.append(row)
+                if row.changed_at is not None:
+                    self._greatest = max(self._greatest or row.changed_at, row.changed_at)
+            elif _key(row) in replayed:
+                taken.append(row)
+            elif window.undated and row.changed_at is not None and row.changed_at > self._now:
+                self.counts["extracted"] += 1
+                self.counts["not_yet"] += 1
+        return taken
 
     def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
         """Pass over rows that staging would leave as they are: a limit is for the others, run after run."""
@@ -138,6 +215,7 @@ class Stager:
     def _stage(self, rows: Sequence[MappedRow]) -> None:
         self.counts["extracted"] += len(rows)
         keyed = [row for row in rows if self._has_key(row)]
+        foreign = self._foreign_ids([_key(row) for row in keyed])
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
             suspects = [row for row in keyed if hash(_key(row)) in self._seen]
@@ -148,10 +226,40 @@ class Stager:
                 if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
                     self._duplicates.append(_key(row))
             staged = self._enter(conn, list(fresh.values()))
+            self._hold(conn, foreign, staged)
         self._seen.update(map(hash, fresh))
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
         del self._duplicates[_REASONS_SHOWN:]
+
+    def _foreign_ids(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the keys that would be new, though the target has an application id that no delivery bears.
+
+        An older copy of the ledger, or another tool, made those applications. The first keys are looked up in the
+        target before anything is staged.
+        """
+        if self._target is None or not keys:
+            return {}
+        if not self._keys_checked:
+            self._target.check_keys(self._ledger, self._staging.source, keys[:_KEYS_SAMPLED])
+            self._keys_checked = True
+        if not self._target_holds_ids:
+            return {}
+        with self._ledger.transaction() as conn:
+            known = staging.known_keys(conn, self._staging.source, keys)
+        return self._target.foreign_ids(self._ledger, [key for key in keys if key not in known])
+
+    def _hold(self, conn: Connection, foreign: Mapping[tuple[str, str], str], staged: Counter[str]) -> None:
+        """Hold new rows that some application seems to be for already, and count them as held."""
+        if not foreign or self._dry_run:
+            return
+        held = holds.put_on_hold(conn, self._staging.source, list(foreign), Hold.HAS_ID)
+        staged["new"] -= held
+        staged["held"] += held
+        for integration_id, applicant_id in foreign:
+            self.fresh[integration_id, "new"] -= 1
+            if len(self._held_named) < _REASONS_SHOWN:
+                self._held_named.append((integration_id, applicant_id))
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
@@ -182,6 +290,13 @@ class Stager:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
         for problem, count in self._key_problems.most_common(_REASONS_SHOWN):
             log.warning("%d rows have no usable key and were left out: %s", count, problem)
+        if self._held_named:
+            log.warning(
+                "New rows are held, such as %s: their row of the target has an application id that no delivery bears. "
+                "If the ledger is an older copy, restore the newest; if another tool made these applications, select "
+                "their id as already_sent",
+                ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._held_named),
+            )
         if self._duplicates:
             log.warning(
                 "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within "

@@ -21,7 +21,8 @@ from kombo_provider.ledger import Ledger
 from kombo_provider.ledger import Staging
 from kombo_provider.ledger import RunRef
 from kombo_provider.source.reader import SourceReader
-from kombo_provider.source.window import Window
+from datetime import UTC, datetime
+from kombo_provider.source.window import Plan, Window
 
 def peak():
     status = Path("/proc/self/status")
@@ -33,7 +34,7 @@ def stage(engine, sql):
     ledger = Ledger(create_engine(engine.url))
     ledger.ensure()
     stager = Stager(ledger, Staging("s", "k", "application", RunRef("d", "r")), MappingOptions())
-    stager.run(SourceReader(engine, sql, where="test"), Window(), Narrowing(), None)
+    stager.run(SourceReader(engine, sql, where="test"), Plan(Window()), Narrowing(), started_at=datetime.now(UTC))
     return stager.counts["new"]
 
 def read(engine, sql):

@@ -10,37 +10,65 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.errors import SourceError, WriteBackError
 from kombo_provider.ledger import Hold, Ledger, RunRef, Selection, Staging, claims, holds, staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.staging.stage import StageOptions, StageReport, stage
 from kombo_provider.staging.stager import MappingOptions
+from kombo_provider.write_back.write_back import WriteBack
 
 SELECTION = Selection("crm", "kombo")
+IDS = (
+    "kombo_application_id",
+    "kombo_application_remote_id",
+    "kombo_candidate_id",
+    "kombo_candidate_remote_id",
+)
 
 
 class Source:
     """A table of applicants, and the ledger, in one database."""
 
     def __init__(self, engine: Engine, ledger: Ledger) -> None:
-        self.engine, self.ledger = engine, ledger
-        self._run("CREATE TABLE people (id INTEGER, ats TEXT, changed TEXT)")
+        self.engine, self.ledger, self.target = engine, ledger, False
+        self.run("CREATE TABLE people (id INTEGER, ats TEXT, changed TEXT)")
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
         with self.engine.begin() as conn:
             conn.exec_driver_sql(statement)
 
     def add(self, ids: range, ats: str, changed: str = "2026-03-01 10:00:00") -> None:
-        self._run("INSERT INTO people VALUES " + ", ".join(f"({number}, '{ats}', '{changed}')" for number in ids))
+        rows = ", ".join(f"({number}, '{ats}', '{changed}')" for number in ids)
+        self.run(f"INSERT INTO people (id, ats, changed) VALUES {rows}")
 
     def stage(self, **options: Any) -> StageReport:
+        return self.stage_from("people", **options)
+
+    def stage_from(self, table: str, **options: Any) -> StageReport:
         select = (
             "SELECT id AS applicant_id, ats AS integration_id, 'job' AS job_id, changed AS changed_at, "
             "'Ada' AS candidate__first_name, 'L' AS candidate__last_name, "
-            "'a@b.co' AS candidate__email_address FROM people"
+            f"'a@b.co' AS candidate__email_address FROM {table}"
         )
         whom = Staging("crm", "kombo", "application", RunRef("push", "now"))
         given = StageOptions(staging=whom, mapping=MappingOptions(), **{"approve_above": 3, **options})
-        return stage(self.ledger, SourceReader(self.engine, select, where="test.sql"), given, selection=SELECTION)
+        reader = SourceReader(self.engine, select, where="test.sql")
+        target = WriteBack(self.engine, "people", "id") if self.target else None
+        return stage(self.ledger, reader, given, selection=SELECTION, target=target)
+
+    def give_target(self) -> None:
+        """Let the table take ids."""
+        for name in (*IDS, "kombo_delivered_at"):
+            self.run(f"ALTER TABLE people ADD COLUMN {name} TEXT")
+        self.target = True
+
+    def has_id(self, number: int, application_id: str) -> None:
+        self.run(f"UPDATE people SET kombo_application_id = '{application_id}' WHERE id = {number}")
+
+    def holds(self) -> list[tuple[str, str | None]]:
+        with self.ledger.transaction() as conn:
+            rows = conn.exec_driver_sql("SELECT applicant_id, hold FROM kombo_deliveries ORDER BY applicant_id")
+            return [(row[0], row[1]) for row in rows]
 
     def leave_undecided(self) -> None:
         """Stage as a run that is killed before it has decided."""
@@ -103,3 +131,44 @@ def test_a_watermark_of_a_clock_that_was_once_ahead_hides_no_new_row(source: Sou
     assert source.stage().ready == {"few": 2}
     with source.ledger.transaction() as conn:
         assert staging.watermark(conn, "crm") <= datetime.now(UTC)  # type: ignore[operator]
+
+
+def test_a_new_row_whose_target_has_an_id_that_no_delivery_bears_is_held(source: Source) -> None:
+    source.add(range(2), "ats:a")
+    source.give_target()
+    source.stage()
+    source.add(range(2, 4), "ats:a")
+    source.has_id(2, "made-by-another-tool")
+
+    report = source.stage()
+
+    assert (report.counts["new"], report.counts["held"]) == (1, 1)
+    assert source.holds() == [("0", None), ("1", None), ("2", "has_id"), ("3", None)]
+    assert source.claimed_by_an_older_run("ats:a") == 3
+    assert source.stage().counts["held"] == 0, "it is held, and known"
+
+
+def test_an_empty_ledger_stops_the_run_where_the_select_returns_rows_with_ids(source: Source) -> None:
+    source.add(range(2), "ats:a")
+    source.give_target()
+    source.has_id(1, "sent-before-the-ledger-was-lost")
+    with pytest.raises(SourceError, match="holds nothing of source"):
+        source.stage()
+    assert source.holds() == []
+
+
+def test_a_second_source_on_a_table_with_ids_of_others_goes_on(source: Source) -> None:
+    source.add(range(2), "ats:a", changed="2026-03-01 10:00:00")
+    source.give_target()
+    source.run("INSERT INTO people (id, ats, kombo_application_id) VALUES (99, NULL, 'of another source')")
+    source.run("CREATE TABLE kept AS SELECT * FROM people WHERE id < 99")
+    report = source.stage_from("kept")
+    assert report.counts["new"] == 2
+
+
+def test_keys_that_the_target_does_not_know_stop_the_run_before_anything_is_staged(source: Source) -> None:
+    source.add(range(3), "ats:a")
+    source.give_target()
+    with pytest.raises(WriteBackError, match="None of the first"):
+        source.stage_from("(SELECT id + 1000 AS id, ats, changed FROM people) AS shifted")
+    assert source.holds() == []
