@@ -27,6 +27,7 @@ from airflow.sdk.definitions._internal.contextmanager import DagContext
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
 from kombo_provider.operators.arguments import check_arguments
 from kombo_provider.operators.deliver import KomboDeliverOperator
+from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.run_params import push_params
@@ -76,6 +77,8 @@ def kombo_push_dag(
     transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     extra_fields: Sequence[str] = (),
     attachment_roots: Sequence[str] = (),
+    sql_folder: str | None = None,
+    show_sql: bool = True,
     max_failed_share: float = 0.05,
     min_failed: int = 5,
     approve_above: int = 10_000,
@@ -88,16 +91,15 @@ def kombo_push_dag(
 
     `source` is the stable name of this set of applicants, the first part of every key in the ledger: renaming the DAG
     changes nothing, renaming the source would send everyone again. `extract_sql` is a path ending in `.sql`, looked
-    up beside the DAG file and in the folders above it, or the SELECT itself. `write_back_key` is the column of
-    `write_back_table` that holds `applicant_id`, or `{"applicant_id": …, "integration_id": …}`. A cron `schedule`
-    runs with the interval that just ended. What this function does not know goes to DAG.
+    up in `sql_folder`, by default that of the file that calls this, and in the folders above it, or the SELECT itself.
+    A cron `schedule` runs with the interval that just ended. What this function does not know goes to DAG.
     """
     settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename, whole_dag=True)
     if owner is not None:
         dag_arguments["default_args"] = {**(dag_arguments.get("default_args") or {}), "owner": owner}
     params = push_params() | (dag_arguments.pop("params", None) or {})
     description = f"Pushes the applicants of {source} into Kombo and writes the ids back"
-    own = {"description": description, "doc_md": _DOC.format(source=source), "params": params}
+    own = {"description": description, "doc_md": PUSH_DOC.format(source=source), "params": params}
     dag = _dag(dag_id, _timetable(schedule), settings.defined_in, own | dag_arguments)
     with dag:
         _push_tasks(settings)
@@ -123,6 +125,8 @@ def kombo_push(
     transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     extra_fields: Sequence[str] = (),
     attachment_roots: Sequence[str] = (),
+    sql_folder: str | None = None,
+    show_sql: bool = True,
     max_failed_share: float = 0.05,
     min_failed: int = 5,
     approve_above: int = 10_000,
@@ -162,7 +166,7 @@ def kombo_resolve_dag(
     )
     defined_in = sys._getframe(1).f_code.co_filename
     description = f"Looks up what became of requests for {source} that were never answered"
-    own = {"description": description, "doc_md": _RESOLVE_DOC.format(source=source)}
+    own = {"description": description, "doc_md": RESOLVE_DOC.format(source=source)}
     dag = _dag(dag_id, _also_on_doubt(schedule), defined_in, own | dag_arguments)
     with dag:
         resolve = KomboResolveOperator(task_id="resolve", source=source, connections=connections)
@@ -201,7 +205,7 @@ def kombo_ask_dag(
         ledger_schema=ledger_schema,
     )
     description = f"Asks a person about requests for {source} that no look-up settled"
-    own = {"description": description, "doc_md": _ASK_DOC.format(source=source), "max_active_runs": 64}
+    own = {"description": description, "doc_md": ASK_DOC.format(source=source), "max_active_runs": 64}
     dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
     with dag:
         questions = KomboQuestionsOperator(task_id="questions", source=source, connections=connections)
@@ -282,33 +286,3 @@ def _push_tasks(settings: PushSettings) -> None:
     )
     stage >> write_back
     deliver >> write_back >> report
-
-
-_DOC = """
-### Applicants of `{source}` into Kombo
-
-`stage` reads the new rows of the source into the ledger, `deliver` sends them, one task for each integration,
-`write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if a row of this run was
-not delivered.
-
-* **A red `deliver`** names the integration, Kombo's code and its log page; its rows wait, nothing is lost. Correct what
-  it names and run the DAG again.
-* **Running again is always safe**: no applicant is sent twice, whatever was killed.
-* **Rows in doubt** were sent, but no answer proved what became of them; they are never sent again by themselves.
-* Trigger with params to narrow a run to integrations, applicants or a number of rows.
-"""
-
-_RESOLVE_DOC = """
-### Looks up what is in doubt
-
-Rows of `{source}` whose request was sent but never answered are looked for among Kombo's candidates and applications,
-by e-mail address and job. What is found is delivered, with its ids. Not finding a row proves nothing: it stays in
-doubt, and `kombo_ask_in_doubt` asks a person.
-"""
-
-_ASK_DOC = """
-### Asks a person about rows in doubt
-
-Rows of `{source}` that no look-up settled are listed under **Required actions**, one question for each integration.
-Look the applications up in the ATS, then answer; the ledger keeps who answered and when.
-"""

@@ -54,6 +54,8 @@ _CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
+_OPERATOR_MODULES = ("create", "deliver", "doubts", "report", "stage", "write_back")
+
 _CONFIG: dict[str, Any] = {
     "kombo": {
         "description": "Settings of the Kombo provider.",
@@ -81,6 +83,20 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Push applicants from a SQL warehouse into applicant tracking systems through Kombo.",
         "versions": [__version__],
         "connection-types": [_CONNECTION_TYPE],
+        "integrations": [
+            {
+                "integration-name": "Kombo",
+                "external-doc-url": "https://docs.kombo.dev/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "Kombo", "python-modules": ["kombo_provider.hooks.kombo"]}],
+        "operators": [
+            {
+                "integration-name": "Kombo",
+                "python-modules": [f"kombo_provider.operators.{name}" for name in _OPERATOR_MODULES],
+            }
+        ],
         "config": _CONFIG,
         "extra-links": ["kombo_provider.operators.links.KomboLogLink"],
         "cli": ["kombo_provider.cli.get_kombo_cli_commands"],

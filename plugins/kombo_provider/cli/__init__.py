@@ -18,84 +18,82 @@ _OF_DAG = _arg(("--dag-id",), default=None, help="Only the ledger of this DAG")
 _OUTPUT = _arg(("--output", "-o"), choices=("table", "json", "csv"), default="table", help="How to print the list")
 
 
+_COMMANDS = (
+    ActionCommand(
+        name="preview",
+        help="Print the request body of one applicant and what would be done with it; sends nothing",
+        func=lazy_load_command("kombo_provider.cli.commands.preview"),
+        args=(
+            _DAG_ID,
+            _arg(("--applicant-id",), required=True, help="The row's applicant_id"),
+            ARG_VERBOSE,
+        ),
+    ),
+    ActionCommand(
+        name="explain",
+        help="Say why an applicant was or was not sent, and what to do",
+        func=lazy_load_command("kombo_provider.cli.commands.explain"),
+        args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="drain",
+        help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
+        func=lazy_load_command("kombo_provider.cli.commands.drain"),
+        args=(
+            _ANY_DAG,
+            _arg(("--timeout",), type=int, default=900, help="Seconds to wait at most, 900 by default"),
+            ARG_VERBOSE,
+        ),
+    ),
+    ActionCommand(
+        name="resume",
+        help="Allow new requests again after a drain",
+        func=lazy_load_command("kombo_provider.cli.commands.resume"),
+        args=(_ANY_DAG, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="forget",
+        help="Empty one person's data in the ledger; the proof of delivery stays",
+        func=lazy_load_command("kombo_provider.cli.commands.forget"),
+        args=(
+            _arg(("source",), nargs="?", default=None, help="The source's name, as in the DAG file"),
+            _arg(("integration_id",), nargs="?", default=None, help="The integration of the delivery"),
+            _arg(("applicant_id",), nargs="?", default=None, help="The delivery's applicant_id"),
+            _arg(
+                ("--email",),
+                action="store_true",
+                help="Ask for an e-mail address, or read it from standard input, and forget that person "
+                "in every source and integration",
+            ),
+            _OF_DAG,
+            ARG_VERBOSE,
+        ),
+    ),
+    ActionCommand(
+        name="lanes",
+        help="List the lanes with state, code and rows that wait; open, stop or snooze one",
+        func=lazy_load_command("kombo_provider.cli.commands.lanes"),
+        args=(
+            _arg(
+                ("action",),
+                nargs="?",
+                choices=("list", "open", "stop", "snooze"),
+                default="list",
+                help="What to do, list by default",
+            ),
+            _arg(("integration_id",), nargs="?", default=None, help="The lane's integration"),
+            _OF_DAG,
+            _arg(("--kombo-conn-id",), default=None, help="The lane's Kombo connection"),
+            _arg(("--until",), type=datetime.fromisoformat, default=None, help="When a snooze ends (UTC)"),
+            _arg(("--because",), default=None, help="The reason, kept with the lane's history"),
+            _OUTPUT,
+            ARG_VERBOSE,
+        ),
+    ),
+)
+
+
 def get_kombo_cli_commands() -> list[CLICommand]:
     """Return the command group, as Airflow's provider info names this function."""
-    return [
-        GroupCommand(
-            name="kombo",
-            help="Look into, stop and resume pushes of applicants to Kombo",
-            subcommands=[
-                ActionCommand(
-                    name="preview",
-                    help="Print the request body of one applicant and what would be done with it; sends nothing",
-                    func=lazy_load_command("kombo_provider.cli.commands.preview"),
-                    args=(
-                        _DAG_ID,
-                        _arg(("--applicant-id",), required=True, help="The row's applicant_id"),
-                        ARG_VERBOSE,
-                    ),
-                ),
-                ActionCommand(
-                    name="explain",
-                    help="Say why an applicant was or was not sent, and what to do",
-                    func=lazy_load_command("kombo_provider.cli.commands.explain"),
-                    args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), ARG_VERBOSE),
-                ),
-                ActionCommand(
-                    name="drain",
-                    help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
-                    func=lazy_load_command("kombo_provider.cli.commands.drain"),
-                    args=(
-                        _ANY_DAG,
-                        _arg(("--timeout",), type=int, default=900, help="Seconds to wait at most, 900 by default"),
-                        ARG_VERBOSE,
-                    ),
-                ),
-                ActionCommand(
-                    name="resume",
-                    help="Allow new requests again after a drain",
-                    func=lazy_load_command("kombo_provider.cli.commands.resume"),
-                    args=(_ANY_DAG, ARG_VERBOSE),
-                ),
-                ActionCommand(
-                    name="forget",
-                    help="Empty one person's data in the ledger; the proof of delivery stays",
-                    func=lazy_load_command("kombo_provider.cli.commands.forget"),
-                    args=(
-                        _arg(("source",), nargs="?", default=None, help="The source's name, as in the DAG file"),
-                        _arg(("integration_id",), nargs="?", default=None, help="The integration of the delivery"),
-                        _arg(("applicant_id",), nargs="?", default=None, help="The delivery's applicant_id"),
-                        _arg(
-                            ("--email",),
-                            action="store_true",
-                            help="Ask for an e-mail address, or read it from standard input, and forget that person "
-                            "in every source and integration",
-                        ),
-                        _OF_DAG,
-                        ARG_VERBOSE,
-                    ),
-                ),
-                ActionCommand(
-                    name="lanes",
-                    help="List the lanes with state, code and rows that wait; open, stop or snooze one",
-                    func=lazy_load_command("kombo_provider.cli.commands.lanes"),
-                    args=(
-                        _arg(
-                            ("action",),
-                            nargs="?",
-                            choices=("list", "open", "stop", "snooze"),
-                            default="list",
-                            help="What to do, list by default",
-                        ),
-                        _arg(("integration_id",), nargs="?", default=None, help="The lane's integration"),
-                        _OF_DAG,
-                        _arg(("--kombo-conn-id",), default=None, help="The lane's Kombo connection"),
-                        _arg(("--until",), type=datetime.fromisoformat, default=None, help="When a snooze ends (UTC)"),
-                        _arg(("--because",), default=None, help="The reason, kept with the lane's history"),
-                        _OUTPUT,
-                        ARG_VERBOSE,
-                    ),
-                ),
-            ],
-        )
-    ]
+    help_text = "Look into, stop and resume pushes of applicants to Kombo"
+    return [GroupCommand(name="kombo", help=help_text, subcommands=list(_COMMANDS))]

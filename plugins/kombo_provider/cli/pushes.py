@@ -55,7 +55,7 @@ def pushes_of(dag_id: str) -> list[PushSettings]:
 def open_push(push: PushSettings) -> Iterator[OpenPush]:
     """Connect to a push's ledger and warehouse."""
     stage = KomboStageOperator(task_id="stage", push=push)
-    sql, where = read_extract_sql(push.extract_sql, push.defined_in)
+    sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
     sql = stage.render_template(sql, _context())
     settings = KomboHook(push.connections.kombo_conn_id).get_settings()
     with (

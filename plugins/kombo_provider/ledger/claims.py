@@ -98,20 +98,7 @@ def claim(
     Rows that another transaction has locked are passed over: a sender waits for nobody. `memory` ends the claim sooner.
     """
     at = now(conn)
-    found: ColumnElement[Any] = literal_column(place(conn)).label("place")
-    due: Select[Any] = (
-        select(found)
-        .select_from(deliveries)
-        .where(
-            *selection.conditions(),
-            deliveries.c.integration_id == integration_id,
-            IS_CLAIMABLE,
-            or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
-        )
-        .order_by(*_IN_TURN)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    due = _due(conn, selection, integration_id, limit, at)
     if memory is not None:
         due = _those_that_fit(conn, due, memory)
     values = {
@@ -133,6 +120,24 @@ def claim(
         returning=_INTENT_COLUMNS,
     )
     return [_intent(row) for row in claimed]
+
+
+def _due(conn: Connection, selection: Selection, integration_id: str, limit: int, at: datetime) -> Select[Any]:
+    """Return the places of the next rows that may leave, in turn; those that somebody has locked are passed over."""
+    found: ColumnElement[Any] = literal_column(place(conn)).label("place")
+    return (
+        select(found)
+        .select_from(deliveries)
+        .where(
+            *selection.conditions(),
+            deliveries.c.integration_id == integration_id,
+            IS_CLAIMABLE,
+            or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
+        )
+        .order_by(*_IN_TURN)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
 
 
 _LARGE_BYTES = 1024 * 1024

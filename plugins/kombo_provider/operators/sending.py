@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kombo_provider.hooks.kombo import KomboHook
     from kombo_provider.ledger import Ledger, RunRef, Selection
     from kombo_provider.sending.deliver import DeliverReport
-    from kombo_provider.sending.options import Tuning
+    from kombo_provider.sending.options import SendOptions, Tuning
 
 HELD_RETRY = timedelta(seconds=30)
 
@@ -50,17 +50,8 @@ class SendingOperator(BaseOperator):
         """
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
-        from kombo_provider.sending.options import SendOptions, Tuning
 
-        settings = hook.get_settings()
-        options = SendOptions(
-            run=run,
-            holder=holder_name(context),
-            max_in_flight=settings.max_in_flight,
-            timeout_seconds=settings.timeout_seconds,
-            tuning=self.tuning or Tuning(),
-            send_for_seconds=send_for_seconds,
-        )
+        options = self._options(context, hook, run, send_for_seconds)
         report = deliver(
             ledger,
             hook.get_conn(),
@@ -79,6 +70,19 @@ class SendingOperator(BaseOperator):
             self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(report.held))
             raise AirflowRescheduleException(datetime.now(UTC) + HELD_RETRY)  # type: ignore[no-untyped-call]
         return report
+
+    def _options(self, context: Context, hook: KomboHook, run: RunRef, send_for_seconds: float | None) -> SendOptions:
+        from kombo_provider.sending.options import SendOptions, Tuning
+
+        settings = hook.get_settings()
+        return SendOptions(
+            run=run,
+            holder=holder_name(context),
+            max_in_flight=settings.max_in_flight,
+            timeout_seconds=settings.timeout_seconds,
+            tuning=self.tuning or Tuning(),
+            send_for_seconds=send_for_seconds,
+        )
 
     def on_kill(self) -> None:
         """Begin no request any more; what is on the wire may still be answered."""

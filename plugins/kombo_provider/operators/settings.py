@@ -37,6 +37,8 @@ class PushSettings:
     source: str
     extract_sql: str
     defined_in: str
+    sql_folder: str | None = None
+    show_sql: bool = True
     whole_dag: bool = False
     """The DAG is the push's own, so its params are: see operators.run_params."""
     write_back_table: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import Context
 
@@ -29,7 +29,11 @@ class KomboStageOperator(PushOperator):
     ConfirmationRequiredError after it where more rows than `approve_above` would leave.
     """
 
+    template_fields: Sequence[str] = (*PushOperator.template_fields, "sql")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#e8f0fe"
+    sql: str | None = None
+    """The SELECT that ran, once it ran; never a template itself."""
 
     def execute(self, context: Context) -> list[list[str]]:
         """Stage, then say which integrations have something to send."""
@@ -38,14 +42,17 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.write_back.write_back import WriteBack
 
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
-        sql, where = read_extract_sql(push.extract_sql, push.defined_in)
+        sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
         report = StageReport()
         with (
             open_ledger(push.connections) as ledger,
             warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
         ):
-            reader = SourceReader(warehouse, self.render_template(sql, context), where=where)
+            rendered = self.render_template(sql, context)
+            if push.show_sql:
+                self._show(rendered)
+            reader = SourceReader(warehouse, rendered, where=where)
             table = push.write_back_table
             try:
                 stage(
@@ -59,6 +66,19 @@ class KomboStageOperator(PushOperator):
             finally:
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
         return grouped(report.integration_ids)
+
+    def _show(self, sql: str) -> None:
+        """Have Airflow keep the SELECT among the rendered fields now, so that it is seen after a failure too.
+
+        Airflow renders template fields before the task, when the SQL file is not read yet.
+        """
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import SetRenderedFields
+
+        self.sql = sql
+        supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+        if supervisor is not None:  # there is none where a test calls `execute` by itself
+            supervisor.send(SetRenderedFields(rendered_fields=task_runner._serialize_rendered_fields(self)))
 
     def _options(self, run: RunKind, params: RunParams, settings: ConnectionSettings) -> StageOptions:
         from kombo_provider.ledger import Staging

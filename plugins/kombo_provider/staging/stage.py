@@ -16,7 +16,8 @@ from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, SourceState, plan_run
 from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
-from kombo_provider.staging.stager import MappingOptions, Stager, Target
+from kombo_provider.staging.stager import MappingOptions, Stager
+from kombo_provider.staging.target import Target
 
 log = logging.getLogger(__name__)
 

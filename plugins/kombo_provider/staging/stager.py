@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
+from kombo_provider.staging.target import Target, TargetCheck
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,6 @@ Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 _LOG_EVERY_SECONDS = 30.0
 _REASONS_SHOWN = 5
-_KEYS_SAMPLED = 200
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -43,25 +43,6 @@ class MappingOptions:
     extra_fields: tuple[str, ...] = ()
     attachments_from_files: bool = False
     transform: Transform | None = None
-
-
-class Target(Protocol):
-    """What staging asks of the table that will receive the ids; keys are (integration id, applicant id)."""
-
-    def check(self) -> None:
-        """Raise where the table cannot take ids."""
-
-    def check_keys(self, ledger: Ledger, source: str, keys: Sequence[tuple[str, str]]) -> None:
-        """Raise where none of the keys has a row, and none of the source ever had one."""
-
-    def holds_ids(self) -> bool:
-        """Tell whether any row has an application id already."""
-
-    def ids_of(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """Return the application ids that the rows of the keys have."""
-
-    def foreign_ids(self, ledger: Ledger, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """Return the same for ids that no delivery of the ledger bears."""
 
 
 class Stager:
@@ -77,9 +58,7 @@ class Stager:
         counts: Counter[str] | None = None,
         target: Target | None = None,
     ) -> None:
-        self._target = target
-        self._target_holds_ids = target is not None and target.holds_ids()
-        self._keys_checked = False
+        self._target = TargetCheck(target, ledger, staging_for.source) if target is not None else None
         self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
         self.counts: Counter[str] = Counter() if counts is None else counts
         self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
@@ -215,7 +194,7 @@ class Stager:
     def _stage(self, rows: Sequence[MappedRow]) -> None:
         self.counts["extracted"] += len(rows)
         keyed = [row for row in rows if self._has_key(row)]
-        foreign = self._foreign_ids([_key(row) for row in keyed])
+        foreign = self._target.foreign_ids([_key(row) for row in keyed]) if self._target is not None else {}
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
             suspects = [row for row in keyed if hash(_key(row)) in self._seen]
@@ -231,23 +210,6 @@ class Stager:
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
         del self._duplicates[_REASONS_SHOWN:]
-
-    def _foreign_ids(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """Return the keys that would be new, though the target has an application id that no delivery bears.
-
-        An older copy of the ledger, or another tool, made those applications. The first keys are looked up in the
-        target before anything is staged.
-        """
-        if self._target is None or not keys:
-            return {}
-        if not self._keys_checked:
-            self._target.check_keys(self._ledger, self._staging.source, keys[:_KEYS_SAMPLED])
-            self._keys_checked = True
-        if not self._target_holds_ids:
-            return {}
-        with self._ledger.transaction() as conn:
-            known = staging.known_keys(conn, self._staging.source, keys)
-        return self._target.foreign_ids(self._ledger, [key for key in keys if key not in known])
 
     def _hold(self, conn: Connection, foreign: Mapping[tuple[str, str], str], staged: Counter[str]) -> None:
         """Hold new rows that some application seems to be for already, and count them as held."""

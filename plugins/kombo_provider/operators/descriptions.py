@@ -1,0 +1,30 @@
+"""What Airflow shows of a DAG of ours, as Markdown; `source` is the DAG file's."""
+
+PUSH_DOC = """
+### Applicants of `{source}` into Kombo
+
+`stage` reads the new rows of the source into the ledger, `deliver` sends them, one task for each integration,
+`write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if a row of this run was
+not delivered.
+
+* **A red `deliver`** names the integration, Kombo's code and its log page; its rows wait, nothing is lost. Correct what
+  it names and run the DAG again.
+* **Running again is always safe**: no applicant is sent twice, whatever was killed.
+* **Rows in doubt** were sent, but no answer proved what became of them; they are never sent again by themselves.
+* Trigger with params to narrow a run to integrations, applicants or a number of rows.
+"""
+
+RESOLVE_DOC = """
+### Looks up what is in doubt
+
+Rows of `{source}` whose request was sent but never answered are looked for among Kombo's candidates and applications,
+by e-mail address and job. What is found is delivered, with its ids. Not finding a row proves nothing: it stays in
+doubt, and `kombo_ask_in_doubt` asks a person.
+"""
+
+ASK_DOC = """
+### Asks a person about rows in doubt
+
+Rows of `{source}` that no look-up settled are listed under **Required actions**, one question for each integration.
+Look the applications up in the ATS, then answer; the ledger keeps who answered and when.
+"""

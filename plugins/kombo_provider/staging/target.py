@@ -1,0 +1,55 @@
+"""What staging asks of the table that will receive the ids, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from kombo_provider.ledger import Ledger, staging
+
+_KEYS_SAMPLED = 200
+
+
+class Target(Protocol):
+    """What staging asks of the table that will receive the ids; keys are (integration id, applicant id)."""
+
+    def check(self) -> None:
+        """Raise where the table cannot take ids."""
+
+    def check_keys(self, ledger: Ledger, source: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Raise where none of the keys has a row, and none of the source ever had one."""
+
+    def holds_ids(self) -> bool:
+        """Tell whether any row has an application id already."""
+
+    def ids_of(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the application ids that the rows of the keys have."""
+
+    def foreign_ids(self, ledger: Ledger, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the same for ids that no delivery of the ledger bears."""
+
+
+class TargetCheck:
+    """Looks rows up in the target while they are staged."""
+
+    def __init__(self, target: Target, ledger: Ledger, source: str) -> None:
+        self._target, self._ledger, self._source = target, ledger, source
+        self._holds_ids = target.holds_ids()
+        self._keys_checked = False
+
+    def foreign_ids(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """Return the keys that would be new, though the target has an application id that no delivery bears.
+
+        An older copy of the ledger, or another tool, made those applications. The first keys are looked up in the
+        target before anything is staged.
+        """
+        if not keys:
+            return {}
+        if not self._keys_checked:
+            self._target.check_keys(self._ledger, self._source, keys[:_KEYS_SAMPLED])
+            self._keys_checked = True
+        if not self._holds_ids:
+            return {}
+        with self._ledger.transaction() as conn:
+            known = staging.known_keys(conn, self._source, keys)
+        return self._target.foreign_ids(self._ledger, [key for key in keys if key not in known])
