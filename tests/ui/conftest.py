@@ -79,7 +79,9 @@ class RunningAirflow:
             if state in {"success", "failed"}:
                 return state
             time.sleep(0.3)
-        raise AssertionError(f"run {run_id} did not end within {RUN_SECONDS} s")
+        found = self.get(f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        states = {task["task_id"]: task["state"] for task in found}
+        raise AssertionError(f"run {run_id} did not end within {RUN_SECONDS} s: {states}")
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         found = self.get(f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances")["task_instances"]

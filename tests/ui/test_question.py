@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -30,6 +30,8 @@ def question(airflow: RunningAirflow) -> str:
     assert _status(airflow) == "in_doubt"
     assert _end(airflow, RESOLVE, airflow.trigger(RESOLVE, {})) == "success"
     assert _status(airflow) == "in_doubt"
+    long_ago = (datetime.now(UTC) - timedelta(hours=1)).replace(tzinfo=None).isoformat(" ", "microseconds")
+    airflow.execute("UPDATE kombo_deliveries SET sent_at = ? WHERE applicant_id = 'A-lost'", (long_ago,))
     return airflow.trigger(ASK, {})
 
 

@@ -93,9 +93,9 @@ class SendingOperator(BaseOperator):
 def holder_name(context: Mapping[str, Any]) -> str:
     """Return the name under which a task holds lanes: the same for each try of it, and no other task's.
 
-    Two Airflow installations may share a ledger and have equal ids for DAG and run. The instant in which Airflow began
-    the run, to the microsecond, tells them apart.
+    Two Airflow installations may share a ledger and have equal ids for DAG and run. The id of the DAG's version, which
+    each of them draws at random, tells them apart.
     """
     ti, dag_run = context["ti"], context["dag_run"]
-    began = getattr(dag_run, "start_date", None)
-    return f"{ti.dag_id}/{dag_run.run_id}/{ti.task_id}/{ti.map_index}/{began.isoformat() if began else ''}"
+    version = getattr(ti, "dag_version_id", None)
+    return f"{ti.dag_id}/{dag_run.run_id}/{ti.task_id}/{ti.map_index}/{version or ''}"

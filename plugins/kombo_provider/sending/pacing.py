@@ -60,7 +60,7 @@ class Pace:
             self._unanswered.popleft()
         if now < self.not_before:
             return 0
-        return max(0, min(self.cap, int(self._allowed)) - in_flight - len(self._unanswered))
+        return max(0, min(self.cap - len(self._unanswered), int(self._allowed)) - in_flight)
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer, None where it will not."""
