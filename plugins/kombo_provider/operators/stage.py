@@ -25,8 +25,8 @@ class KomboStageOperator(PushOperator):
     """Reads the run's window of the source into the ledger; returns the groups of integrations that want a sender.
 
     The counts of what became of each row are pushed as XCom `counts`, also after a failure. Raises SourceError,
-    WriteBackError, UnsupportedLedgerError or ConfigurationError before anything is staged, and
-    ConfirmationRequiredError after it where more rows than `approve_above` would leave.
+    WriteBackError, UnsupportedLedgerError or ConfigurationError before anything is staged; likewise
+    ConfirmationRequiredError, where a first scheduled run finds older rows that were never sent.
     """
 
     template_fields: Sequence[str] = (*PushOperator.template_fields, "sql")
