@@ -43,6 +43,8 @@ class Scene:
     chance: random.Random
     postgres: PostgresServer
     figures: Figures
+    point: str
+    """The named point at which this round kills, in scenes that have one."""
 
     def kill_under_load(self, **told: object) -> None:
         """Kill a run some time after many of its requests have come on the wire."""
@@ -51,11 +53,11 @@ class Scene:
         process.kill()
         self.count_kill("at a random time", ended(process))
 
-    def kill_at(self, point: str, **told: object) -> None:
-        """Kill a run at a named point, while it is busy if the point is passed while sending."""
-        times = self.chance.randrange(5, 12) if "commit" in point else self.chance.randrange(25, 75)
-        count = times if point in WHILE_SENDING else 1
-        self.count_kill(point, self.round.run(kill_at=(point, count), **told))
+    def kill_at_point(self) -> None:
+        """Kill a run at the round's point, while it is busy if the point is passed while sending."""
+        times = self.chance.randrange(5, 12) if "commit" in self.point else self.chance.randrange(25, 75)
+        count = times if self.point in WHILE_SENDING else 1
+        self.count_kill(self.point, self.round.run(kill_at=(self.point, count)))
 
     def count_kill(self, point: str, exit_code: int) -> None:
         if exit_code == KILLED:
@@ -69,17 +71,17 @@ def _random_kills(scene: Scene) -> None:
 
 
 def _kill_at_a_point(scene: Scene) -> None:
-    scene.kill_at(scene.chance.choice(list(WHILE_SENDING)))
+    scene.kill_at_point()
 
 
 def _kill_beside_the_sending(scene: Scene) -> None:
-    scene.kill_at(scene.chance.choice(list(BESIDE)))
+    scene.kill_at_point()
     scene.kill_under_load()
 
 
 def _kill_of_the_successor(scene: Scene) -> None:
     scene.kill_under_load()
-    scene.kill_at(scene.chance.choice(list(AFTER_A_KILL)))
+    scene.kill_at_point()
 
 
 def _cut_connections(scene: Scene) -> None:
@@ -161,34 +163,46 @@ def _shut(scene: Scene, *, seconds: float) -> None:
     scene.postgres.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-SCENES: dict[str, tuple[Callable[[Scene], None], int]] = {
-    "kills at random times": (_random_kills, 5),
-    "a kill at a named point while sending": (_kill_at_a_point, 6),
-    "a kill before the sending or after it": (_kill_beside_the_sending, 3),
-    "a kill of the one that follows a dead one": (_kill_of_the_successor, 2),
-    "connections cut, delayed, truncated": (_cut_connections, 3),
-    "a server that answers wrongly or not at all": (_faulty_server, 3),
-    "two runs at once": (_runs_at_once, 2),
-    "a cleared run": (_cleared_run, 2),
-    "a zombie": (_zombie, 2),
-    "a stopped task": (_stopped_task, 2),
-    "the ledger's database away": (_ledger_away, 2),
+SCENES: dict[str, tuple[Callable[[Scene], None], tuple[str, ...]]] = {
+    "kills at random times": (_random_kills, ("",) * 12),
+    "a kill at a named point while sending": (_kill_at_a_point, tuple(WHILE_SENDING)),
+    "a kill before the sending or after it": (_kill_beside_the_sending, tuple(BESIDE)),
+    "a kill of the one that follows a dead one": (_kill_of_the_successor, tuple(AFTER_A_KILL)),
+    "connections cut, delayed, truncated": (_cut_connections, ("",) * 3),
+    "a server that answers wrongly or not at all": (_faulty_server, ("",) * 3),
+    "two runs at once": (_runs_at_once, ("",) * 2),
+    "a cleared run": (_cleared_run, ("",) * 2),
+    "a zombie": (_zombie, ("",) * 2),
+    "a stopped task": (_stopped_task, ("",) * 2),
+    "the ledger's database away": (_ledger_away, ("",) * 2),
 }
-"""Each with its weight."""
+"""Each with the points at which its rounds kill: as many points, as many rounds in a deck."""
+
+_DECK = [
+    (name, point, database)
+    for name, (_, points) in SCENES.items()
+    for point in points
+    for database in ("sqlite", "postgresql")
+]
+
+
+def deal(number: int, seed: int) -> tuple[str, str, str]:
+    """The scene, the point and the database of a round: every deck holds all of them once, in an order by chance."""
+    deck, card = divmod(number, len(_DECK))
+    return random.Random(f"{seed}/deck {deck}").sample(_DECK, len(_DECK))[card]
 
 
 def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
-    """Play a round: a scene by chance, a plain re-run, the checks."""
+    """Play a round: the scene that was dealt, a plain re-run, the checks."""
     chance = random.Random(f"{seed}/{number}")
-    kind = "postgresql" if number % 2 else "sqlite"
-    (name,) = chance.choices(list(SCENES), [weight for _, weight in SCENES.values()])
+    name, point, database = deal(number, seed)
     figures = Figures(rounds=1)
-    figures.by_database[kind] += 1
+    figures.by_database[database] += 1
     figures.by_scene[name] += 1
-    with new_database(kind, postgres) as url, Sandbox(latency_seconds=[0.2, 0.6]) as sandbox:
+    with new_database(database, postgres) as url, Sandbox(latency_seconds=[0.2, 0.6]) as sandbox:
         round_ = Round(url, sandbox, applicants=APPLICANTS)
         try:
-            SCENES[name][0](Scene(round_, chance, postgres, figures))
+            SCENES[name][0](Scene(round_, chance, postgres, figures, point))
             code = round_.run()
             figures.complaints += [f"the plain re-run ended with {code}"] if code else []
             figures.complaints += round_.complaints()
@@ -197,7 +211,7 @@ def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
             figures.complaints.append(traceback.format_exc())
         finally:
             round_.close()
-    figures.complaints = [f"round {number} ({kind}, {name}): {said}" for said in figures.complaints]
+    figures.complaints = [f"round {number} ({database}, {name}): {said}" for said in figures.complaints]
     for complaint in figures.complaints:
         print(complaint, flush=True)
     return figures

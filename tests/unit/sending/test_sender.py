@@ -1,0 +1,127 @@
+"""The loop around the ledger: what is on the wire, what is recorded, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection
+
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.errors import LanePausedError, LedgerError
+from kombo_provider.ledger import Ledger
+from kombo_provider.sending.lane import Ending
+from tests.unit.sending.conftest import CAP, Desk, delivered
+
+
+def test_each_due_row_is_sent_once_and_recorded_and_the_lanes_are_given_back(desk: Desk) -> None:
+    desk.stage(*"abcdefghi", lane="ats:a")
+    desk.stage(*"jkl", lane="ats:b")
+    lanes = desk.send("ats:a", "ats:b")
+    assert set(desk.statuses().values()) == {"delivered"}
+    assert set(Counter(desk.client.asked).values()) == {1}
+    assert [lane.ending for lane in lanes] == [Ending.DONE, Ending.DONE]
+    assert max(lane.peak_in_flight for lane in lanes) <= CAP
+    assert desk.holders() == {None}
+
+
+def test_a_bug_of_ours_stops_the_sending_and_leaves_only_begun_rows_in_doubt(desk: Desk) -> None:
+    desk.stage(*"abcdefghi")
+
+    def fail(job_id: str) -> Outcome:
+        raise RuntimeError(job_id)
+
+    desk.client.answer = fail
+    with pytest.raises(LanePausedError, match="internal error") as failure:
+        desk.send("ats:a")
+    assert "RuntimeError" in str(failure.value)
+    begun = {job_id for _, job_id in desk.client.asked}
+    assert {key for key, status in desk.statuses().items() if status == "in_doubt"} == begun
+    assert set(desk.statuses().values()) == {"in_doubt", "ready"}
+
+
+def test_a_refused_key_stops_every_lane_of_the_task(desk: Desk) -> None:
+    desk.stage(*"abcdefghi", lane="ats:a")
+    desk.stage(*"jklmnopqr", lane="ats:b")
+    code = "PLATFORM.AUTHENTICATION_INVALID"
+    desk.client.answer = lambda _: Outcome(OutcomeClass.INTEGRATION, 401, error_code=code, account_wide=True)
+    lanes = desk.send("ats:a", "ats:b")
+    assert [(lane.ending, lane.code) for lane in lanes] == [(Ending.BLOCKED, code)] * 2
+    assert set(desk.statuses().values()) == {"ready"}
+    assert len(desk.client.asked) <= 2 * CAP
+
+
+def test_the_end_of_the_turn_leaves_the_rest_and_waits_for_what_is_on_the_wire(desk: Desk) -> None:
+    desk.stage(*(f"{number}" for number in range(60)))
+    desk.options = replace(desk.options, send_for_seconds=0.1)
+
+    def slowly(job_id: str) -> Outcome:
+        time.sleep(0.05)
+        return delivered(job_id)
+
+    desk.client.answer = slowly
+    (lane,) = desk.send("ats:a")
+    assert lane.ending is Ending.LEFT
+    counts = Counter(desk.statuses().values())
+    assert counts["delivered"] == len(desk.client.asked)
+    assert counts["ready"] == 60 - len(desk.client.asked) > 0
+
+
+def test_a_stop_puts_what_is_on_the_wire_in_doubt_and_a_late_answer_ends_the_doubt(desk: Desk) -> None:
+    desk.stage(*"abcdefghi")
+    seen_meanwhile: list[dict[str, str]] = []
+
+    def stop_and_answer_late(job_id: str) -> Outcome:
+        desk.stop.set()
+        time.sleep(3 * desk.options.tuning.wind_down)
+        seen_meanwhile.append(desk.statuses())
+        return delivered(job_id)
+
+    desk.client.answer = stop_and_answer_late
+    (lane,) = desk.send("ats:a")
+    assert lane.ending is Ending.STOPPED
+    begun = {job_id for _, job_id in desk.client.asked}
+    assert begun
+    assert {seen_meanwhile[0][key] for key in begun} == {"in_doubt"}
+    assert {key for key, status in desk.statuses().items() if status == "delivered"} == begun
+
+
+def _failing_transactions(times: int) -> Iterator[None]:
+    """Let the next transactions of every ledger fail as one that is away does."""
+    transaction, left, lock = Ledger.transaction, [times], threading.Lock()
+
+    @contextmanager
+    def away(self: Ledger) -> Iterator[Connection]:
+        with lock:
+            left[0] -= 1
+            fails = left[0] >= 0
+        if fails:
+            raise LedgerError("The ledger is away")
+        with transaction(self) as conn:
+            yield conn
+
+    Ledger.transaction = away  # type: ignore[method-assign]
+    yield
+    Ledger.transaction = transaction  # type: ignore[method-assign]
+
+
+def test_answers_that_cannot_be_committed_are_kept_and_committed_when_the_ledger_is_back(desk: Desk) -> None:
+    desk.stage("a")
+    away = _failing_transactions(2)
+
+    def answer_while_the_ledger_goes_away(job_id: str) -> Outcome:
+        next(away)
+        return delivered(job_id)
+
+    desk.client.answer = answer_while_the_ledger_goes_away
+    try:
+        desk.send("ats:a")
+    finally:
+        next(away, None)
+    assert desk.statuses() == {"a": "delivered"}
+    assert len(desk.client.asked) == 1
