@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from airflow.sdk import (
     DAG,
@@ -25,7 +24,7 @@ from airflow.sdk import (
 from airflow.sdk.definitions._internal.contextmanager import DagContext
 
 from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
-from kombo_provider.operators.arguments import check_arguments
+from kombo_provider.operators.arguments import PushArguments, PushDagArguments, push_settings
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
@@ -34,11 +33,6 @@ from kombo_provider.operators.run_params import push_params
 from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.operators.write_back import APPLICANT_IDS_ASSET, IN_DOUBT_ASSET, KomboWriteBackOperator
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from kombo_provider.ledger import Endpoint
 
 TAG = "kombo"
 """Carried by every DAG of the factories: it is how they are found."""
@@ -58,43 +52,19 @@ FAIL_AT_ONCE = ExceptionRetryPolicy(
 
 
 def kombo_push_dag(
-    *,
-    dag_id: str,
-    source: str,
-    extract_sql: str,
-    write_back_table: str | None,
-    write_back_key: str | Mapping[str, str] = "applicant_id",
-    schedule: Any = "@hourly",
-    kombo_conn_id: str = "kombo_default",
-    warehouse_conn_id: str = "warehouse_default",
-    ledger_conn_id: str | None = None,
-    ledger_schema: str | None = None,
-    endpoint: Endpoint = "application",
-    source_timezone: str = "UTC",
-    lookback: timedelta = timedelta(days=1),
-    sweep_every: timedelta = timedelta(days=7),
-    first_run: str = "ask",
-    transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
-    extra_fields: Sequence[str] = (),
-    attachment_roots: Sequence[str] = (),
-    sql_folder: str | None = None,
-    show_sql: bool = True,
-    max_failed_share: float = 0.05,
-    min_failed: int = 5,
-    approve_above: int = 10_000,
-    in_doubt: str = "hold",
-    keep_failed_payload_days: int = 30,
-    owner: str | None = None,
-    **dag_arguments: Any,
+    *, dag_id: str, schedule: Any = "@hourly", owner: str | None = None, **arguments: Unpack[PushDagArguments]
 ) -> DAG:
     """Build a DAG that pushes the applicants of one source into Kombo and writes the ids back.
 
     `source` is the stable name of this set of applicants, the first part of every key in the ledger: renaming the DAG
     changes nothing, renaming the source would send everyone again. `extract_sql` is a path ending in `.sql`, looked
     up in `sql_folder`, by default that of the file that calls this, and in the folders above it, or the SELECT itself.
-    A cron `schedule` runs with the interval that just ended. What this function does not know goes to DAG.
+    A cron `schedule` runs with the interval that just ended. What is no argument of a push goes to DAG.
     """
-    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename, whole_dag=True)
+    ours: dict[str, Any] = {name: value for name, value in arguments.items() if name in PushArguments.__annotations__}
+    dag_arguments: dict[str, Any] = {name: value for name, value in arguments.items() if name not in ours}
+    settings = push_settings(ours, defined_in=sys._getframe(1).f_code.co_filename, whole_dag=True)
+    source = settings.source
     if owner is not None:
         dag_arguments["default_args"] = {**(dag_arguments.get("default_args") or {}), "owner": owner}
     params = push_params() | (dag_arguments.pop("params", None) or {})
@@ -106,35 +76,9 @@ def kombo_push_dag(
     return dag
 
 
-def kombo_push(
-    *,
-    source: str,
-    extract_sql: str,
-    write_back_table: str | None,
-    write_back_key: str | Mapping[str, str] = "applicant_id",
-    group_id: str = "kombo_push",
-    kombo_conn_id: str = "kombo_default",
-    warehouse_conn_id: str = "warehouse_default",
-    ledger_conn_id: str | None = None,
-    ledger_schema: str | None = None,
-    endpoint: Endpoint = "application",
-    source_timezone: str = "UTC",
-    lookback: timedelta = timedelta(days=1),
-    sweep_every: timedelta = timedelta(days=7),
-    first_run: str = "ask",
-    transform: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
-    extra_fields: Sequence[str] = (),
-    attachment_roots: Sequence[str] = (),
-    sql_folder: str | None = None,
-    show_sql: bool = True,
-    max_failed_share: float = 0.05,
-    min_failed: int = 5,
-    approve_above: int = 10_000,
-    in_doubt: str = "hold",
-    keep_failed_payload_days: int = 30,
-) -> TaskGroup:
+def kombo_push(*, group_id: str = "kombo_push", **arguments: Unpack[PushArguments]) -> TaskGroup:
     """Build the same four tasks as a task group, for a DAG of one's own; the arguments are those of kombo_push_dag."""
-    settings = _settings(locals(), defined_in=sys._getframe(1).f_code.co_filename)
+    settings = push_settings(arguments, defined_in=sys._getframe(1).f_code.co_filename, whole_dag=False)
     with TaskGroup(group_id) as group:
         _push_tasks(settings)
     return group
@@ -221,20 +165,6 @@ def _dag(dag_id: str, schedule: Any, defined_in: str, arguments: dict[str, Any])
     dag = DAG(dag_id=dag_id, schedule=schedule, **arguments)
     dag.fileloc = defined_in
     return dag
-
-
-def _settings(arguments: Mapping[str, Any], *, defined_in: str, whole_dag: bool = False) -> PushSettings:
-    """Sort a factory's arguments into settings; checked here, so that a mistake shows as an import error of the DAG."""
-    check_arguments(arguments)
-    lists = ("extra_fields", "attachment_roots")
-    connections = Connections(**{name: arguments[name] for name in _names(Connections)})
-    own = {name: arguments[name] for name in _names(PushSettings) if name in arguments}
-    own |= {name: tuple(arguments[name]) for name in lists}
-    return PushSettings(**own, connections=connections, defined_in=defined_in, whole_dag=whole_dag)
-
-
-def _names(settings: type) -> list[str]:
-    return [field.name for field in fields(settings)]
 
 
 def _timetable(schedule: Any) -> Any:

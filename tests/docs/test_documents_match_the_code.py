@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metada
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
 from kombo_provider.mapping.models import Attachment, Body
+from kombo_provider.operators.arguments import PushArguments, PushDagArguments
+from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.provider_info import get_provider_info
 from tests.conftest import ROOT
 from tests.docs.markdown import DOCS, README, anchors, blocks, code_in, section, table, tables
 
 DOC = {path.stem: path for path in DOCS}
 FACTORIES = ("kombo_push_dag", "kombo_resolve_dag", "kombo_ask_dag")
+DAGS_OWN = "dag_arguments"
 REQUIRED = inspect.Parameter.empty
 
 
@@ -45,8 +49,32 @@ def default_in(cell: str) -> Any:
 
 
 def arguments_of(factory: str) -> dict[str, Any]:
-    parameters = inspect.signature(getattr(pipeline, factory)).parameters.values()
-    return {f"**{p.name}" if p.kind is p.VAR_KEYWORD else p.name: p.default for p in parameters}
+    """Return the arguments with their defaults; those of a push stand in its settings."""
+    parameters = inspect.signature(getattr(pipeline, factory)).parameters
+    own = {name: parameter.default for name, parameter in parameters.items() if name not in ("arguments", DAGS_OWN)}
+    ours = {name: push_defaults()[name] for name in PushArguments.__annotations__} if "arguments" in parameters else {}
+    return own | ours | ({f"**{DAGS_OWN}": REQUIRED} if factory.endswith("_dag") else {})
+
+
+def push_defaults() -> dict[str, Any]:
+    found = {}
+    for field in [*fields(Connections), *fields(PushSettings)]:
+        found[field.name] = REQUIRED if field.default is MISSING else field.default
+    return found
+
+
+def test_the_arguments_of_a_push_are_its_settings() -> None:
+    inner = {"connections", "defined_in", "whole_dag"}
+    assert set(PushArguments.__annotations__) == set(push_defaults()) - inner
+
+
+def test_a_factory_takes_every_argument_of_the_dag() -> None:
+    from airflow.sdk import DAG
+
+    named = {"self", "dag_id", "schedule"}
+    assert set(PushDagArguments.__annotations__) - set(PushArguments.__annotations__) == (
+        set(inspect.signature(DAG.__init__).parameters) - named
+    )
 
 
 def test_the_readme_lists_the_targets_of_the_makefile() -> None:

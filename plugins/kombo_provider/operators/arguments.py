@@ -1,52 +1,134 @@
-"""Checks what a DAG file hands to a factory: a mistake is an import error that says what to write."""
+"""What a DAG file may hand to a factory, typed and checked: a mistake is an import error that says what to write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kombo_provider.errors import ConfigurationError
+from kombo_provider.operators.settings import Connections, PushSettings
 
-_CHOICES = {
-    "endpoint": ("application", "candidate"),
-    "in_doubt": ("hold", "resend"),
-    "first_run": ("ask", "all", "from_now"),
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kombo_provider.ledger import Endpoint
+
+
+class PushArguments(TypedDict, total=False):
+    """The arguments of a push, as DAG or as task group; their defaults stand in operators.settings."""
+
+    source: Required[str]
+    extract_sql: Required[str]
+    write_back_table: Required[str | None]
+    write_back_key: str | Mapping[str, str]
+    kombo_conn_id: str
+    warehouse_conn_id: str
+    ledger_conn_id: str | None
+    ledger_schema: str | None
+    endpoint: Endpoint
+    source_timezone: str
+    lookback: timedelta
+    sweep_every: timedelta
+    first_run: str
+    transform: Callable[[pd.DataFrame], pd.DataFrame] | None
+    extra_fields: Sequence[str]
+    attachment_roots: Sequence[str]
+    sql_folder: str | None
+    show_sql: bool
+    max_failed_share: float
+    min_failed: int
+    approve_above: int
+    in_doubt: str
+    keep_failed_payload_days: int
+
+
+class PushDagArguments(PushArguments, total=False):
+    """Those of a push, and those of Airflow's DAG."""
+
+    description: str | None
+    default_args: dict[str, Any]
+    start_date: datetime | None
+    end_date: datetime | None
+    template_searchpath: str | Sequence[str] | None
+    template_undefined: Any
+    user_defined_macros: dict[str, Any] | None
+    user_defined_filters: dict[str, Any] | None
+    max_active_tasks: int
+    max_active_runs: int
+    max_consecutive_failed_dag_runs: int
+    dagrun_timeout: timedelta | None
+    deadline: Any
+    sla_miss_callback: None
+    catchup: bool
+    on_success_callback: Any
+    on_failure_callback: Any
+    doc_md: str | None
+    params: Mapping[str, Any] | None
+    access_control: dict[str, Any] | None
+    is_paused_upon_creation: bool | None
+    jinja_environment_kwargs: dict[str, Any] | None
+    render_template_as_native_obj: bool
+    tags: Collection[str] | None
+    owner_links: dict[str, str]
+    auto_register: bool
+    fail_fast: bool
+    allowed_run_types: Any
+    dag_display_name: str
+    task_group: Any
+    disable_bundle_versioning: bool
+    rerun_with_latest_version: bool | None
+
+
 _TUPLES = ("extra_fields", "attachment_roots")
-_COUNTS = {"min_failed": 0, "approve_above": 0, "keep_failed_payload_days": 0}
 _KEY_PARTS = ({"applicant_id"}, {"applicant_id", "integration_id"})
 
 
-def check_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError for the first argument that cannot be meant."""
-    source = arguments["source"]
-    if not isinstance(source, str) or not source.strip():
-        raise ConfigurationError("source must not be empty: it is the stable name of this set of applicants.")
-    for name, choices in _CHOICES.items():
-        if arguments[name] not in choices:
-            raise ConfigurationError(f"{name} is {arguments[name]!r}; it must be {' or '.join(choices)}.")
-    for name in _TUPLES:
-        if isinstance(arguments[name], str):
-            raise ConfigurationError(f"{name} is a string; write a tuple: {name}=(…,).")
-    for name, least in _COUNTS.items():
-        _check_count(name, arguments[name], least)
-    _check_share(arguments["max_failed_share"])
-    for name in ("lookback", "sweep_every"):
-        _check_span(name, arguments[name])
-    _check_timezone(arguments["source_timezone"])
-    _check_key(arguments["write_back_key"])
+def push_settings(arguments: Mapping[str, Any], *, defined_in: str, whole_dag: bool) -> PushSettings:
+    """Sort a push's arguments into settings.
+
+    Raises ConfigurationError for the first that cannot be meant, and TypeError for one that is missing or unknown.
+    """
+    for name, value in arguments.items():
+        if name in _CHECKS:
+            _CHECKS[name](name, value)
+    own: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in arguments.items()}
+    connections = Connections(**{name: own.pop(name) for name in _names(Connections) if name in own})
+    return PushSettings(**own, connections=connections, defined_in=defined_in, whole_dag=whole_dag)
 
 
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more.")
+def _names(settings: type) -> list[str]:
+    return [field.name for field in fields(settings)]
 
 
-def _check_share(value: Any) -> None:
+def _check_source(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} must not be empty: it is the stable name of this set of applicants.")
+
+
+def _check_choice(*choices: str) -> Callable[[str, Any], None]:
+    def check(name: str, value: Any) -> None:
+        if value not in choices:
+            raise ConfigurationError(f"{name} is {value!r}; it must be {' or '.join(choices)}.")
+
+    return check
+
+
+def _check_tuple(name: str, value: Any) -> None:
+    if isinstance(value, str):
+        raise ConfigurationError(f"{name} is a string; write a tuple: {name}=(…,).")
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, 0 or more.")
+
+
+def _check_share(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigurationError(f"max_failed_share is {value!r}; it must be a share between 0 and 1, such as 0.05.")
+        raise ConfigurationError(f"{name} is {value!r}; it must be a share between 0 and 1, such as 0.05.")
 
 
 def _check_span(name: str, value: Any) -> None:
@@ -56,22 +138,40 @@ def _check_span(name: str, value: Any) -> None:
         )
 
 
-def _check_timezone(value: Any) -> None:
+def _check_timezone(name: str, value: Any) -> None:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise ConfigurationError(
-            f"source_timezone is {value!r}, which is no time zone's name; write one such as Europe/Berlin or UTC."
+            f"{name} is {value!r}, which is no time zone's name; write one such as Europe/Berlin or UTC."
         ) from None
 
 
-def _check_key(value: Any) -> None:
-    """`write_back_key` is a column's name, or a mapping from our key's parts to columns."""
+def _check_key(name: str, value: Any) -> None:
+    """A column's name, or a mapping from our key's parts to columns."""
     if isinstance(value, str) and value.strip():
         return
     if isinstance(value, Mapping) and set(value) in _KEY_PARTS and all(isinstance(c, str) for c in value.values()):
         return
     raise ConfigurationError(
-        f"write_back_key is {value!r}; it must be the name of a column, or "
+        f"{name} is {value!r}; it must be the name of a column, or "
         '{"applicant_id": "<column>", "integration_id": "<column>"}.'
     )
+
+
+_CHECKS: dict[str, Callable[[str, Any], None]] = {
+    "source": _check_source,
+    "endpoint": _check_choice("application", "candidate"),
+    "in_doubt": _check_choice("hold", "resend"),
+    "first_run": _check_choice("ask", "all", "from_now"),
+    "extra_fields": _check_tuple,
+    "attachment_roots": _check_tuple,
+    "min_failed": _check_count,
+    "approve_above": _check_count,
+    "keep_failed_payload_days": _check_count,
+    "max_failed_share": _check_share,
+    "lookback": _check_span,
+    "sweep_every": _check_span,
+    "source_timezone": _check_timezone,
+    "write_back_key": _check_key,
+}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kombo_provider.ledger import Endpoint
 
-
 LEDGER_FIELDS = ("source", "kombo_conn_id", "ledger_conn_id", "ledger_schema")
 """Attributes of every operator with a ledger that are kept with the DAG: commands find the ledger through them."""
 
@@ -32,7 +31,7 @@ class Connections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushSettings:
-    """The arguments of `kombo_push_dag` that are not the DAG's own; documented there."""
+    """A push's arguments with their defaults; what a DAG file may write is typed in operators.arguments."""
 
     source: str
     extract_sql: str
@@ -41,7 +40,7 @@ class PushSettings:
     show_sql: bool = True
     whole_dag: bool = False
     """The DAG is the push's own, so its params are: see operators.run_params."""
-    write_back_table: str | None = None
+    write_back_table: str | None
     write_back_key: str | Mapping[str, str] = "applicant_id"
     connections: Connections = field(default_factory=Connections)
     endpoint: Endpoint = "application"

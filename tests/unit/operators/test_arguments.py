@@ -62,3 +62,19 @@ def test_retries_of_a_dag_of_ones_own_are_honoured_in_its_group() -> None:
 
 def test_every_dag_of_a_factory_bears_the_tag() -> None:
     assert kombo_push_dag(**GIVEN, tags=["crm"]).tags == {"crm", "kombo"}
+
+
+@pytest.mark.parametrize("factory", [kombo_push_dag, kombo_push])
+@pytest.mark.parametrize("name", ["source", "extract_sql", "write_back_table"])
+def test_a_missing_argument_is_named(factory: Any, name: str) -> None:
+    given = {given: value for given, value in GIVEN.items() if given not in (name, "dag_id")}
+    own = {"dag_id": "d"} if factory is kombo_push_dag else {}
+    with pytest.raises(TypeError, match=name):
+        factory(**own, **given)
+
+
+@pytest.mark.parametrize("factory", [kombo_push_dag, kombo_push])
+def test_an_unknown_argument_is_named(factory: Any) -> None:
+    given = GIVEN if factory is kombo_push_dag else {n: value for n, value in GIVEN.items() if n != "dag_id"}
+    with pytest.raises(TypeError, match="min_faled"):
+        factory(**given, min_faled=3)
