@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kombo_provider.errors import AccountError
-from kombo_provider.ledger import lane_states
+from kombo_provider.ledger import Actor, By, lane_actions, lane_states, now
 from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
@@ -44,6 +45,26 @@ def test_a_refused_integration_stops_after_one_wave_and_the_others_finish(desk: 
             for row in conn.execute(deliveries.select().where(deliveries.c.integration_id == INTEGRATIONS[1]))
         )
     assert attempts <= CAP
+
+
+def test_a_snoozed_lane_is_passed_over_and_its_neighbours_in_the_same_task_go_on(desk: ThreeLanes) -> None:
+    _refusing(desk, "INTEGRATION.AUTHENTICATION_INVALID")
+    desk.sandbox.faults(
+        [{"kind": "error", "code": "INTEGRATION.INACTIVE", "match": {"integration_id": INTEGRATIONS[2]}}]
+    )
+    desk.deliver()
+    with desk.ledger.transaction() as conn:
+        until, by = now(conn) + timedelta(days=1), By(Actor.PERSON, name="Grace")
+        assert lane_actions.snooze_lane(conn, "k", INTEGRATIONS[1], by, until=until, reason="they know")
+    report = desk.deliver()
+    assert report.snoozed == [INTEGRATIONS[1]]
+    (problem,) = report.problems
+    assert INTEGRATIONS[2] in problem
+    desk.sandbox.clear_faults()
+    assert desk.deliver().problems == [], "its neighbour works again"
+    desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "ACTIVE"}})
+    report = desk.deliver()
+    assert (report.problems, report.snoozed, desk.ready()) == ([], [], {})
 
 
 def test_a_blocked_lane_is_not_tried_while_kombo_says_invalid_and_goes_on_when_it_is_repaired(desk: ThreeLanes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
@@ -88,13 +88,36 @@ def set_state(
     paused_until: datetime | None = None,
     pauses: int = 0,
 ) -> None:
-    """Open, pause, block or drain a lane; `EVERYWHERE` as id means all lanes of the connection, or all there are."""
-    locked_lane(conn, kombo_conn_id, integration_id)
+    """Open, pause, block or drain a lane; `EVERYWHERE` as id means all lanes of the connection, or all there are.
+
+    A lane that a person stopped stays as it is: only a person opens it (`lane_actions.open_lane`).
+    """
+    if locked_lane(conn, kombo_conn_id, integration_id).state == LaneState.STOPPED:
+        return
     conn.execute(
         lane_update(kombo_conn_id, integration_id).values(
             state=state, code=code, log_url=log_url, since=now(conn), paused_until=paused_until, pauses=pauses
         )
     )
+
+
+def is_snoozed(at: datetime) -> ColumnElement[bool]:
+    """Return the condition that runs pass a lane over: it stands still for the code that a person snoozed."""
+    return and_(
+        lanes.c.state.in_([LaneState.BLOCKED, LaneState.PAUSED]),
+        lanes.c.snoozed_until > at,
+        lanes.c.snoozed_code.is_not_distinct_from(lanes.c.code),
+    )
+
+
+def snoozed(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]) -> set[str]:
+    """Return those of the integrations whose lanes runs pass over now."""
+    query = select(lanes.c.integration_id).where(
+        lanes.c.kombo_conn_id == kombo_conn_id,
+        lanes.c.integration_id.in_(list(integration_ids)),
+        is_snoozed(now(conn)),
+    )
+    return set(conn.scalars(query))
 
 
 def see_cap(conn: Connection, kombo_conn_id: str, integration_id: str, cap: int) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, delivery_events, lanes
+from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, RunRef, Status
 
@@ -48,9 +50,21 @@ _WITH_REASON = (Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
 
 
 def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
-    """Count the rows that the run last staged or sent: integration → status, or `held` → rows."""
+    """Count the rows that the run last staged or sent: integration → status, or `held`, or `snoozed` → rows.
+
+    A `snoozed` row waits on a lane that a person told runs to pass over.
+    """
     held = and_(IS_READY, deliveries.c.hold.is_not(None))
-    status = case((held, literal_column("'held'")), else_=deliveries.c.status).label("standing")
+    passed_over = exists().where(
+        lanes.c.kombo_conn_id == deliveries.c.kombo_conn_id,
+        lanes.c.integration_id == deliveries.c.integration_id,
+        is_snoozed(now(conn)),
+    )
+    status = case(
+        (held, literal_column("'held'")),
+        (and_(IS_READY, passed_over), literal_column("'snoozed'")),
+        else_=deliveries.c.status,
+    ).label("standing")
     query = (
         select(deliveries.c.integration_id, status, func.count())
         .where(*_of_run(source, run))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
@@ -21,7 +22,7 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
 
     Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or LanePausedError (requests
     end in doubt), naming integration, code and log page. While another process sends on a lane that has rows of this
-    run, the task reschedules itself and holds no worker slot.
+    run, the task reschedules itself and holds no worker slot. It skips itself where a person snoozed all of its lanes.
     """
 
     ui_color = "#e6f4ea"
@@ -48,4 +49,6 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
                 integration_ids,
                 attachment_roots=push.attachment_roots,
             )
+        if set(report.snoozed) == set(integration_ids):
+            raise AirflowSkipException(f"Every lane of this task is snoozed: {named(integration_ids)}")
         return report.numbers

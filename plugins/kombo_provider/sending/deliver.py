@@ -35,6 +35,8 @@ class DeliverReport:
     held: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
     """Rows by integration that the next run sends: this one's turn was over."""
+    snoozed: list[str] = field(default_factory=list)
+    """Lanes that stand still and that a person told runs to pass over: no problem of this task."""
     blocked: bool = False
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
@@ -151,7 +153,9 @@ def _works_again(client: KomboClient, integration_id: str) -> bool:
 
 def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> DeliverReport:
     with ledger.transaction() as conn:
-        ready = claims.count_ready(conn, selection, [lane.integration_id for lane in lanes])
+        names = [lane.integration_id for lane in lanes]
+        ready = claims.count_ready(conn, selection, names)
+        snoozed = lane_states.snoozed(conn, selection.kombo_conn_id, names)
     report = DeliverReport({lane.integration_id: _numbers(lane) for lane in lanes})
     for lane in lanes:
         waiting = ready.get(lane.integration_id, 0)
@@ -161,11 +165,16 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
             report.left |= {lane.integration_id: waiting} if waiting else {}
         elif lane.ending in (None, Ending.DONE):
             continue
+        elif lane.ending in _SNOOZABLE and lane.integration_id in snoozed:
+            report.snoozed.append(lane.integration_id)
+            log.warning("Passed over, a person snoozed it: %s", _problem(lane, waiting))
         elif waiting or lane.outcomes:
             report.problems.append(_problem(lane, waiting))
         else:
             log.info("Nothing was to be sent: %s", _problem(lane, waiting))
-    stopped = [lane for lane in lanes if lane.ending not in (None, Ending.DONE, Ending.HELD, Ending.LEFT)]
+    unremarkable = (None, Ending.DONE, Ending.HELD, Ending.LEFT)
+    red = [lane for lane in lanes if lane.integration_id not in report.snoozed]
+    stopped = [lane for lane in red if lane.ending not in unremarkable]
     report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
@@ -198,6 +207,7 @@ def _numbers(lane: Lane) -> dict[str, Any]:
     return {**counts, "peak_in_flight": lane.peak_in_flight, "answers_429": lane.rate_limited}
 
 
+_SNOOZABLE = frozenset({Ending.BLOCKED, Ending.WAY, Ending.PAUSED})
 _NEEDS_SOMEBODY = frozenset({Ending.BLOCKED, Ending.WAY, Ending.FOREIGN, Ending.HALTED})
 """Endings that trying again does not change until someone has acted."""
 
