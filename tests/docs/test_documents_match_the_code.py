@@ -18,6 +18,7 @@ from kombo_provider.client.settings import EXTRAS
 from kombo_provider.doubts.replies import Reply
 from kombo_provider.errors import KomboError
 from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
+from kombo_provider.ledger._sync_tables import FUNNEL_STAGES_VIEW, FUNNEL_VIEW
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
@@ -154,7 +155,7 @@ def test_each_count_of_a_run_is_documented() -> None:
 
 def test_each_table_and_column_of_the_ledger_is_documented() -> None:
     named = documented(table(DOC["ledger"], "## Tables", "table or view"), "table or view")
-    assert sorted(named) == sorted([*metadata.tables, APPLICANT_IDS_VIEW])
+    assert sorted(named) == sorted([*metadata.tables, APPLICANT_IDS_VIEW, FUNNEL_VIEW, FUNNEL_STAGES_VIEW])
     columns = documented(table(DOC["ledger"], "## `kombo_deliveries`", "column"), "column")
     assert sorted([*columns, "source", "integration_id", "applicant_id"]) == sorted(deliveries.c.keys())
     resolutions = next(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.schema import CreateSchema
 
 from kombo_provider.errors import LedgerError
+from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
@@ -57,7 +58,15 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
             conn.exec_driver_sql(f"ALTER TABLE {qualified(conn, table.name)} ADD COLUMN {name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2,)
+def _to_3(conn: Connection, schema: str | None) -> None:  # noqa: ARG001 - the signature of a step
+    """Add the tables and views of what Kombo's reads bring back."""
+    metadata.create_all(conn)
+    for index in deliveries.indexes:
+        index.create(conn, checkfirst=True)
+    _create_sync_views(conn)
+
+
+MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2, _to_3)
 """Step n brings version n + 1 to n + 2; a fresh ledger is created at the newest version."""
 
 NEWEST = len(MIGRATIONS) + 1
@@ -97,3 +106,11 @@ def _create(conn: Connection, schema: str | None) -> None:
     query = APPLICANT_IDS_SELECT.format(deliveries=qualified(conn, deliveries.name))
     conn.exec_driver_sql(f"CREATE VIEW {qualified(conn, APPLICANT_IDS_VIEW)} AS {query}")
     conn.execute(ledger_version.insert().values(version=NEWEST))
+    _create_sync_views(conn)
+
+
+def _create_sync_views(conn: Connection) -> None:
+    tables = {"deliveries": deliveries, "applications": _sync_tables.applications, "jobs": _sync_tables.jobs}
+    names = {word: qualified(conn, table.name) for word, table in tables.items()}
+    for view, query in _sync_tables.views(conn.dialect.name, **names).items():
+        conn.exec_driver_sql(f"CREATE VIEW {qualified(conn, view)} AS {query}")

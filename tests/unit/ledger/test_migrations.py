@@ -136,12 +136,13 @@ def test_an_older_ledger_goes_through_each_step_once(
         assert schema is None
         conn.execute(text("ALTER TABLE kombo_sources ADD COLUMN added TEXT"))
 
-    monkeypatch.setattr(_migrations, "MIGRATIONS", (add_column,))
-    monkeypatch.setattr(_migrations, "NEWEST", 2)
+    newest = _migrations.NEWEST
+    monkeypatch.setattr(_migrations, "MIGRATIONS", (*_migrations.MIGRATIONS, add_column))
+    monkeypatch.setattr(_migrations, "NEWEST", newest + 1)
     open_ledger().ensure()
     open_ledger().ensure()
     with ledger.transaction() as conn:
-        assert conn.scalar(text("SELECT version FROM kombo_ledger_version")) == 2
+        assert conn.scalar(text("SELECT version FROM kombo_ledger_version")) == newest + 1
 
 
 def test_it_may_live_in_a_schema_of_its_own(postgres_url: str) -> None:
@@ -222,7 +223,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date_without_loss(versio
     with version_1.transaction() as conn:
         assert conn.exec_driver_sql(count).all() == before
         assert len(before) == 6
-        assert conn.exec_driver_sql("SELECT version FROM kombo_ledger_version").all() == [(2,)]
+        assert conn.exec_driver_sql("SELECT version FROM kombo_ledger_version").all() == [(3,)]
         assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).state is LaneState.BLOCKED
         floor = conn.scalar(select(sources.c.floor))
         assert len(claims.claim(conn, Selection("crm", "kombo_default"), "greenhouse:a", 9, RUN)) == 1
@@ -239,9 +240,10 @@ def test_a_migrated_ledger_has_what_a_new_one_has(version_1: Ledger, tmp_path: P
 
 def _shape(ledger: Ledger) -> dict[str, set[str]]:
     found = inspect(ledger.engine)
+    views = {"views": set(found.get_view_names())}
     columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
     indexes = {f"{name} indexes": {str(i["name"]) for i in found.get_indexes(name)} for name in found.get_table_names()}
-    return columns | indexes
+    return columns | indexes | views
 
 
 def test_a_database_that_has_no_characters_for_some_answers_is_refused(postgres_server: PostgresServer) -> None:
