@@ -62,6 +62,15 @@ def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]
     return {(row[0], row[1]) for row in conn.execute(_of(conn, source, keys))} if keys else set()
 
 
+def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
+    """Return those of the keys that staging will not make `ready`: sent, being sent, in doubt, or taken out."""
+    if not keys:
+        return set()
+    sendable = (Status.READY, *RESTAGED_WHEN_CHANGED)
+    query = _of(conn, source, keys).where(deliveries.c.status.not_in(sendable))
+    return {(row[0], row[1]) for row in conn.execute(query)}
+
+
 def _of(conn: Connection, source: str, keys: Collection[Pair], *columns: Any) -> Select[Any]:
     return select(deliveries.c.integration_id, deliveries.c.applicant_id, *columns).where(has_key(conn, source, keys))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, tuple_, update
 
 from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._tables import IS_READY, KEY, KEY_COLUMNS, deliveries
@@ -42,6 +42,23 @@ def held_keys(conn: Connection, selection: Selection, hold: Hold, limit: int) ->
         .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
         .limit(limit)
     )
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def waiting_keys(
+    conn: Connection, selection: Selection, staged_before: datetime, *, after: Pair | None, limit: int
+) -> list[Pair]:
+    """Return rows that wait and are not held for an id already, as (integration id, applicant id), in key order."""
+    key = tuple_(deliveries.c.integration_id, deliveries.c.applicant_id)
+    conditions = [
+        *selection.conditions(),
+        IS_READY,
+        deliveries.c.staged_at < staged_before,
+        deliveries.c.hold.is_distinct_from(Hold.HAS_ID),
+    ]
+    if after is not None:
+        conditions.append(key > tuple_(*after))
+    query = select(*key.clauses).where(*conditions).order_by(*key.clauses).limit(limit)
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 

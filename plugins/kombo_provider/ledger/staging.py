@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
-from kombo_provider.ledger._by_key import Pair, has_key, known_keys, lock_and_read
+from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
@@ -23,6 +23,7 @@ __all__ = [
     "COUNTERS",
     "StagedRow",
     "Staging",
+    "done_keys",
     "foresee",
     "holds_any",
     "known_keys",

@@ -17,7 +17,7 @@ from kombo_provider.source.window import Plan, SourceState, plan_run
 from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
-from kombo_provider.staging.target import Target
+from kombo_provider.staging.target import Target, hold_sent_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ def stage(
     replayed = _order_replay(ledger, options)
     log.info("Taking rows of %s with changed_at in %s", options.staging.source, plan.window)
     stager.run(reader, plan, options.narrowing, started_at=started_at, replayed=replayed)
+    if target is not None and not options.dry_run:
+        _hold_sent_elsewhere(ledger, target, selection, started_at)
     if options.dry_run:
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
@@ -160,6 +162,16 @@ def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: dateti
             f"The source holds {older} rows from before {before:%Y-%m-%d %H:%M} UTC that were never sent, and this is "
             "its first scheduled run. Nothing was staged or sent. To send them, trigger the DAG once with "
             'window=all, or write first_run="all"; to leave them and begin now, write first_run="from_now".'
+        )
+
+
+def _hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, started_at: datetime) -> None:
+    held = hold_sent_elsewhere(ledger, target, selection, started_at)
+    if held:
+        log.warning(
+            "%d rows that waited are held: the target has Kombo ids for them that no delivery bears. The ledger is "
+            "probably an older copy: restore the newest",
+            held,
         )
 
 

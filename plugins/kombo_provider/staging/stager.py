@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from kombo_provider.errors import SourceError
 from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, staging
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.target import Target, TargetCheck
-
-if TYPE_CHECKING:
-    import pandas as pd
+from kombo_provider.staging.transform import Transform, transformed
 
 log = logging.getLogger(__name__)
-
-Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 _LOG_EVERY_SECONDS = 30.0
 _REASONS_SHOWN = 5
@@ -141,7 +133,7 @@ class Stager:
         # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
         cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
         for raw in source.frames(cut):
-            frame = _transformed(transform, raw) if transform else raw
+            frame = transformed(transform, raw) if transform else raw
             if mapper is None:
                 mapper = self._mapper(list(frame.columns))
             rows = self._taken(mapper.map_chunk(frame), window, narrowing, replayed)
@@ -204,24 +196,33 @@ class Stager:
             for row in keyed:
                 if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
                     self._duplicates.append(_key(row))
+            known_before = staging.known_keys(conn, self._staging.source, list(foreign))
             staged = self._enter(conn, list(fresh.values()))
-            self._hold(conn, foreign, staged)
+            self._hold(conn, foreign, known_before, staged)
         self._seen.update(map(hash, fresh))
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
         del self._duplicates[_REASONS_SHOWN:]
 
-    def _hold(self, conn: Connection, foreign: Mapping[tuple[str, str], str], staged: Counter[str]) -> None:
-        """Hold new rows that some application seems to be for already, and count them as held."""
+    def _hold(
+        self,
+        conn: Connection,
+        foreign: Mapping[tuple[str, str], str],
+        known_before: Collection[tuple[str, str]],
+        staged: Counter[str],
+    ) -> None:
+        """Hold rows that some application seems to be for already; those that are new count as held."""
         if not foreign or self._dry_run:
             return
-        held = holds.put_on_hold(conn, self._staging.source, list(foreign), Hold.HAS_ID)
+        source = self._staging.source
+        holds.put_on_hold(conn, source, [key for key in foreign if key in known_before], Hold.HAS_ID)
+        new = [key for key in foreign if key not in known_before]
+        held = holds.put_on_hold(conn, source, new, Hold.HAS_ID)
         staged["new"] -= held
         staged["held"] += held
-        for integration_id, applicant_id in foreign:
+        for integration_id, _ in new:
             self.fresh[integration_id, "new"] -= 1
-            if len(self._held_named) < _REASONS_SHOWN:
-                self._held_named.append((integration_id, applicant_id))
+        self._held_named = [*self._held_named, *foreign][:_REASONS_SHOWN]
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
@@ -254,7 +255,7 @@ class Stager:
             log.warning("%d rows have no usable key and were left out: %s", count, problem)
         if self._held_named:
             log.warning(
-                "New rows are held, such as %s: their row of the target has an application id that no delivery bears. "
+                "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "
                 "If the ledger is an older copy, restore the newest; if another tool made these applications, select "
                 "their id as already_sent",
                 ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._held_named),
@@ -272,24 +273,6 @@ class Stager:
                 "the ATS",
                 self.counts["changed_after_delivery"],
             )
-
-
-def _transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
-    """Call the user's function; what it raises may quote a row, so only its kind and its place are repeated."""
-    name = getattr(transform, "__name__", type(transform).__name__)
-    code = getattr(transform, "__code__", None)
-    try:
-        frame = transform(raw)
-    except Exception as exc:  # noqa: BLE001 - the border to the user's code
-        frames = traceback.extract_tb(exc.__traceback__)
-        place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
-        raise SourceError(
-            f"The transform {name} failed: {type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}. "
-            "Nothing was staged from here on. Correct it, or the SELECT, and run again."
-        ) from None
-    if not hasattr(frame, "columns"):
-        raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
-    return frame
 
 
 def _key(row: MappedRow) -> tuple[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from kombo_provider.ledger import Ledger, staging
+from kombo_provider.ledger import Hold, Ledger, Selection, holds, staging
 
 _KEYS_SAMPLED = 200
+_KEYS_A_LOOK = 1000
 
 
 class Target(Protocol):
@@ -38,7 +40,7 @@ class TargetCheck:
         self._keys_checked = False
 
     def foreign_ids(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """Return the keys that would be new, though the target has an application id that no delivery bears.
+        """Return the keys that would be sent, though the target has an application id that no delivery bears.
 
         An older copy of the ledger, or another tool, made those applications. The first keys are looked up in the
         target before anything is staged.
@@ -51,5 +53,24 @@ class TargetCheck:
         if not self._holds_ids:
             return {}
         with self._ledger.transaction() as conn:
-            known = staging.known_keys(conn, self._source, keys)
-        return self._target.foreign_ids(self._ledger, [key for key in keys if key not in known])
+            done = staging.done_keys(conn, self._source, keys)
+        return self._target.foreign_ids(self._ledger, [key for key in keys if key not in done])
+
+
+def hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, staged_before: datetime) -> int:
+    """Hold waiting rows of earlier runs whose target has an application id that no delivery bears; return how many.
+
+    In an older copy of the ledger they wait still, though they were sent since.
+    """
+    if not target.holds_ids():
+        return 0
+    held, last = 0, None
+    while True:
+        with ledger.transaction() as conn:
+            keys = holds.waiting_keys(conn, selection, staged_before, after=last, limit=_KEYS_A_LOOK)
+        if not keys:
+            return held
+        foreign = target.foreign_ids(ledger, keys)
+        with ledger.transaction() as conn:
+            held += holds.put_on_hold(conn, selection.source, list(foreign), Hold.HAS_ID)
+        last = keys[-1]

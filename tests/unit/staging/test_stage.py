@@ -148,6 +148,24 @@ def test_a_new_row_whose_target_has_an_id_that_no_delivery_bears_is_held(source:
     assert source.stage().counts["held"] == 0, "it is held, and known"
 
 
+@pytest.mark.parametrize("changed", ["2026-03-01 10:00:00", "2026-03-05 10:00:00"])
+def test_a_row_that_waits_in_an_older_copy_of_the_ledger_though_it_was_sent_since_is_held(
+    source: Source, changed: str
+) -> None:
+    source.add(range(2), "ats:a")
+    source.give_target()
+    source.stage()  # the copy was made now: both wait
+    source.has_id(1, "sent-after-the-copy-was-made")
+    source.run(f"UPDATE people SET changed = '{changed}'")
+    source.add(range(2, 3), "ats:a", changed="2026-03-09 10:00:00")
+
+    counts = source.stage(lookback=timedelta(0)).counts
+
+    assert counts["extracted"] == sum(rows for name, rows in counts.items() if name != "extracted")
+    assert source.holds() == [("0", None), ("1", "has_id"), ("2", None)]
+    assert source.claimed_by_an_older_run("ats:a") == 2
+
+
 def test_an_empty_ledger_stops_the_run_where_the_select_returns_rows_with_ids(source: Source) -> None:
     source.add(range(2), "ats:a")
     source.give_target()
