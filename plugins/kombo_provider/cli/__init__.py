@@ -36,6 +36,18 @@ _COMMANDS = (
         args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), ARG_VERBOSE),
     ),
     ActionCommand(
+        name="check",
+        help="Say what the rows of a file would become, without a database; fails if one would not be sent",
+        func=lazy_load_command("kombo_provider.cli.checking.check"),
+        args=(
+            _DAG_ID,
+            _arg(("--rows",), required=True, help="Rows as the SELECT returns them: .json (typed) or .csv"),
+            _arg(("--show-values",), action="store_true", help="Print the request bodies as well"),
+            _OUTPUT,
+            ARG_VERBOSE,
+        ),
+    ),
+    ActionCommand(
         name="drain",
         help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
         func=lazy_load_command("kombo_provider.cli.commands.drain"),

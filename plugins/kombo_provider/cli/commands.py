@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from getpass import getpass, getuser
 from typing import TYPE_CHECKING, Any
-
-from airflow.utils.cli import suppress_logs_and_warning
 
 from kombo_provider.cli import explaining
 from kombo_provider.cli.ledgers import LedgerPlace, at_each, failures_at_each, ledger_places, refuse_unreached
 from kombo_provider.cli.output import printable, rendered
 from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
-from kombo_provider.errors import ConfigurationError, KomboError, LedgerError
+from kombo_provider.cli.speaking import speaking
+from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.ledger import (
     EVERYWHERE,
     Actor,
@@ -44,24 +41,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 1.0
 
 
-def _speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
-    """Turn our own errors into one message and exit code 1, and keep Airflow's log off the screen (but with -v)."""
-
-    @suppress_logs_and_warning
-    @functools.wraps(command)
-    def run(args: Namespace) -> None:
-        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = (
-            "server"  # as Airflow's own commands: connections may lie in its database
-        )
-        try:
-            command(args)
-        except KomboError as exc:
-            raise SystemExit(f"{type(exc).__name__}: {exc}") from None
-
-    return run
-
-
-@_speaking
+@speaking
 def preview(args: Namespace) -> None:
     """`airflow kombo preview DAG_ID --applicant-id X`."""
     found = False
@@ -84,7 +64,7 @@ def preview(args: Namespace) -> None:
         )
 
 
-@_speaking
+@speaking
 def explain(args: Namespace) -> None:
     """`airflow kombo explain DAG_ID APPLICANT_ID`."""
     for push in pushes_of(args.dag_id):
@@ -106,7 +86,7 @@ def explain(args: Namespace) -> None:
             print(line)
 
 
-@_speaking
+@speaking
 def drain(args: Namespace) -> None:
     """`airflow kombo drain [DAG_ID]`."""
     until = time.monotonic() + args.timeout
@@ -138,7 +118,7 @@ def _on_the_wire(ledger: Ledger) -> int:
         return claims.count_on_wire(conn)
 
 
-@_speaking
+@speaking
 def resume(args: Namespace) -> None:
     """`airflow kombo resume [DAG_ID]`."""
 
@@ -150,7 +130,7 @@ def resume(args: Namespace) -> None:
     at_each(ledger_places(args.dag_id), let_go)
 
 
-@_speaking
+@speaking
 def forget(args: Namespace) -> None:
     """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`, or `--email` for a person in every source."""
     by = By(Actor.PERSON, name=getuser())
@@ -189,7 +169,7 @@ def _asked_email() -> str:
 _LANE_COLUMNS = (*LaneLine._fields, "ledger")
 
 
-@_speaking
+@speaking
 def lanes(args: Namespace) -> None:
     """`airflow kombo lanes [list|open|stop|snooze] [INTEGRATION_ID]`."""
     places = ledger_places(args.dag_id)

@@ -38,17 +38,30 @@ class OpenPush:
 
 def pushes_of(dag_id: str) -> list[PushSettings]:
     """Return the settings of each push in a DAG; raises ConfigurationError where there is none."""
-    from airflow.sdk.exceptions import AirflowException
-    from airflow.utils.cli import get_bagged_dag
-
-    try:
-        dag: DAG = get_bagged_dag(None, dag_id)
-    except AirflowException as exc:
-        raise ConfigurationError(f"{exc} `airflow dags list-import-errors` shows why a file failed.") from None
+    dag = _dag(dag_id)
     pushes = [task.push for task in dag.tasks if isinstance(task, KomboStageOperator)]
     if not pushes:
         raise ConfigurationError(f"DAG {dag_id!r} has no Kombo push: build it with kombo_push_dag or kombo_push.")
     return pushes
+
+
+def _dag(dag_id: str) -> DAG:
+    """Read the DAG's file; unlike `airflow.utils.cli.get_bagged_dag`, this needs no database and writes nothing."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag
+    from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+
+    manager = DagBundlesManager()  # type: ignore[no-untyped-call]
+    for bundle in manager.get_all_dag_bundles():
+        bundle.initialize()
+        with _airflow_parsing_context_manager(dag_id=dag_id):
+            bag = BundleDagBag(dag_folder=bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
+        if dag_id in bag.dags:
+            dag: DAG = bag.dags[dag_id]
+            return dag
+    raise ConfigurationError(
+        f"DAG {dag_id!r} is in no DAG file that could be read. `airflow dags list-import-errors` shows why one failed."
+    )
 
 
 @contextmanager

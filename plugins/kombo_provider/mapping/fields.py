@@ -45,10 +45,15 @@ def is_list(field: FieldInfo) -> bool:
     return any(get_origin(part) is list for part in (field.annotation, *get_args(field.annotation)))
 
 
-def paths_of(model: type[Model], parent: Path = ()) -> Iterator[Path]:
+def paths_of(model: type[Model]) -> Iterator[Path]:
     """Yield every path that a column may name: each field, and the fields of objects at any depth."""
+    return (path for path, _ in walk(model))
+
+
+def walk(model: type[Model], parent: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
+    """Yield every path that a column may name, with its field."""
     for key, field in fields_of(model).items():
-        yield (*parent, key)
+        yield (*parent, key), field
         inner = model_of(field)
         if inner is not None and not is_list(field):
-            yield from paths_of(inner, (*parent, key))
+            yield from walk(inner, (*parent, key))

@@ -1,0 +1,101 @@
+"""`airflow kombo check`: what the rows of a fixture would become, before anything runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from kombo_provider.cli.output import rendered
+from kombo_provider.cli.pushes import pushes_of
+from kombo_provider.cli.speaking import speaking
+from kombo_provider.errors import ConfigurationError, KomboError
+from kombo_provider.mapping.fields import alias_of, kind_of, walk
+from kombo_provider.mapping.kinds import NUMBER
+from kombo_provider.mapping.models import Body
+from kombo_provider.operators.fixture_rows import FixtureRow, map_fixture
+
+_COLUMNS = ("row", "applicant_id", "becomes", "field", "problem")
+_REFUSED = ("invalid", "without_key", "duplicate_keys")
+
+
+@speaking
+def check(args: Namespace) -> None:
+    """`airflow kombo check DAG_ID --rows FILE`."""
+    rows = _read_rows(Path(args.rows))
+    lines: list[dict[str, Any]] = []
+    refused = 0
+    for push in pushes_of(args.dag_id):
+        found = _mapped(push, rows)
+        refused += sum(row.becomes in _REFUSED for row in found)
+        for number, row in enumerate(found, start=1):
+            lines += _lines(number, row, show_values=args.show_values, nested=args.output == "json")
+    columns = (*_COLUMNS, "body") if args.show_values else _COLUMNS
+    print(rendered(lines, columns, args.output))
+    if refused:
+        raise SystemExit(f"{refused} of {len(rows)} rows would not be sent.")
+
+
+def _mapped(push: Any, rows: list[dict[str, Any]]) -> list[FixtureRow]:
+    try:
+        return map_fixture(push, rows)
+    except KomboError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the border to the user's transform, whose message may quote a row
+        raise ConfigurationError(
+            f"The transform of source {push.source!r} failed on these rows: {type(exc).__name__}. A test with map_rows "
+            "shows the whole traceback."
+        ) from None
+
+
+def _lines(number: int, row: FixtureRow, *, show_values: bool, nested: bool) -> Iterator[dict[str, Any]]:
+    """Yield what is printed of a row: one line for each problem, in JSON one object with all."""
+    head = {"row": number, "applicant_id": row.applicant_id, "becomes": row.becomes}
+    if nested:
+        yield {**head, "problems": row.problems} | ({"body": row.body} if show_values else {})
+        return
+    body = json.dumps(row.body, ensure_ascii=False) if show_values and row.body else None
+    for problem in row.problems or [{}]:
+        yield {**head, **problem, "body": body}
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a .csv or .json file; raises ConfigurationError for anything else."""
+    try:
+        if path.suffix.lower() == ".csv":
+            return _csv_rows(path)
+        if path.suffix.lower() == ".json":
+            return _json_rows(path)
+    except (OSError, ValueError, csv.Error) as exc:  # their messages hold the place, and may hold a value
+        raise ConfigurationError(f"--rows: {path.name} cannot be read ({type(exc).__name__}).") from None
+    raise ConfigurationError(f"--rows: {path.name} is neither .csv nor .json.")
+
+
+def _json_rows(path: Path) -> list[dict[str, Any]]:
+    rows = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ConfigurationError(f"--rows: {path.name} is no list of objects, one for each row.")
+    return rows
+
+
+def _csv_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a CSV with a head line; all its cells are text, so those of number fields become numbers."""
+    numbers = {alias_of(alias) for alias, field in walk(Body) if kind_of(field) is NUMBER}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file, restkey="", strict=True))
+    for number, row in enumerate(rows, start=1):
+        if "" in row:
+            raise ConfigurationError(f"--rows: row {number} of {path.name} has more cells than the head line.")
+        row.update({name: _number(cell) for name, cell in row.items() if name.lower() in numbers and cell})
+    return rows
+
+
+def _number(cell: str) -> Decimal | str:
+    try:
+        return Decimal(cell)
+    except InvalidOperation:
+        return cell  # the mapping says what is wrong with it

@@ -1,0 +1,29 @@
+"""How a command speaks: a few lines on the screen, an exit code, never a traceback for a mistake of use."""
+
+from __future__ import annotations
+
+import functools
+import os
+from argparse import Namespace
+from collections.abc import Callable
+
+from airflow.utils.cli import suppress_logs_and_warning
+
+from kombo_provider.errors import KomboError
+
+
+def speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
+    """Turn our own errors into one message and exit code 1, and keep Airflow's log off the screen (but with -v)."""
+
+    @suppress_logs_and_warning
+    @functools.wraps(command)
+    def run(args: Namespace) -> None:
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = (
+            "server"  # as Airflow's own commands: connections may lie in its database
+        )
+        try:
+            command(args)
+        except KomboError as exc:
+            raise SystemExit(f"{type(exc).__name__}: {exc}") from None
+
+    return run
