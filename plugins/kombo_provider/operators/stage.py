@@ -10,7 +10,7 @@ from airflow.sdk import Context
 
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
-from kombo_provider.operators.extract_sql import read_extract_sql
+from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
 from kombo_provider.operators.push import COUNTS_KEY, PushOperator, selection_of
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 
@@ -49,7 +49,7 @@ class KomboStageOperator(PushOperator):
             open_ledger(push.connections) as ledger,
             warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
         ):
-            rendered = self.render_template(sql, context)
+            rendered = render_sql(self, sql, where, context)
             if push.show_sql:
                 self._show(rendered)
             reader = SourceReader(warehouse, rendered, where=where)

@@ -35,7 +35,8 @@ class SourceReader:
 
     def __init__(self, engine: Engine, sql: str, *, where: str) -> None:
         self._engine = engine
-        self._sql = f"SELECT * FROM (\n{one_select(sql, where)}\n) kombo_source".replace(":", r"\:")  # noqa: S608 - the user's own SELECT
+        select = one_select(sql, where, engine.dialect.name)
+        self._sql = f"SELECT * FROM (\n{select}\n) kombo_source".replace(":", r"\:")  # noqa: S608 - the user's own SELECT
         self._where = where
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _wait_for_writers)

@@ -19,7 +19,7 @@ def selected_columns(sql: str, where: str) -> list[str] | None:
 
     Raises SourceError for what is no SELECT in any dialect, and for a column without a name; `where` names the text.
     """
-    query = _parsed(one_select(sql, where), where)
+    query = _parsed(sql, where)
     if query.is_star:
         return None
     names = [column.alias_or_name for column in query.selects]
@@ -34,9 +34,12 @@ def _parsed(sql: str, where: str) -> Query:
     from sqlglot import ParseError, TokenError, exp, parse_one
 
     place = ""
+    refused: SourceError | None = None
     for dialect in _DIALECTS:
         try:
-            parsed = parse_one(sql, dialect=dialect)
+            parsed = parse_one(one_select(sql, where, dialect or ""), dialect=dialect)
+        except SourceError as exc:
+            refused = refused or exc
         except ParseError as exc:
             place = place or f", line {exc.errors[0]['line']}, column {exc.errors[0]['col']}"
         except TokenError:
@@ -44,6 +47,8 @@ def _parsed(sql: str, where: str) -> Query:
         else:
             if isinstance(parsed, exp.Query) and parsed.selects:
                 return parsed
+    if refused is not None:
+        raise refused
     raise SourceError(
         f"The source query ({where}{place}) cannot be read as a SELECT: look for a comma, a quote or a bracket that is "
         "missing there, or one too many."

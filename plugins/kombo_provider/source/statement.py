@@ -3,33 +3,70 @@
 from __future__ import annotations
 
 import re
+from typing import Final
+
+from sqlglot import Token, TokenType
+from sqlglot.dialects import Dialects
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import TokenError
 
 from kombo_provider.errors import SourceError
 
-_TOKEN = re.compile(
-    r"""(?P<ignored>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<end>;)
-    |'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$
-    |\w+|.""",
-    re.DOTALL | re.VERBOSE,
-)
+_OTHER_NAMES: Final = {
+    "postgresql": "postgres",
+    "cockroachdb": "postgres",
+    "mariadb": "mysql",
+    "mssql": "tsql",
+    "awsathena": "athena",
+    "clickhousedb": "clickhouse",
+    "teradatasql": "teradata",
+}
+"""SQLAlchemy's names of dialects that the tokenizer calls otherwise."""
+
+_UNCLOSED: Final = re.compile(r"Missing (?P<delimiter>\S+) from \d+:(?P<start>\d+)")
 
 
-def one_select(sql: str, where: str) -> str:
+def one_select(sql: str, where: str, dialect: str) -> str:
     """Return the statement without what follows it: semicolons and comments.
 
+    `dialect` is SQLAlchemy's name; quotes and comments are read by its rules. The statement keeps its lines' numbers.
     Raises SourceError where there is no statement or more than one; `where` names the text.
     """
-    end, ended = 0, False
-    for token in _TOKEN.finditer(sql):
-        if token["ignored"]:
-            continue
-        if token["end"]:
-            ended = end > 0
-        elif ended:
-            raise SourceError(f"The source query ({where}) holds more than one statement: keep one SELECT.")
-        else:
-            end = token.end()
-    if not end:
+    tokens = _tokens(sql, where, dialect)
+    if not tokens or tokens[0].token_type is TokenType.SEMICOLON:
         raise SourceError(f"The source query ({where}) is empty: write one SELECT.")
-    return sql[:end].lstrip()
+    ended = False
+    end = 0
+    for token in tokens:
+        if token.token_type is TokenType.SEMICOLON:
+            ended = True
+        elif ended:
+            raise SourceError(
+                f"The source query ({where}) holds more than one statement: the second begins in line {token.line} "
+                f"with {token.text[:20]!r}. Keep one SELECT."
+            )
+        else:
+            end = token.end + 1
+    return sql[:end]
+
+
+def _tokens(sql: str, where: str, dialect: str) -> list[Token]:
+    rules = Dialect.get_or_raise(_tokenizers_name(dialect))
+    try:
+        return rules.tokenize(sql)
+    except TokenError as exc:
+        problem = _UNCLOSED.fullmatch(str(exc.__cause__))
+    try:
+        return rules.tokenize(f"{sql}*/")  # SQLite lets a comment at the end stay open
+    except TokenError:
+        pass
+    unclosed = "a comment"
+    if problem is not None:
+        line = sql.count("\n", 0, int(problem["start"])) + 1
+        unclosed = f"the {problem['delimiter']} in line {line}"
+    raise SourceError(f"The source query ({where}) cannot be read: {unclosed} is never closed.")
+
+
+def _tokenizers_name(dialect: str) -> str:
+    name = _OTHER_NAMES.get(dialect, dialect)
+    return name if name in set(Dialects) else ""

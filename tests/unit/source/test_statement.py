@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine
 
 from kombo_provider.errors import SourceError
 from kombo_provider.source.reader import SourceReader
+from kombo_provider.source.statement import one_select
 from tests.unit.source.reading import read, run
 
 
@@ -47,6 +48,11 @@ def test_a_select_is_read_as_it_is_written(source: Engine, sql: str, value: Any)
         ("SELECT $$; -- it's :me$$ AS x", "; -- it's :me"),
         ("SELECT $q$a;$$b$q$ AS x;", "a;$$b"),
         (r"SELECT E'a\nb' AS x", "a\nb"),
+        (r"SELECT E'it\'s; ok' AS x;", "it's; ok"),
+        (r"SELECT 'C:\' AS x /* it's; */;", "C:\\"),
+        ("SELECT /* a /* b; */ it's; */ 1 AS x;", 1),
+        ("SELECT 5 # 3 AS x -- it's", 6),
+        ("SELECT '{{1,2},{3,4}}'::int[] AS x", [[1, 2], [3, 4]]),
         ("SELECT '{\"a\":1}'::jsonb ? 'a' AS x", True),
     ],
 )
@@ -60,6 +66,30 @@ def test_a_select_in_postgresqls_own_words(postgres: Engine, sql: str, value: An
 def test_more_than_one_statement_is_refused(source: Engine, sql: str) -> None:
     with pytest.raises(SourceError, match=r"test\.sql\) holds more than one statement"):
         read(source, sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS x # a; b",
+        r"SELECT 'it\'s; ok' AS x",
+        'SELECT "a\\"; b" AS x',
+        "SELECT `a;b` FROM t -- it's",
+    ],
+)
+def test_mysqls_comments_and_quotes_are_read_by_its_rules(sql: str) -> None:
+    assert one_select(f"{sql}\n; ", "test.sql", "mysql") in (sql, "SELECT 1 AS x", "SELECT `a;b` FROM t")
+
+
+def test_a_dialect_that_nobody_knows_is_read_by_common_rules() -> None:
+    assert one_select("SELECT 'it''s; ok' /* ; */ AS x;", "test.sql", "brand_new") == "SELECT 'it''s; ok' /* ; */ AS x"
+
+
+def test_the_line_of_a_second_statement_and_of_a_quote_that_does_not_end_are_named() -> None:
+    with pytest.raises(SourceError, match=r"test\.sql\) holds more than one statement: .* in line 3 with 'DELETE'"):
+        one_select("\nSELECT 1;\nDELETE FROM t", "test.sql", "sqlite")
+    with pytest.raises(SourceError, match=r"test\.sql\) cannot be read: the ' in line 2 is never closed"):
+        one_select("SELECT 1,\n  'abc\nFROM t", "test.sql", "postgresql")
 
 
 @pytest.mark.parametrize("sql", ["", " ;", "-- nothing\n/* here */;"])
