@@ -64,7 +64,7 @@ def _tokens(sql: str, where: str, dialect: str) -> list[Token]:
     if problem is not None:
         line = sql.count("\n", 0, int(problem["start"])) + 1
         unclosed = f"the {problem['delimiter']} in line {line}"
-    raise SourceError(f"The source query ({where}) cannot be read: {unclosed} is never closed.")
+    raise SourceError(f"The source query ({where}) cannot be read as a SELECT: {unclosed} is never closed.")
 
 
 def _tokenizers_name(dialect: str) -> str:

@@ -88,7 +88,7 @@ def test_a_dialect_that_nobody_knows_is_read_by_common_rules() -> None:
 def test_the_line_of_a_second_statement_and_of_a_quote_that_does_not_end_are_named() -> None:
     with pytest.raises(SourceError, match=r"test\.sql\) holds more than one statement: .* in line 3 with 'DELETE'"):
         one_select("\nSELECT 1;\nDELETE FROM t", "test.sql", "sqlite")
-    with pytest.raises(SourceError, match=r"test\.sql\) cannot be read: the ' in line 2 is never closed"):
+    with pytest.raises(SourceError, match=r"test\.sql\) cannot be read as a SELECT: the ' in line 2 is never closed"):
         one_select("SELECT 1,\n  'abc\nFROM t", "test.sql", "postgresql")
 
 
