@@ -123,7 +123,7 @@ def kombo_resolve_dag(
                 write_back_key=write_back_key,
                 connections=connections,
             )
-            resolve >> _write_back_task(settings)
+            resolve >> _write_back_task(settings, judged=False)
     return dag
 
 

@@ -104,3 +104,43 @@ def test_a_write_back_that_fails_fails_the_report_and_is_made_up_for(warehouse: 
     warehouse.execute("DROP TRIGGER no_ids")
     assert run_dag().state == "success"
     assert warehouse.execute("SELECT kombo_application_id FROM applicants")[0][0]
+
+
+def test_rows_that_are_all_rejected_are_red_in_their_run_and_turn_the_next_one_red_no_more(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    for number in range(5):
+        warehouse.add(number)
+    sandbox.faults([{"kind": "error", "code": "ATS.JOB_CLOSED"}])
+    run = run_dag()
+    assert run.state == "failed"
+    assert "5 rejected" in run.message("report")
+    assert run_dag().state == "success"
+
+
+@pytest.mark.parametrize("wrong", [{"applicant_id": None}, {"integration_id": None}, {"applicant_id": "a-0"}])
+def test_rows_without_a_key_or_with_anothers_are_red_when_they_are_first_seen_and_not_again(
+    warehouse: Warehouse, sandbox: Sandbox, wrong: dict[str, None]
+) -> None:
+    warehouse.add(0)
+    assert run_dag().state == "success"
+    warehouse.add(1, **wrong)
+    run = run_dag()
+    assert run.state == "failed"
+    assert "of 1 rows was delivered" in run.message("report")
+    assert run_dag().state == "success"
+    warehouse.add(2, **wrong)
+    assert run_dag().state == "failed"
+
+
+def test_ids_that_the_table_cannot_take_count_in_the_run_that_finds_it(
+    warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
+) -> None:
+    for number in range(4):
+        warehouse.add(number)
+    warehouse.execute("CREATE TABLE target AS SELECT * FROM applicants WHERE applicant_id = 'a-0'")
+    dag_id = pipeline(write_back_table="target", min_failed=2)
+    run = run_dag(dag_id)
+    assert run.state == "failed"
+    assert "3 of 4 rows were refused, more than 5%: 3 missed" in run.message("report")
+    assert run_dag(dag_id).state == "success"

@@ -10,6 +10,7 @@ from sqlalchemy.schema import CreateSchema
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
+from kombo_provider.ledger._run_tables import passed_over
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
@@ -58,8 +59,10 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
             conn.exec_driver_sql(f"ALTER TABLE {qualified(conn, table.name)} ADD COLUMN {name} {kind}")
 
 
-def _to_3(conn: Connection, schema: str | None) -> None:  # noqa: ARG001 - the signature of a step
-    """Add the tables and views of what Kombo's reads bring back."""
+def _to_3(conn: Connection, schema: str | None) -> None:
+    """Add what Kombo's reads bring back, what tells new failures from older ones, and the index of refused rows."""
+    _add_columns(conn, deliveries, ("missed_by",), schema)
+    passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
     for index in deliveries.indexes:
         index.create(conn, checkfirst=True)

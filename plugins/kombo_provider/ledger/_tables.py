@@ -89,6 +89,7 @@ deliveries = Table(
     Column("sent_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("written_back_at", UtcDateTime),
+    Column("missed_by", Text),
     Column("email_sha256", Text),
     Column("looked_up_at", UtcDateTime),
     Column("ask_after", UtcDateTime),
@@ -116,6 +117,7 @@ IS_CLAIMABLE = and_(
 )
 """Every condition for sending that lies in the row itself; when it is due, and whose lane it is, comes on top."""
 IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
+IS_REFUSED = deliveries.c.status.in_([literal_column("'invalid'"), literal_column("'rejected'")])
 IS_BY_PERSON = deliveries.c.resolution == literal_column("'human'")
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
 """What the partial indexes below cover, spelled out: with a bound parameter neither database could use them."""
@@ -138,6 +140,15 @@ Index(
     deliveries.c.status,
     postgresql_where=text("status IN ('sending', 'in_doubt')"),
     sqlite_where=text("status IN ('sending', 'in_doubt')"),
+)
+Index(
+    "kombo_deliveries_refused",
+    deliveries.c.source,
+    deliveries.c.finished_at,
+    deliveries.c.integration_id,
+    deliveries.c.status,
+    postgresql_where=text("status IN ('invalid', 'rejected')"),
+    sqlite_where=text("status IN ('invalid', 'rejected')"),
 )
 Index(
     "kombo_deliveries_to_write_back",
@@ -235,56 +246,6 @@ lane_events = Table(
     Column("actor_name", Text),
 )
 Index("kombo_lane_events_lane", lane_events.c.kombo_conn_id, lane_events.c.integration_id)
-
-runs = Table(
-    "kombo_runs",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("dag_id", Text, primary_key=True),
-    Column("run_id", Text, primary_key=True),
-    Column("integration_id", Text, primary_key=True),
-    Column("kombo_conn_id", Text, nullable=False),
-    Column("counts", Text),
-    Column("statuses", Text),
-    Column("top_codes", Text),
-    Column("p50_ms", Integer),
-    Column("p95_ms", Integer),
-    Column("answers_429", Integer),
-    Column("peak_in_flight", Integer),
-    Column("began_at", UtcDateTime),
-    Column("ended_at", UtcDateTime),
-)
-Index("kombo_runs_ended", runs.c.source, runs.c.ended_at)
-
-alerts = Table(
-    "kombo_alerts",
-    metadata,
-    Column("alert_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("source", Text, nullable=False),
-    Column("kombo_conn_id", Text, nullable=False),
-    Column("integration_id", Text, nullable=False),
-    Column("condition", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("raised_at", UtcDateTime, nullable=False),
-    Column("told_at", UtcDateTime),
-    Column("resolved_at", UtcDateTime),
-    Column("resolution_told_at", UtcDateTime),
-)
-
-dry_run = Table(
-    "kombo_dry_run",
-    metadata,
-    Column("source", Text, nullable=False),
-    Column("integration_id", Text, nullable=False),
-    Column("applicant_id", Text, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("becomes", Text),
-    Column("problems", Text),
-    Column("at", UtcDateTime, nullable=False),
-    Column("dag_id", Text, nullable=False),
-    Column("run_id", Text, nullable=False),
-)
-Index("kombo_dry_run_source", dry_run.c.source)
 
 ledger_version = Table("kombo_ledger_version", metadata, Column("version", Integer, nullable=False))
 

@@ -18,7 +18,8 @@ from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 class DeliveredIds(NamedTuple):
     """One delivered applicant; each id may be None, as Kombo's answer may leave it out.
 
-    `written_back_at` is set where the target table was given these ids before; the run is the one that sent it.
+    `written_back_at` is set where the target table was given these ids before; `missed_by` where a run found before
+    that it cannot take them.
     """
 
     integration_id: str
@@ -29,12 +30,15 @@ class DeliveredIds(NamedTuple):
     kombo_candidate_remote_id: str | None
     delivered_at: datetime | None
     written_back_at: datetime | None = None
-    dag_id: str | None = None
-    run_id: str | None = None
+    missed_by: str | None = None
 
-    def is_of(self, run: RunRef | None) -> bool:
-        """Tell whether the run sent it; without a run, any counts."""
-        return run is None or (self.dag_id, self.run_id) == tuple(run)
+    def is_new_miss(self, run: RunRef | None) -> bool:
+        """Tell whether no other run has missed it before."""
+        return self.missed_by is None or (run is not None and self.missed_by == _name(run))
+
+
+def _name(run: RunRef) -> str:
+    return f"{run.dag_id} {run.run_id}"
 
 
 _COLUMNS = (
@@ -46,8 +50,7 @@ _COLUMNS = (
     deliveries.c.kombo_candidate_remote_id,
     deliveries.c.finished_at.label("delivered_at"),
     deliveries.c.written_back_at,
-    deliveries.c.dag_id,
-    deliveries.c.run_id,
+    deliveries.c.missed_by,
 )
 
 
@@ -83,7 +86,14 @@ def mark_written_back(conn: Connection, source: str, written: Sequence[Delivered
     """Remember that the target table has these ids; a row that got more of them meanwhile is left for the next run."""
     if written:
         unchanged = has_key(conn, source, [row[:6] for row in written], *_ID_COLUMNS)
-        conn.execute(update(deliveries).where(unchanged).values(written_back_at=now(conn)))
+        conn.execute(update(deliveries).where(unchanged).values(written_back_at=now(conn), missed_by=None))
+
+
+def note_missed(conn: Connection, source: str, run: RunRef, missed: Sequence[DeliveredIds]) -> None:
+    """Remember that a run was the first to find that the target cannot take these ids."""
+    keys = [(row.integration_id, row.applicant_id) for row in missed if row.missed_by is None]
+    if keys:
+        conn.execute(update(deliveries).where(has_key(conn, source, keys)).values(missed_by=_name(run)))
 
 
 def was_any_written_back(conn: Connection, source: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select
 
-from kombo_provider.ledger._tables import dry_run
+from kombo_provider.ledger._run_tables import dry_run
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.staging import StagedRow, Staging, foresee
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, delivery_events, lanes
 from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, RunRef, Status
+from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, Resolution, RunRef, Status
 
 
 class ErrorCount(NamedTuple):
@@ -75,6 +75,16 @@ def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str,
     for integration_id, status, count in conn.execute(query):
         counts.setdefault(integration_id, {})[status] = count
     return counts
+
+
+def imported(conn: Connection, source: str, run: RunRef) -> dict[str, int]:
+    """Count, by integration, the run's rows that were delivered before it: some earlier tool had sent them."""
+    query = (
+        select(deliveries.c.integration_id, func.count())
+        .where(*_of_run(source, run), deliveries.c.resolution == Resolution.IMPORTED)
+        .group_by(deliveries.c.integration_id)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def keys_of_run(conn: Connection, source: str, run: RunRef, status: Status, limit: int) -> list[DeliveryKey]:

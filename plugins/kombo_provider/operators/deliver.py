@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import remember_log_url
-from kombo_provider.operators.push import PushOperator, named, selection_of
+from kombo_provider.operators.push import LEFT_KEY, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
 
@@ -39,16 +39,24 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         integration_ids = list(self.integration_ids)
         context["integrations"] = named(integration_ids)  # type: ignore[typeddict-unknown-key]
         hook = KomboHook(push.connections.kombo_conn_id)
-        with remember_log_url(self), open_ledger(push.connections) as ledger:
-            report = self.send(
-                context,
-                ledger,
-                hook,
-                selection_of(push, params, run),
-                run.ref,
-                integration_ids,
-                attachment_roots=push.attachment_roots,
-            )
+        try:
+            with remember_log_url(self), open_ledger(push.connections) as ledger:
+                report = self.send(
+                    context,
+                    ledger,
+                    hook,
+                    selection_of(push, params, run),
+                    run.ref,
+                    integration_ids,
+                    attachment_roots=push.attachment_roots,
+                )
+        finally:
+            self._hand_over(context)
         if set(report.snoozed) == set(integration_ids):
             raise AirflowSkipException(f"Every lane of this task is snoozed: {named(integration_ids)}")
         return report.numbers
+
+    def _hand_over(self, context: Context) -> None:
+        """Tell the report what waits for the next run by plan; also where the task fails for another lane."""
+        if self.report is not None and self.report.left:
+            context["ti"].xcom_push(key=LEFT_KEY, value=self.report.left)

@@ -17,6 +17,10 @@ COUNTS_KEY = "counts"
 """XCom in which `stage` leaves what became of each row."""
 
 
+LEFT_KEY = "left"
+"""XCom in which `deliver` leaves how many rows of which integration wait for the next run by plan."""
+
+
 class PushOperator(BaseOperator):
     """Base of the four: carries the pipeline's settings, which hold no secret and no applicant.
 

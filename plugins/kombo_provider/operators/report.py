@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
 from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.push import COUNTS_KEY, PushOperator, named
+from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, PushOperator, named
 from kombo_provider.operators.run_params import RunKind, read_run
+
+if TYPE_CHECKING:
+    from kombo_provider.report.numbers import HandedOver
 
 
 class KomboReportOperator(PushOperator):
@@ -30,15 +33,28 @@ class KomboReportOperator(PushOperator):
         from kombo_provider.report.verdict import Limits, verdict
 
         push, run = self.push, read_run(context)
-        counts = context["ti"].xcom_pull(task_ids=self.task_ids["stage"], key=COUNTS_KEY) or {}
         with open_ledger(push.connections) as ledger:
-            report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, counts)
+            handed_over = self._handed_over(context)
+            report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, handed_over)
             report.failed_tasks = self._failed_tasks(context, run)
             reports.log_report(report, ledger)
         numbers = report.as_dict()
         context["ti"].xcom_push(key="report", value=numbers)
         verdict(report, Limits(push.max_failed_share, push.min_failed))
         return numbers
+
+    def _handed_over(self, context: Context) -> HandedOver:
+        """Gather what the tasks before left in XCom; one that failed may have left nothing."""
+        from kombo_provider.report.numbers import HandedOver
+
+        ti, tasks = context["ti"], self.task_ids
+        left = ti.xcom_pull(task_ids=[tasks["deliver"]], key=LEFT_KEY) or []
+        written = ti.xcom_pull(task_ids=tasks["write_back"]) or {}
+        return HandedOver(
+            counts=ti.xcom_pull(task_ids=tasks["stage"], key=COUNTS_KEY) or {},
+            missed=written.get("missed", {}),
+            left={name: rows for lanes in left if lanes for name, rows in lanes.items()},
+        )
 
     def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:
         ti = context["ti"]

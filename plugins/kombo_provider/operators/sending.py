@@ -30,6 +30,8 @@ class SendingOperator(BaseOperator):
     tuning: ClassVar[Tuning | None] = None
     """Waits and thresholds of the sending; None: the usual ones."""
     _stop: threading.Event | None = None
+    report: DeliverReport | None = None
+    """What was sent, once it was; also where the task fails for lanes that stopped."""
 
     def send(
         self,
@@ -61,7 +63,7 @@ class SendingOperator(BaseOperator):
             stop=self._stop or threading.Event(),
             read_file=file_reader(attachment_roots),
         )
-        self.kombo_log_url = report.log_url
+        self.report, self.kombo_log_url = report, report.log_url
         for integration_id, numbers in report.numbers.items():
             self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
         if report.problems:

@@ -21,9 +21,16 @@ _STOPPING_POLL_SECONDS = 1.0
 
 
 class KomboWriteBackOperator(PushOperator):
-    """Writes the ids of delivered rows into the user's table and updates the asset where it wrote any."""
+    """Writes the ids of delivered rows into the user's table and updates the asset where it wrote any.
+
+    `judged`: a report comes after it, for which it remembers the rows that the table could not take.
+    """
 
     ui_color = "#fef7e0"
+
+    def __init__(self, *, judged: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.judged = judged
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
@@ -75,7 +82,7 @@ class KomboWriteBackOperator(PushOperator):
             return WriteBackReport()
         with warehouse_engine(push.connections.warehouse_conn_id) as warehouse:
             return WriteBack(warehouse, push.write_back_table, push.write_back_key).run(
-                ledger, push.source, refill=refill, run=run
+                ledger, push.source, refill=refill, run=run if self.judged else None
             )
 
     def _announce(self, context: Context, asset: str, **number: int) -> None:

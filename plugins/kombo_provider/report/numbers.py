@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kombo_provider.ledger import COUNTERS, DeliveryKey, ErrorCount, Ledger, RunRef, Status, Unsettled, now, summary
+from kombo_provider.ledger import (
+    COUNTERS,
+    DeliveryKey,
+    ErrorCount,
+    Ledger,
+    RunRef,
+    Status,
+    Unsettled,
+    now,
+    passed_over,
+    summary,
+)
 
 log = logging.getLogger(__name__)
 
 _KEYS_NAMED = 20
+_REFUSED = (Status.INVALID, Status.REJECTED)
+LEFT = "left"
+"""Stands for a status in the report's counts, as `held` and `snoozed` do."""
 
 
 @dataclass(slots=True)
@@ -33,6 +47,10 @@ class RunReport:
     in_doubt: list[DeliveryKey] = field(default_factory=list)
     """The first of the run's rows in doubt."""
     failed_tasks: list[str] = field(default_factory=list)
+    new_failures: dict[str, Counter[str]] = field(default_factory=dict)
+    """Rows by integration (`""`: of none) and kind that were seen for the first time."""
+    imported: dict[str, int] = field(default_factory=dict)
+    """Those of the delivered rows, by integration, that some earlier tool had sent."""
 
     @property
     def totals(self) -> Counter[str]:
@@ -61,13 +79,30 @@ class RunReport:
         }
 
 
-def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, counts: Mapping[str, int]) -> RunReport:
-    """Gather a run's numbers from the ledger; `counts` are what staging counted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """What the tasks before counted, and the ledger does not know.
+
+    `counts` of staging; rows by integration whose ids the target could not take for the first time (`missed`), and
+    that waited when the time of the run was over (`left`).
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    missed: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+
+
+def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_over: HandedOver) -> RunReport:
+    """Gather a run's numbers from the ledger and from its tasks."""
     with ledger.transaction() as conn:
         requests, seconds = summary.requests_span(conn, source, run)
+        statuses = summary.by_status(conn, source, run)
+        _set_apart(statuses, handed_over.left)
         return RunReport(
-            extracted={name: counts.get(name, 0) for name in ("extracted", *COUNTERS)},
-            statuses=summary.by_status(conn, source, run),
+            extracted={name: handed_over.counts.get(name, 0) for name in ("extracted", *COUNTERS)},
+            statuses=statuses,
+            new_failures=_new_failures(statuses, passed_over.new(conn, source, run), handed_over.missed),
+            imported=summary.imported(conn, source, run),
             errors=summary.top_errors(conn, source, run),
             open_issues=summary.unsettled(conn, source, kombo_conn_id),
             requests=requests,
@@ -78,6 +113,33 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, counts: M
             peak_in_flight=summary.peak_in_flight(conn, source, run),
             in_doubt=summary.keys_of_run(conn, source, run, Status.IN_DOUBT, _KEYS_NAMED),
         )
+
+
+def _set_apart(statuses: dict[str, dict[str, int]], left: Mapping[str, int]) -> None:
+    """Count rows that the next run sends as `left`: they are `ready` by plan."""
+    for integration_id, rows in left.items():
+        counts = statuses.get(integration_id, {})
+        planned = min(rows, counts.get(Status.READY, 0))
+        if planned:
+            counts[LEFT] = planned
+            counts[Status.READY] -= planned
+            if not counts[Status.READY]:
+                del counts[Status.READY]
+
+
+def _new_failures(
+    statuses: Mapping[str, Mapping[str, int]], passed: Sequence[passed_over.Count], missed: Mapping[str, int]
+) -> dict[str, Counter[str]]:
+    """Gather what failed for the first time: a row that was refused before is no row of this run."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for integration_id, counts in statuses.items():
+        for status in _REFUSED:
+            found[integration_id][status] += counts.get(status, 0)
+    for count in passed:
+        found[count.integration_id][count.kind] += count.rows
+    for integration_id, rows in missed.items():
+        found[integration_id]["missed"] += rows
+    return {integration_id: +kinds for integration_id, kinds in found.items() if +kinds}
 
 
 def log_report(report: RunReport, ledger: Ledger) -> None:

@@ -2,63 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kombo_provider.errors import IncompleteRunError
 from kombo_provider.ledger import COUNTERS, DeliveryKey, Status
 from kombo_provider.report.numbers import RunReport
 
 UNFINISHED = (Status.READY, Status.SENDING, Status.IN_DOUBT)
-FAILED = (Status.INVALID, Status.REJECTED)
+_NEVER_TO_BE_SENT = (Status.CANCELLED,)
+_NAMED_AT_MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many of a run's rows may be invalid or rejected before the run fails: it takes both to be exceeded."""
+    """How many of the rows may fail before the run does, in all and of each integration.
+
+    It takes both numbers to be exceeded, or that none of the rows was delivered.
+    """
 
     max_failed_share: float = 0.05
     min_failed: int = 5
 
 
+class Complaint(NamedTuple):
+    """Why a run is red, and what to do about it."""
+
+    what: str
+    do: str
+
+
 def verdict(report: RunReport, limits: Limits) -> None:
     """Raise IncompleteRunError, saying what is wrong and what to do, unless the run may be green."""
-    complaints = _complaints(report, limits)
+    complaints = [*_accounts(report), *_unfinished(report), *_failed_rows(report, limits)]
     if complaints:
-        raise IncompleteRunError("\n".join([" ".join(what for what, _ in complaints), _to_do(complaints)]))
+        what = " ".join(complaint.what for complaint in complaints)
+        do = " ".join(dict.fromkeys(complaint.do for complaint in complaints))
+        raise IncompleteRunError(f"{what}\nTo do: {do}")
 
 
-def _to_do(complaints: Sequence[tuple[str, str]]) -> str:
-    return "To do: " + " ".join(dict.fromkeys(do for _, do in complaints))
-
-
-def _complaints(report: RunReport, limits: Limits) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+def _accounts(report: RunReport) -> Iterator[Complaint]:
     if report.failed_tasks:
-        found.append(
-            (f"Tasks failed: {', '.join(report.failed_tasks)}.", "read the first line of each failed task's error.")
-        )
+        tasks = ", ".join(report.failed_tasks)
+        yield Complaint(f"Tasks failed: {tasks}.", "read the first line of each failed task's error.")
     missing = report.extracted["extracted"] - sum(report.extracted[name] for name in COUNTERS)
     if missing:
-        found.append((f"{missing} extracted rows are not accounted for.", "report this as a bug of the provider."))
+        what = f"{missing} extracted rows are not accounted for."
+        yield Complaint(what, "report this as a bug of the provider.")
+
+
+def _unfinished(report: RunReport) -> Iterator[Complaint]:
     totals = report.totals
     unfinished = {status: totals[status] for status in UNFINISHED if totals[status]}
-    if unfinished:
-        worded = ", ".join(f"{count} {status}" for status, count in unfinished.items())
-        do = "run the DAG again for the ready rows."
-        if Status.IN_DOUBT in unfinished:
-            do += " Rows in doubt may be at Kombo: kombo_resolve_in_doubt looks them up, do not send them by hand."
-            worded += f" (in doubt: {_named(report.in_doubt, unfinished[Status.IN_DOUBT])})"
-        found.append((f"Not delivered: {worded}.", do))
-    failed, rows = sum(totals[status] for status in FAILED), sum(totals.values())
-    if failed > limits.min_failed and failed > limits.max_failed_share * rows:
-        found.append(
-            (
-                f"{failed} of {rows} rows were refused, more than {limits.max_failed_share:.0%}.",
-                "look at the columns problems and error_code in kombo_deliveries, correct the rows, run again.",
-            )
-        )
-    return found
+    if not unfinished:
+        return
+    worded = ", ".join(f"{count} {status}" for status, count in unfinished.items())
+    to_do = []
+    if Status.READY in unfinished:
+        to_do.append("run the DAG again for the ready rows.")
+    if Status.SENDING in unfinished:
+        to_do.append("What is sending is settled by the next run.")
+    if Status.IN_DOUBT in unfinished:
+        worded += f" (in doubt: {_named(report.in_doubt, unfinished[Status.IN_DOUBT])})"
+        to_do.append("Rows in doubt may be at Kombo: kombo_resolve_in_doubt looks them up, do not send them by hand.")
+    yield Complaint(f"Not delivered: {worded}.", " ".join(to_do))
+
+
+class Failures(NamedTuple):
+    """What failed in a run, or for one integration in it, beside what was to be delivered."""
+
+    failed: Counter[str]
+    delivered: int
+    rows: int
+
+    def complaint(self, limits: Limits) -> str | None:
+        """Say what is too much about it, None where it is little enough."""
+        failed = self.failed.total()
+        if not failed:
+            return None
+        kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in self.failed.most_common())
+        if failed > limits.min_failed and failed > limits.max_failed_share * self.rows:
+            return f"{failed} of {self.rows} rows were refused, more than {limits.max_failed_share:.0%}: {kinds}."
+        if not self.delivered:
+            return f"none of {self.rows} rows was delivered: {kinds}."
+        return None
+
+
+def _failed_rows(report: RunReport, limits: Limits) -> Iterator[Complaint]:
+    """Judge the run as a whole, and each integration: a broken customer is not outvoted by the healthy ones."""
+    each = {name: failures(report, [name]) for name in report.new_failures if name}
+    complaints = {name: found for name, one in each.items() if (found := one.complaint(limits))}
+    of_run = failures(report, {*report.statuses, *report.new_failures}).complaint(limits)
+    said = [f"{name}: {found}" for name, found in sorted(complaints.items())]
+    if len(said) > _NAMED_AT_MOST:
+        said[_NAMED_AT_MOST:] = [f"And {len(said) - _NAMED_AT_MOST} more integrations."]
+    if of_run:
+        said.insert(0, of_run[0].upper() + of_run[1:])
+    if said:
+        do = "look at the columns problems and error_code in kombo_deliveries, correct the rows, run again."
+        yield Complaint(" ".join(said), do)
+
+
+def failures(report: RunReport, integration_ids: Sequence[str] | set[str]) -> Failures:
+    """Sum up what some integrations had to deliver in the run, and what of it failed for the first time.
+
+    Rows that came as delivered, or were taken out, are none of it.
+    """
+    failed: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    for name in integration_ids:
+        failed.update(report.new_failures.get(name, {}))
+        statuses.update(report.statuses.get(name, {}))
+        statuses[Status.DELIVERED] -= report.imported.get(name, 0)
+    for status in _NEVER_TO_BE_SENT:
+        del statuses[status]
+    outside_of_ledger = failed["without_key"] + failed["duplicate"]
+    rows = max(statuses.total() + outside_of_ledger, failed.total())
+    return Failures(failed, statuses[Status.DELIVERED], rows)
 
 
 def _named(keys: Sequence[DeliveryKey], count: int) -> str:

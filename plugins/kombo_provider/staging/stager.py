@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, staging
+from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, passed_over, staging
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
+from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.target import Target, TargetCheck
 from kombo_provider.staging.transform import Transform, transformed
 
@@ -59,8 +60,7 @@ class Stager:
         self._greatest: datetime | None = None
         self._now = _LATEST
         self._seen: set[int] = set()
-        self._key_problems: Counter[str] = Counter()
-        self._duplicates: list[tuple[str, str]] = []
+        self._passed = PassedRows()
         self._held_named: list[tuple[str, str]] = []
 
     def run(
@@ -89,7 +89,7 @@ class Stager:
                     logged = time.monotonic()
                     log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
         if not narrowing and not self._dry_run:
-            self._remember(plan)
+            self._remember(plan, started_at)
         self._log_end(started)
 
     def count_unknown(self, reader: SourceReader, before: datetime) -> int:
@@ -110,7 +110,7 @@ class Stager:
                     return True
         return False
 
-    def _remember(self, plan: Plan) -> None:
+    def _remember(self, plan: Plan, started_at: datetime) -> None:
         """Move what the next run goes by; only now that every row of the window is committed."""
         source = self._staging.source
         with self._ledger.transaction() as conn:
@@ -124,6 +124,8 @@ class Stager:
                 staging.set_floor(conn, source, plan.floor)
             if plan.sweeps:
                 staging.note_sweep(conn, source)
+            read = passed_over.Span(plan.window.lower, plan.window.upper, plan.window.undated, plan.sweeps)
+            passed_over.forget_gone(conn, source, read, started_at=started_at)
 
     def _mapped(
         self, source: OpenSource, window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
@@ -195,14 +197,16 @@ class Stager:
             fresh: dict[tuple[str, str], MappedRow] = {}
             for row in keyed:
                 if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
-                    self._duplicates.append(_key(row))
+                    self._passed.duplicate(row)
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
             staged = self._enter(conn, list(fresh.values()))
             self._hold(conn, foreign, known_before, staged)
+            passed = self._passed.of_chunk()
+            if not self._dry_run:
+                passed_over.note(conn, self._staging.source, self._staging.run, passed)
         self._seen.update(map(hash, fresh))
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
-        del self._duplicates[_REASONS_SHOWN:]
 
     def _hold(
         self,
@@ -233,7 +237,7 @@ class Stager:
         if row.key_problem is None:
             return True
         self.counts["without_key"] += 1
-        self._key_problems[row.key_problem] += 1
+        self._passed.without_key(row, row.key_problem)
         return False
 
     def _on_job_changed(self, key: DeliveryKey) -> None:
@@ -251,21 +255,13 @@ class Stager:
 
     def _log_end(self, started: float) -> None:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
-        for problem, count in self._key_problems.most_common(_REASONS_SHOWN):
-            log.warning("%d rows have no usable key and were left out: %s", count, problem)
+        self._passed.log()
         if self._held_named:
             log.warning(
                 "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "
                 "If the ledger is an older copy, restore the newest; if another tool made these applications, select "
                 "their id as already_sent",
                 ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._held_named),
-            )
-        if self._duplicates:
-            log.warning(
-                "%d rows repeat the key of another row and were left out, such as %s: make applicant_id unique within "
-                "an integration; if one person applies for several jobs, id || ':' || job",
-                self.counts["duplicate_keys"],
-                ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._duplicates),
             )
         if self.counts["changed_after_delivery"]:
             log.warning(

@@ -40,7 +40,7 @@ class Patience:
 class WriteBackReport:
     """How many rows got ids, and which did not: their keys match no row or several, or the database refused them.
 
-    `missed` counts by integration those misses that are new, for they were delivered by the run that writes back.
+    `missed` counts by integration those misses that no other run met before.
     """
 
     written: int = 0
@@ -61,6 +61,7 @@ class Writing:
         self._locked = 0
         self._named = 0
         self._refused_new = 0
+        self._missed: list[DeliveredIds] = []
         self._last_refusal = ""
 
     def write(self, chunk: Sequence[DeliveredIds]) -> None:
@@ -80,6 +81,7 @@ class Writing:
                 else:
                     middle = len(part) // 2
                     parts.extendleft((part[middle:], part[:middle]))
+        self._remember_missed()
 
     def _refuse(self, delivered: DeliveredIds, exc: DBAPIError) -> None:
         self._locked += is_locked(exc)
@@ -92,7 +94,7 @@ class Writing:
 
     def _count_refused(self, delivered: DeliveredIds) -> None:
         self.report.refused += 1
-        self._refused_new += delivered.is_of(self._run)
+        self._refused_new += delivered.is_new_miss(self._run)
 
     def _write_part(self, part: Sequence[DeliveredIds]) -> None:
         """Write what has a row to itself, and read back what stands there afterwards.
@@ -149,8 +151,9 @@ class Writing:
             self._count_refused(part[number])
 
     def _miss(self, delivered: DeliveredIds, why: str) -> None:
-        if delivered.is_of(self._run):
+        if delivered.is_new_miss(self._run):
             self.report.missed[delivered.integration_id] += 1
+            self._missed.append(delivered)
         self._named += 1
         if self._named <= _KEYS_NAMED:
             log.warning(
@@ -159,6 +162,13 @@ class Writing:
                 delivered.integration_id,
                 why,
             )
+
+    def _remember_missed(self) -> None:
+        """Keep these from counting as new in the next run; without a run nobody judges them."""
+        missed, self._missed = self._missed, []
+        if self._run is not None:
+            with self._ledger.transaction() as conn:
+                delivered_ids.note_missed(conn, self._source, self._run, missed)
 
     def finish(self) -> None:
         """Say what was done; raise where the table took nothing at all."""

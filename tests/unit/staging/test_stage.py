@@ -11,8 +11,9 @@ from sqlalchemy import Engine, create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import SourceError, WriteBackError
-from kombo_provider.ledger import Hold, Ledger, RunRef, Selection, Staging, claims, holds, staging
+from kombo_provider.ledger import Hold, Ledger, RunRef, Selection, Staging, claims, holds, passed_over, staging
 from kombo_provider.source.reader import SourceReader
+from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stage import StageOptions, StageReport, stage
 from kombo_provider.staging.stager import MappingOptions
 from kombo_provider.write_back.write_back import WriteBack
@@ -44,13 +45,13 @@ class Source:
     def stage(self, **options: Any) -> StageReport:
         return self.stage_from("people", **options)
 
-    def stage_from(self, table: str, **options: Any) -> StageReport:
+    def stage_from(self, table: str, run: str = "now", **options: Any) -> StageReport:
         select = (
             "SELECT id AS applicant_id, ats AS integration_id, 'job' AS job_id, changed AS changed_at, "
             "'Ada' AS candidate__first_name, 'L' AS candidate__last_name, "
             f"'a@b.co' AS candidate__email_address FROM {table}"
         )
-        whom = Staging("crm", "kombo", "application", RunRef("push", "now"))
+        whom = Staging("crm", "kombo", "application", RunRef("push", run))
         given = StageOptions(staging=whom, mapping=MappingOptions(), **{"approve_above": 3, **options})
         reader = SourceReader(self.engine, select, where="test.sql")
         target = WriteBack(self.engine, "people", "id") if self.target else None
@@ -190,3 +191,50 @@ def test_keys_that_the_target_does_not_know_stop_the_run_before_anything_is_stag
     with pytest.raises(WriteBackError, match="None of the first"):
         source.stage_from("(SELECT id + 1000 AS id, ats, changed FROM people) AS shifted")
     assert source.holds() == []
+
+
+def _first_seen(source: Source, run: str) -> dict[str, int]:
+    with source.ledger.transaction() as conn:
+        return {count.kind: count.rows for count in passed_over.new(conn, "crm", RunRef("push", run))}
+
+
+def test_rows_without_a_key_and_duplicates_are_new_once_however_often_they_come_back(source: Source) -> None:
+    source.add(range(3), "a")
+    source.run("INSERT INTO people (id, ats, changed) VALUES (NULL, 'a', '2026-03-01'), (NULL, 'a', '2026-03-01')")
+    source.add(range(1), "a")
+    first = source.stage(run="first")
+    assert (first.counts["without_key"], first.counts["duplicate_keys"]) == (2, 1)
+    assert _first_seen(source, "first") == {"without_key": 2, "duplicate": 1}
+    source.stage(run="first")  # a second try of the same run
+    assert _first_seen(source, "first") == {"without_key": 2, "duplicate": 1}
+
+    source.run("INSERT INTO people (id, ats, changed) VALUES (NULL, 'a', '2026-03-02')")
+    second = source.stage(run="second")
+    assert second.counts["without_key"] == 3
+    assert _first_seen(source, "second") == {"without_key": 1}
+
+
+def test_a_row_without_a_key_that_was_corrected_and_broke_again_is_new_again(source: Source) -> None:
+    source.run("INSERT INTO people (id, ats, changed) VALUES (NULL, 'a', '2026-03-01')")
+    source.stage(run="first")
+    source.run("UPDATE people SET id = 1")
+    source.stage(run="second")
+    with source.ledger.transaction() as conn:
+        assert passed_over.known(conn, "crm") == []
+    source.run("UPDATE people SET id = NULL")
+    source.stage(run="third")
+    assert _first_seen(source, "third") == {"without_key": 1}
+
+
+def test_a_run_that_reads_a_part_forgets_nothing_of_the_rest(source: Source) -> None:
+    source.run("INSERT INTO people (id, ats, changed) VALUES (NULL, 'a', '2026-01-01')")
+    source.add(range(2), "a", "2026-01-01 10:00:00")
+    source.add(range(2), "a", "2026-03-01 10:00:00")
+    source.stage(run="first", window="all")
+    for run, options in {"narrowed": {"narrowing": Narrowing(limit=1)}, "hourly": {}, "dry": {"dry_run": True}}.items():
+        source.stage(run=run, **options)
+        with source.ledger.transaction() as conn:
+            known = {count.kind: count.rows for count in passed_over.known(conn, "crm")}
+        assert known == {"without_key": 1, "duplicate": 2}, run
+    source.stage(run="sweep", window="all")
+    assert _first_seen(source, "sweep") == {}

@@ -53,16 +53,31 @@ def test_a_row_that_was_refused_before_turns_nothing_red_again(warehouse: Engine
     make(warehouse, "id TEXT", *(f"'{key}'" for key in KEYS))
     _raise_for(warehouse, "17")
     book.deliver(*KEYS)
-    write(warehouse, book)
+    write(warehouse, book, run=RUN)
     report = write(warehouse, book, run=RunRef("kombo_push", "the next one"))
     assert (report.written, report.refused, report.missed) == (0, 1, {})
 
 
-def test_keys_without_a_row_count_as_missed_in_the_run_that_delivered_them(warehouse: Engine, book: Book) -> None:
+def test_keys_without_a_row_count_as_missed_by_the_first_run_that_finds_it_and_by_its_second_try(
+    warehouse: Engine, book: Book
+) -> None:
     make(warehouse, "id TEXT", "'1'")
     book.deliver("1", "2")
+    first, second = RunRef("kombo_push", "not the one that sent them"), RunRef("kombo_push", "the next one")
+    assert write(warehouse, book, run=first).missed == {"greenhouse:a": 1}
+    assert write(warehouse, book, run=second).missed == {}
+    assert write(warehouse, book, run=first).missed == {"greenhouse:a": 1}
+
+
+def test_a_row_that_was_written_and_is_missed_later_is_a_new_miss(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", "'1'")
+    book.deliver("2")
     assert write(warehouse, book, run=RUN).missed == {"greenhouse:a": 1}
-    assert write(warehouse, book, run=RunRef("kombo_push", "the next one")).missed == {}
+    run(warehouse, "INSERT INTO people (id) VALUES ('2')")
+    assert write(warehouse, book).written == 1
+    run(warehouse, "DELETE FROM people WHERE id = '2'")
+    later = RunRef("kombo_push", "later")
+    assert write(warehouse, book, run=later, refill=True).missed == {"greenhouse:a": 1}
 
 
 def test_a_table_that_refuses_every_row_is_one_error_and_not_a_thousand_tries(warehouse: Engine, book: Book) -> None:

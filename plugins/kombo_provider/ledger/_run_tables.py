@@ -1,0 +1,73 @@
+"""The ledger's tables about runs: what past ones did, what was told, and which rows never entered the ledger."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+
+from kombo_provider.ledger._tables import UtcDateTime, metadata
+
+runs = Table(
+    "kombo_runs",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("dag_id", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("counts", Text),
+    Column("statuses", Text),
+    Column("top_codes", Text),
+    Column("p50_ms", Integer),
+    Column("p95_ms", Integer),
+    Column("answers_429", Integer),
+    Column("peak_in_flight", Integer),
+    Column("began_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+Index("kombo_runs_ended", runs.c.source, runs.c.ended_at)
+
+alerts = Table(
+    "kombo_alerts",
+    metadata,
+    Column("alert_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("kombo_conn_id", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("resolved_at", UtcDateTime),
+    Column("resolution_told_at", UtcDateTime),
+)
+
+dry_run = Table(
+    "kombo_dry_run",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("integration_id", Text, nullable=False),
+    Column("applicant_id", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("becomes", Text),
+    Column("problems", Text),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dag_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+)
+Index("kombo_dry_run_source", dry_run.c.source)
+
+passed_over = Table(
+    "kombo_passed_over",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("integration_id", Text, nullable=False),
+    Column("problem", Text),
+    Column("changed_at", UtcDateTime),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("first_dag_id", Text, nullable=False),
+    Column("first_run_id", Text, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+)
+Index("kombo_passed_over_first", passed_over.c.source, passed_over.c.first_run_id, passed_over.c.first_dag_id)
