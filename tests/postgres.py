@@ -45,7 +45,7 @@ class PostgresServer:
     """A server on 127.0.0.1 whose databases last as long as it does; `durable`: commits wait for the disk."""
 
     def __init__(self, *, durable: bool = False) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._numbers = count(1)
         self._returned: list[str] = []
         self._home = Path(tempfile.mkdtemp(prefix="kombo-postgres-"))
@@ -110,7 +110,8 @@ class PostgresServer:
         self._watchdog.communicate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

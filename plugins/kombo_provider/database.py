@@ -95,6 +95,7 @@ def _connect_arguments(dialect: Dialect, _record: object, _arguments: object, op
     keepalives = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 5}
     for name, value in {**keepalives, "tcp_user_timeout": 90_000, "connect_timeout": 20}.items():
         options.setdefault(name, value)
+    options["client_encoding"] = "utf8"  # PGCLIENTENCODING of the host may have no character for a row's
     if dialect.driver == "psycopg":
         options.setdefault("prepare_threshold", None)
 

@@ -26,13 +26,13 @@ from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes
+from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes, sqlite_in
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ThreeLanes]:
     with Sandbox(latency_seconds=0.1) as sandbox:
-        desk = ThreeLanes(sandbox, tmp_path)
+        desk = ThreeLanes(sandbox, sqlite_in(tmp_path))
         with desk.ledger.transaction() as conn:
             conn.execute(deliveries.delete().where(deliveries.c.applicant_id.in_([str(n) for n in range(20, 60)])))
         yield desk

@@ -15,13 +15,13 @@ from kombo_provider.ledger import Actor, By, lane_actions, lane_states, now
 from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, ThreeLanes
+from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, ThreeLanes, sqlite_in
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[ThreeLanes]:
     with Sandbox(latency_seconds=0.05) as sandbox:
-        yield ThreeLanes(sandbox, tmp_path)
+        yield ThreeLanes(sandbox, sqlite_in(tmp_path))
 
 
 def _refusing(desk: ThreeLanes, code: str) -> None:

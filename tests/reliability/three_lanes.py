@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from kombo_provider.client import KomboClient
 from kombo_provider.ledger import Ledger, RunRef, Selection, claims, lane_states, staging
@@ -23,12 +23,17 @@ CAP, ROWS = 10, 60
 PATIENT = Tuning(first_pause=0.1, longest_pause=0.4, first_backoff=0.02, longest_backoff=0.1, patience=1.5)
 
 
+def sqlite_in(folder: Path) -> Engine:
+    """An engine for a new file."""
+    return create_engine(f"sqlite:///{folder / 'ledger.db'}", hide_parameters=True)
+
+
 class ThreeLanes:
     """Three lanes with rows, and a client."""
 
-    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+    def __init__(self, sandbox: Sandbox, engine: Engine) -> None:
         self.sandbox = sandbox
-        self.ledger = Ledger(create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True))
+        self.ledger = Ledger(engine)
         self.ledger.ensure()
         rows = [_row(integration, number) for integration in INTEGRATIONS for number in range(ROWS)]
         with self.ledger.transaction() as conn:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select,
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, IS_UNSETTLED, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of, payload_digest
-from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
 RESEND_MARGIN = timedelta(seconds=60)
@@ -76,6 +76,7 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
 
     `limit` is for each integration: one that cannot be read keeps no other from its turn.
     """
+    disbelieve_future(conn, source)
     incomplete = or_(
         deliveries.c.kombo_application_id.is_(None),
         deliveries.c.kombo_application_remote_id.is_(None),
@@ -106,6 +107,16 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
     query = select(*columns).where(wanted.c.turn <= limit).order_by(wanted.c.turn, wanted.c.integration_id)
     doubts = [_doubt(row) for row in conn.execute(query)]
     return [replace(doubt, email=email_of(_payload(conn, doubt.key))) for doubt in doubts]
+
+
+def disbelieve_future(conn: Connection, source: str) -> int:
+    """Count requests in doubt as sent now whose stored time is yet to come; return how many.
+
+    A clock that was ahead wrote it: nobody would be asked, and nothing resent, until it has come.
+    """
+    at = now(conn)
+    in_future = [*_of_source_in_doubt(source), deliveries.c.sent_at > at + CLOCKS_DIFFER_BY]
+    return conn.execute(update(deliveries).where(*in_future).values(sent_at=at)).rowcount
 
 
 def rivals(conn: Connection, doubt: Doubt) -> list[DeliveryKey]:
@@ -209,6 +220,7 @@ def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, 
 
 def order_automatic_resends(conn: Connection, source: str, timeout: timedelta, run: RunRef) -> int:
     """Order what `in_doubt="resend"` asks for: rows whose requests have surely ended, a few times each."""
+    disbelieve_future(conn, source)
     latest = now(conn) - timeout - RESEND_MARGIN
     due = [
         doubt
