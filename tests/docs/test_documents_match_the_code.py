@@ -21,8 +21,8 @@ from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
 from kombo_provider.ledger._sync_tables import FUNNEL_STAGES_VIEW, FUNNEL_VIEW
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
 from kombo_provider.mapping.columns import META
-from kombo_provider.mapping.fields import alias_of, fields_of, paths_of
-from kombo_provider.mapping.models import Attachment, Body
+from kombo_provider.mapping.fields import fields_of
+from kombo_provider.mapping.models import Attachment
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments
 from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.provider_info import get_provider_info
@@ -208,9 +208,7 @@ def test_each_answer_about_rows_in_doubt_is_documented() -> None:
     assert [row["answer"] for row in rows] == [str(answer) for answer in Reply]
 
 
-def test_each_field_and_meta_column_is_documented() -> None:
-    fields = documented(table(DOC["source-select"], "## Fields", "alias"), "alias")
-    assert sorted(fields) == sorted(alias_of(path) for path in paths_of(Body))
+def test_each_meta_column_is_documented() -> None:
     meta = documented(table(DOC["source-select"], "## Meta columns", "column"), "column")
     assert sorted(meta) == sorted(META)
 
