@@ -22,6 +22,7 @@ FIELDS = {code_in(row["alias"])[0]: row for row in table(DOCUMENT, "## Fields", 
 CHECKS = {row["type"]: row for row in table(DOCUMENT, "## Checks", "type")}
 TYPES = {
     "text": kinds.TEXT,
+    "phone": kinds.PHONE,
     "e-mail": kinds.EMAIL,
     "date": kinds.DATE,
     "reference": kinds.REFERENCE,

@@ -56,10 +56,11 @@ def _lines(number: int, row: FixtureRow, *, show_values: bool, nested: bool) -> 
     """Yield what is printed of a row: one line for each problem, in JSON one object with all."""
     head = {"row": number, "applicant_id": row.applicant_id, "becomes": row.becomes}
     if nested:
-        yield {**head, "problems": row.problems} | ({"body": row.body} if show_values else {})
+        yield {**head, "problems": row.problems, "warnings": row.warnings} | ({"body": row.body} if show_values else {})
         return
     body = json.dumps(row.body, ensure_ascii=False) if show_values and row.body else None
-    for problem in row.problems or [{}]:
+    warnings = [{**warning, "problem": f"warning: {warning['problem']}"} for warning in row.warnings]
+    for problem in [*row.problems, *warnings] or [{}]:
         yield {**head, **problem, "body": body}
 
 

@@ -8,12 +8,16 @@ must be.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 from kombo_provider.mapping.chunks import REFUSED, Chunk
 from kombo_provider.mapping.values import Cleaner, JsonText
+
+Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
+"""Takes a chunk, an alias and its cleaned values, and warns of the odd ones."""
 
 Pieces: TypeAlias = "list[str | None]"
 Node: TypeAlias = "ColumnNode | ObjectNode"
@@ -39,13 +43,17 @@ class ColumnNode:
     key: str
     alias: str
     clean: Cleaner
+    note: Note | None = None
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and value of each cell; a refused one is null, so that it does not also count as missing."""
         head, quoted = f"{encode_basestring(self.key)}:", encode_basestring
+        values = chunk.cleaned(self.alias, self.clean)
+        if self.note is not None:
+            self.note(chunk, self.alias, values)
         return [
             None if value is None else head + (quoted(value) if type(value) is str else json_text(value))
-            for value in chunk.cleaned(self.alias, self.clean)
+            for value in values
         ]
 
 

@@ -32,6 +32,7 @@ class Chunk:
         self.rules = rules
         self.rows = len(frame)
         self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
+        self.warnings: defaultdict[int, list[Problem]] = defaultdict(list)
         self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
         self._frame = frame
         self._positions = _positions(frame, aliases)
@@ -70,6 +71,10 @@ class Chunk:
         else:
             self.problems[row].append(Problem(alias, reason(error)))
         self.fingerprints[row].append(f"{alias} {fingerprint(value)}")
+
+    def warn(self, row: int, alias: str, problem: str) -> None:
+        """Note what is odd about a row's value, which is sent nevertheless."""
+        self.warnings[row].append(Problem(alias, problem))
 
     def require(self, row: int, alias: str, problem: str) -> None:
         """Note that a row lacks a required value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kombo_provider.errors import ConfigurationError, SourceError
@@ -13,7 +13,7 @@ from kombo_provider.mapping.models import KNOWN_ATS, Application, Body, Model
 from kombo_provider.mapping.problems import nearest
 
 META = ("applicant_id", "integration_id", "changed_at", "already_sent", "withdrawn", *fields_of(Application))
-_REMOTE = "remote_fields"
+_REMOTE, _DEPRECATED = "remote_fields", "source"
 
 
 class Columns(NamedTuple):
@@ -24,7 +24,8 @@ class Columns(NamedTuple):
     body: frozenset[Path]
     model: type[Model]
     """Body with the admitted fields."""
-    unknown_ats: tuple[str, ...]
+    remarks: tuple[str, ...]
+    """What a person should know of these columns, though each row may be sent."""
 
 
 def read_columns(columns: Sequence[str], extra_fields: Iterable[str]) -> Columns:
@@ -44,7 +45,19 @@ def read_columns(columns: Sequence[str], extra_fields: Iterable[str]) -> Columns
     body = frozenset(known[name] for name in names if name not in META)
     _check_nesting(body)
     aliases = {name: name if name in META else alias_of(known[name]) for name in names}
-    return Columns(aliases, body, model, tuple(sorted({ats for _, ats in remote} - KNOWN_ATS)))
+    return Columns(aliases, body, model, tuple(_remarks(body)))
+
+
+def _remarks(body: Collection[Path]) -> Iterator[str]:
+    """Say which ATSs the API reference (§6) does not name, and which fields Kombo has deprecated."""
+    for ats in sorted({path[1] for path in body if path[0] == _REMOTE and len(path) > 1} - KNOWN_ATS):
+        yield f"remote_fields names an ATS that this version does not know: {ats}; it is passed on as it is"
+    deprecated = sorted(alias_of(path) for path in body if path[0] == _DEPRECATED)
+    if deprecated:
+        yield (
+            f"Kombo has deprecated {', '.join(deprecated)}: it sets the source itself, as its dashboard "
+            "says; the field is passed on as it is"
+        )
 
 
 def _check_unique(names: Sequence[str]) -> None:

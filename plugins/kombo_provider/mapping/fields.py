@@ -57,3 +57,11 @@ def walk(model: type[Model], parent: Path = ()) -> Iterator[tuple[Path, FieldInf
         inner = model_of(field)
         if inner is not None and not is_list(field):
             yield from walk(inner, (*parent, key))
+
+
+def holds(field: FieldInfo, kind: Kind) -> bool:
+    """Say whether a field is of a kind, or has one of that kind at any depth."""
+    inner = model_of(field)
+    return kind_of(field) is kind or (
+        inner is not None and any(holds(below, kind) for below in fields_of(inner).values())
+    )

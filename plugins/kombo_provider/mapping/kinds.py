@@ -35,15 +35,24 @@ from kombo_provider.mapping.values import (
 _ATOM = rf"""[^\x00-\x20\x7f-\xa0\s@<>()\[\],;:"\\.{INVISIBLE}]+"""
 _LETTERS = rf"[^\x00-/:-@\[-`{{-\xa0\s{INVISIBLE}]+"  # and digits, of any script
 _LABEL = rf"{_LETTERS}(?:-+{_LETTERS})*"
-_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
-_LONGEST_EMAIL = 254
+# No top-level domain begins with a digit or has one letter only.
+_HOST = rf"(?:{_LABEL}\.)+(?![0-9]|.$){_LABEL}"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_HOST}")
+# Nearly all addresses and URLs; the general patterns are far slower, for the sets in them reach beyond 16 bits.
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}")
+_PLAIN_URL = r"https?://[A-Za-z0-9.-]+(?:[/?#][A-Za-z0-9/?#=&%_.~:,;@!$'()*+-]*)?"
+_LONGEST_EMAIL, _LONGEST_LABEL = 254, 63
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 # No folder, no line break, and nothing that turns the direction of writing, which hides the ending.
 _FILE_CHARACTER = r"[^/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _FILE_NAME = re.compile(rf"(?=[.\s]*[^.\s].*\.){_FILE_CHARACTER}+\.[A-Za-z0-9]{{1,10}}")
 _TWO_CAPITALS = re.compile(r"[A-Z]{2}")
-_URI = re.compile(r"""[A-Za-z][A-Za-z0-9+.\-]*://[^\s/?#<>"{}|\\^`]+[^\s<>"{}|\\^`]*""")
-_HTTP_URI = re.compile(r"""(?i:https?)://[^\s/?#<>"{}|\\^`]+[^\s<>"{}|\\^`]*""")
+_NOT_IN_URLS = rf"""\s<>"{{}}|\\^`{INVISIBLE}"""
+_URL_NAME = rf"[^/?#@:\[\]{_NOT_IN_URLS}]+"
+_URL_USER = rf"[^/?#@\[\]{_NOT_IN_URLS}]+@"
+_URL_END = rf"(?:{_URL_USER})?(?:\[[0-9A-Fa-f:.]+\]|{_URL_NAME})(?::[0-9]{{1,5}})?(?:[/?#][^{_NOT_IN_URLS}]*)?"
+_URI = re.compile(rf"{_PLAIN_URL}|[A-Za-z][A-Za-z0-9+.\-]*://{_URL_END}")
+_HTTP_URI = re.compile(rf"{_PLAIN_URL}|(?i:https?)://{_URL_END}")
 _MEDIA_TYPE = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _LARGEST_NUMBER = 10**15  # whole numbers up to here survive every JSON reader
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
@@ -102,11 +111,19 @@ def cached(clean: Cleaner) -> Cleaner:
 def email(value: Any, rules: Rules) -> str | None:
     """Return one e-mail address: dotted atoms, and a host whose last label is no number (RFC 5321, 5322)."""
     cleaned = text(value, rules)
-    if cleaned is None or (_EMAIL.fullmatch(cleaned) and len(cleaned) <= _LONGEST_EMAIL):
+    if cleaned is None or (len(cleaned) <= _LONGEST_LABEL and _PLAIN_EMAIL.fullmatch(cleaned)):
+        return cleaned
+    if _EMAIL.fullmatch(cleaned) and _is_short(cleaned):
         return cleaned
     if _INVISIBLE.search(cleaned):
         raise refuse("holds an invisible character (such as a zero-width space): remove it in the source")
     raise refuse("expected one e-mail address, such as name@example.com")
+
+
+def _is_short(address: str) -> bool:
+    if len(address) <= _LONGEST_LABEL:
+        return True
+    return len(address) <= _LONGEST_EMAIL and max(map(len, address.partition("@")[2].split("."))) <= _LONGEST_LABEL
 
 
 def country(value: Any, rules: Rules) -> str | None:
@@ -198,6 +215,8 @@ def answer(value: Any, rules: Rules) -> Json:
 
 
 TEXT = Kind(text)
+PHONE = Kind(lambda value, rules: text(value, rules))
+"""A text of its own kind, so that `plans` knows where odd numbers may stand."""
 EMAIL = Kind(email)
 COUNTRY = Kind(cached(country))
 URL = Kind(matching(_URI, "expected an absolute URL, such as https://example.com/page"))

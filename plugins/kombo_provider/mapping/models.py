@@ -15,6 +15,7 @@ from kombo_provider.mapping.passthrough import JSON_OBJECT
 from kombo_provider.mapping.values import refuse
 
 Text = Annotated[str, kinds.TEXT]
+Phone = Annotated[str, kinds.PHONE]
 Email = Annotated[str, kinds.EMAIL]
 Date = Annotated[str, kinds.DATE]
 Reference = Annotated[str, kinds.REFERENCE]
@@ -46,7 +47,7 @@ class EmailAddress(Model):
 class PhoneNumber(Model):
     """One more telephone number."""
 
-    phone_number: Text
+    phone_number: Phone
     type: ContactType
 
 
@@ -87,7 +88,7 @@ class Candidate(Model):
     gender: Annotated[str, kinds.one_of("MALE", "FEMALE", "OTHER")] | None = None
     last_name: Text
     location: Location | None = None
-    phone_number: Text | None = None
+    phone_number: Phone | None = None
     salary_expectations: SalaryExpectations | None = None
     social_links: list[SocialLink] | None = None
     title: Text | None = None

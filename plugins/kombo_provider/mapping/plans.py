@@ -8,8 +8,10 @@ from pydantic.fields import FieldInfo
 
 from kombo_provider.errors import SourceError
 from kombo_provider.mapping.bodies import ColumnNode, Node, ObjectNode
-from kombo_provider.mapping.fields import Path, alias_of, fields_of, is_list, kind_of, model_of
+from kombo_provider.mapping.fields import Path, alias_of, fields_of, holds, is_list, kind_of, model_of
+from kombo_provider.mapping.kinds import PHONE
 from kombo_provider.mapping.models import Model
+from kombo_provider.mapping.phones import note_odd_phones
 from kombo_provider.mapping.structures import Structure
 from kombo_provider.mapping.values import Cleaner
 
@@ -45,7 +47,8 @@ def _plan_field(
     field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
 ) -> Node | None:
     if path in columns:
-        return ColumnNode(path[-1], alias_of(path), _cleaner(field))
+        note = note_odd_phones if holds(field, PHONE) else None
+        return ColumnNode(path[-1], alias_of(path), _cleaner(field), note)
     inner = model_of(field)
     if inner is None or is_list(field) or kind_of(field):
         return None

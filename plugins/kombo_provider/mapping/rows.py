@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from kombo_provider.mapping.keys import Key, already_sent, read_keys
 from kombo_provider.mapping.kinds import TEXT, flag, reference
 from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
 from kombo_provider.mapping.plans import plan_body
+from kombo_provider.mapping.problems import Problem
 from kombo_provider.mapping.values import Rules
 
 if TYPE_CHECKING:
@@ -42,14 +44,16 @@ class MappedRow(NamedTuple):
     """Why there is no usable key, never with a value."""
     has_files: bool
     """The body names attachment files by `path`, to be read when it is sent."""
+    warnings: tuple[Problem, ...] = ()
+    """What is odd about a valid row, never with a value; it is sent nevertheless."""
 
 
 class RowMapper:
     """Maps the rows of one SELECT.
 
     Raises SourceError for columns that cannot be mapped (unknown, ambiguous, or a required one missing),
-    ConfigurationError for a bad `source_timezone`, `endpoint` or `extra_fields`. `unknown_ats` lists the ATSs of
-    `remote_fields__<ats>` columns that the API reference (§6) does not name.
+    ConfigurationError for a bad `source_timezone`, `endpoint` or `extra_fields`. `remarks` says what is odd about the
+    columns themselves; `warnings` counts what was odd about valid rows so far.
     """
 
     def __init__(
@@ -67,7 +71,8 @@ class RowMapper:
         self._rules = Rules(zone_named(source_timezone), attachments_from_files)
         self._job_in_body = endpoint == "candidate"
         found = read_columns(columns, extra_fields)
-        self.unknown_ats = found.unknown_ats
+        self.remarks = found.remarks
+        self.warnings: Counter[Problem] = Counter()
         self._aliases = found.aliases
         self._default_integration_id = (default_integration_id or "").strip() or None
         self._check_meta()
@@ -106,7 +111,11 @@ class RowMapper:
         keys = read_keys(chunk, self._default_integration_id)
         stored = self._stored_bodies(chunk, jobs)
         said = zip(changed, sent, withdrawn, strict=True)
-        return [self._row(*parts) for parts in zip(keys, jobs, stored, said, strict=True)]
+        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, strict=True)]
+        for row in chunk.warnings.keys() - chunk.problems.keys():
+            self.warnings.update(chunk.warnings[row])
+            rows[row] = rows[row]._replace(warnings=tuple(chunk.warnings[row]))
+        return rows
 
     def _unmappable(self, frame: pandas.DataFrame) -> MappedRow:
         """Return a row that is invalid as a whole, under its key."""

@@ -27,7 +27,8 @@ class FixtureRow:
 
     `becomes` is `ready` (it would be sent), `invalid`, `without_key`, `duplicate_keys`, `withdrawn` or `imported`
     (already sent); only a ready row has a `body`. `problems` are dictionaries with `field` and `problem`, as in the
-    ledger. `integration_id` is None where the connection's would be taken.
+    ledger; `warnings` are as well, of what is odd about a row and sent nevertheless. `integration_id` is None where the
+    connection's would be taken.
     """
 
     becomes: str
@@ -36,6 +37,7 @@ class FixtureRow:
     job_id: str | None
     body: dict[str, Any] | None
     problems: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
 
 def map_fixture(push: PushSettings, rows: Rows, integration_id: str | None = None) -> list[FixtureRow]:
@@ -123,7 +125,8 @@ def _fixture_row(row: MappedRow, seen: set[tuple[str | None, str | None]]) -> Fi
         problems = [{"field": "applicant_id", "problem": "is that of an earlier row of its integration"}]
     body = json.loads(row.payload) if becomes == "ready" and row.payload else None
     integration_id = None if row.integration_id == _OF_THE_CONNECTION else row.integration_id
-    return FixtureRow(becomes, row.applicant_id, integration_id, row.job_id, body, problems)
+    warnings = [warning._asdict() for warning in row.warnings]
+    return FixtureRow(becomes, row.applicant_id, integration_id, row.job_id, body, problems, warnings)
 
 
 def _becomes(row: MappedRow, *, repeated: bool) -> str:

@@ -62,6 +62,8 @@ class Stager:
         self._seen: set[int] = set()
         self._passed = PassedRows()
         self._held_named: list[tuple[str, str]] = []
+        self._remarked: set[str] = set()
+        self._used: RowMapper | None = None
 
     def run(
         self,
@@ -181,8 +183,11 @@ class Stager:
             source_timezone=options.source_timezone,
             attachments_from_files=options.attachments_from_files,
         )
-        for ats in mapper.unknown_ats:
-            log.warning("remote_fields names an ATS that this version does not know: %s; it is passed on as it is", ats)
+        for remark in mapper.remarks:
+            if remark not in self._remarked:
+                log.warning("%s", remark)
+        self._remarked.update(mapper.remarks)
+        self._used = mapper
         return mapper
 
     def _stage(self, rows: Sequence[MappedRow]) -> None:
@@ -256,6 +261,8 @@ class Stager:
     def _log_end(self, started: float) -> None:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
         self._passed.log()
+        for (field, problem), count in self._used.warnings.items() if self._used is not None else ():
+            log.warning("%d rows: %s %s", count, field, problem)
         if self._held_named:
             log.warning(
                 "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "

@@ -128,9 +128,12 @@ def test_a_frame_without_rows_gives_no_rows() -> None:
     assert RowMapper(COLUMNS, endpoint="application").map_chunk(pandas.DataFrame(columns=COLUMNS)) == []
 
 
-def test_unknown_ats_names_are_listed_for_one_warning() -> None:
-    columns = [*COLUMNS, "remote_fields__greenhouse", "remote_fields__NEWATS"]
-    assert RowMapper(columns, endpoint="application").unknown_ats == ("newats",)
+def test_unknown_ats_names_and_deprecated_fields_are_remarked_on() -> None:
+    columns = [*COLUMNS, "remote_fields__greenhouse", "remote_fields__NEWATS", "source__name"]
+    unknown, deprecated = RowMapper(columns, endpoint="application").remarks
+    assert "does not know: newats;" in unknown
+    assert "Kombo has deprecated source__name" in deprecated
+    assert RowMapper(COLUMNS, endpoint="application").remarks == ()
     assert len(KNOWN_ATS) == 26
 
 

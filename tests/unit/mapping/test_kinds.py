@@ -57,6 +57,10 @@ def test_an_invisible_character_in_an_email_is_a_problem(email: str) -> None:
         "a@x.org, b@x.org",
         "a@x.org\nb@x.org",
         "a@[127.0.0.1]",
+        "a@x.o",
+        "a@x.1o",
+        "a@" + "x" * 64 + ".org",
+        "a@x." + "y" * 64,
     ],
     ids=lambda email: email[:20],
 )
@@ -156,3 +160,32 @@ def test_base64_of_another_kind_is_named(data: str, expected: str) -> None:
     attachment: dict[str, Any] = {"name": "a.txt", "type": "CV", "content_type": "text/plain", "data": data}
     (problem,) = problems_of(map_row({"attachments": [attachment]})).values()
     assert expected in problem
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com", "HTTPS://ü.example/ä?b[]=1#c", "ftp://u:p@files.example:21/x", "http://[::1]:80/"]
+)
+def test_absolute_urls_leave_as_they_are(url: str) -> None:
+    assert body_of(map_row({"candidate__social_links": [{"url": url}]}))["candidate"]["social_links"] == [{"url": url}]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.com",
+        "/ada",
+        "https://",
+        "https://?x",
+        "https://a b.example",
+        "https://a.example/<x>",
+        "http://[::1",
+        "https://a:port/",
+        "https://a.example:123456",
+        "https://a\u200bb.example",
+        "https://exa[mple.com",
+        "mailto:a@b.co",
+    ],
+)
+def test_what_no_url_parser_takes_is_a_problem(url: str) -> None:
+    found = problems_of(map_row({"candidate__social_links": [{"url": url}]}))
+    assert "absolute URL" in found["candidate__social_links[0].url"]
