@@ -99,28 +99,18 @@ class _CreateOperator(SendingOperator):
         )
 
     def _stage(self, ledger: Ledger, context: Context, run: RunRef, default_integration_id: str | None) -> DeliveryKey:
-        import pandas as pd
-
-        from kombo_provider.ledger import DeliveryKey, staging
-        from kombo_provider.mapping import RowMapper
+        from kombo_provider.ledger import Staging
+        from kombo_provider.staging.one import stage_one
 
         given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
-        body = _as_columns(given)
-        row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id, **body}
-        mapper = RowMapper(
-            list(row),
-            endpoint=self.endpoint,
+        row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id}
+        return stage_one(
+            ledger,
+            Staging(self.source, self.kombo_conn_id, self.endpoint, run),
+            row | _as_columns(given),
             default_integration_id=default_integration_id,
             attachments_from_files=bool(self.attachment_roots),
         )
-        (mapped,) = mapper.map_chunk(pd.DataFrame([list(row.values())], columns=list(row), dtype=object))
-        if mapped.key_problem is not None or mapped.integration_id is None or mapped.applicant_id is None:
-            raise NotDeliveredError(f"The applicant has no usable key: {mapped.key_problem}. Nothing was sent.")
-        staged = staging.Staging(self.source, self.kombo_conn_id, self.endpoint, run)
-        with ledger.transaction() as conn:
-            staging.lock_source(conn, self.source)
-            staging.stage(conn, staged, [mapped])
-        return DeliveryKey(self.source, mapped.integration_id, mapped.applicant_id)
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
         from kombo_provider.ledger import Status, history
