@@ -1,65 +1,15 @@
-"""Connections to the user's databases: errors without row contents, durable commits, engines that fit the job."""
+"""Connections to the user's databases: durable commits, engines that fit the job."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, event, text
-from sqlalchemy.exc import StatementError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
-from kombo_provider.errors import KomboError
 
 ENGINE_OPTIONS: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
 """Passed wherever an engine is made: a statement's parameters are applicants and stay out of every message."""
 
 SQLITE_BUSY_MS = 60_000
-_SAFE_SQLSTATE_CLASSES = ("08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "54", "55", "57", "58")
-"""SQLSTATE classes whose message names objects, rights or resources; the others (22, 23, …) may quote a value."""
-
-
-def describe(exc: BaseException) -> str:
-    """Say what a database driver complained about, without any value of a row."""
-    original = getattr(exc, "orig", None) or exc
-    sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    kind = type(original).__name__
-    first_line = (str(original).strip().splitlines() or [""])[0]
-    first_line = first_line.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
-    if sqlstate is None:
-        return f"{kind}: {first_line}" if kind in ("OperationalError", "ProgrammingError") else kind
-    if sqlstate[:2] in _SAFE_SQLSTATE_CLASSES:
-        return f"{kind} ({sqlstate}): {first_line}"
-    return f"{kind} (SQLSTATE {sqlstate}){_named_objects(original)}"
-
-
-def _named_objects(original: BaseException) -> str:
-    diag = getattr(original, "diag", None)
-    names = [
-        f"{label} {value}"
-        for label, value in (
-            ("table", getattr(diag, "table_name", None)),
-            ("column", getattr(diag, "column_name", None)),
-            ("constraint", getattr(diag, "constraint_name", None)),
-        )
-        if value
-    ]
-    return f" at {', '.join(names)}" if names else ""
-
-
-@contextmanager
-def driver_errors(engine: Engine, error: type[KomboError], what_failed: str, what_to_do: str) -> Iterator[None]:
-    """Turn any database error in the block into `error`, said without statement parameters or row contents.
-
-    Errors of the engine's driver count too: not every call goes through SQLAlchemy. The original is not chained: its
-    text and its frames would carry the rows into the task log.
-    """
-    driver: Any = engine.dialect.loaded_dbapi
-    try:
-        yield
-    except (StatementError, PoolTimeoutError, driver.Error, UnicodeError) as exc:
-        raise error(f"{what_failed}: {describe(exc)}. {what_to_do}") from None
 
 
 def begin_writing(conn: Connection) -> None:

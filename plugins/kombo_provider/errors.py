@@ -4,9 +4,12 @@ KomboError
 ├── ConfigurationError          fix the connection, the DAG's arguments or the deployment
 │   └── UnsupportedLedgerError  name a PostgreSQL in `ledger_conn_id`
 ├── SourceError                 fix the SELECT, the source table or the transform
+│   └── SourceUnavailableError  bring the warehouse back: a later try may succeed
 ├── WriteBackError              fix the target table
+│   └── TargetUnavailableError  bring the target's database back, or end who holds a lock on it
 ├── ConfirmationRequiredError   look at the numbers, then confirm them
 ├── LedgerError                 the ledger's database cannot be used: bring it back, run again
+│   └── LedgerRefusedError      correct the connection or its rights: a later try meets the same
 ├── ApiError                    Kombo answered with an error, or not at all
 │   ├── AccountError            fix the API key or its allow-list: all integrations are affected
 │   ├── IntegrationError        fix one integration in Kombo: the others go on
@@ -37,8 +40,16 @@ class SourceError(KomboError):
     """The SELECT, the source table or the transform cannot be read."""
 
 
+class SourceUnavailableError(SourceError):
+    """The warehouse is away, or does not answer now."""
+
+
 class WriteBackError(KomboError):
     """The table that receives the ids cannot take them."""
+
+
+class TargetUnavailableError(WriteBackError):
+    """The database of that table is away, or somebody holds a lock on the table."""
 
 
 class ConfirmationRequiredError(KomboError):
@@ -47,6 +58,10 @@ class ConfirmationRequiredError(KomboError):
 
 class LedgerError(KomboError):
     """The ledger's database refused or could not be reached."""
+
+
+class LedgerRefusedError(LedgerError):
+    """The ledger's database refuses what it is asked, and would refuse it again."""
 
 
 class ApiError(KomboError):

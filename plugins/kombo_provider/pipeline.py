@@ -23,7 +23,17 @@ from airflow.sdk import (
 )
 from airflow.sdk.definitions._internal.contextmanager import DagContext
 
-from kombo_provider.errors import AccountError, ConfigurationError, ConfirmationRequiredError, LaneBlockedError
+from kombo_provider.errors import (
+    AccountError,
+    ConfigurationError,
+    ConfirmationRequiredError,
+    LaneBlockedError,
+    LedgerRefusedError,
+    SourceError,
+    SourceUnavailableError,
+    TargetUnavailableError,
+    WriteBackError,
+)
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments, push_settings
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC
@@ -41,11 +51,21 @@ _NOT_CRON = ("@once", "@continuous", "@asset")
 
 FAIL_AT_ONCE = ExceptionRetryPolicy(
     rules=[
+        # The first that matches decides, and these two are of classes that fail at once.
+        RetryRule(exception=[SourceUnavailableError, TargetUnavailableError], action=RetryAction.RETRY),
         RetryRule(
-            exception=[ConfigurationError, ConfirmationRequiredError, AccountError, LaneBlockedError],
+            exception=[
+                ConfigurationError,
+                SourceError,
+                WriteBackError,
+                ConfirmationRequiredError,
+                LedgerRefusedError,
+                AccountError,
+                LaneBlockedError,
+            ],
             action=RetryAction.FAIL,
             reason="A person has to act first; trying again would change nothing",
-        )
+        ),
     ]
 )
 """Airflow's retries are for what may pass by itself; everything else fails at the first try."""

@@ -8,13 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.database import driver_errors, prepare_ledger_engine
-from kombo_provider.errors import LedgerError, UnsupportedLedgerError
+from kombo_provider.database import prepare_ledger_engine
+from kombo_provider.driver_errors import Failure, describe, driver_errors, sqlstate
+from kombo_provider.errors import LedgerError, LedgerRefusedError, UnsupportedLedgerError
 from kombo_provider.ledger._migrations import found_version, migrate
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
-_WHAT_TO_DO = "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
+_FAILED = "The ledger's database failed"
+_PASSING = Failure(
+    LedgerError, "Nothing was lost: see that the ledger's database can be reached and written to, then run again"
+)
+_LASTING = Failure(LedgerRefusedError, "Nothing was lost: correct the connection or its rights, then run again")
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 """How far apart the clocks of two machines may be; a stored time further ahead of now is not believed."""
@@ -42,10 +48,12 @@ class Ledger:
     def transaction(self) -> Iterator[Connection]:
         """One durable transaction: committed at the end of the block, rolled back on any error.
 
-        Raises LedgerError, without any row's contents, where the database refuses or goes away.
+        Raises LedgerError, without any row's contents, where the database goes away, LedgerRefusedError where it
+        refuses and would refuse it again.
         """
         with (
-            driver_errors(self.engine, LedgerError, "The ledger's database failed", _WHAT_TO_DO),
+            driver_errors(self.engine, _FAILED, lasting=_LASTING, passing=_PASSING),
+            _missing_rights(self.engine, self.schema),
             self.engine.begin() as conn,
         ):
             yield conn
@@ -71,6 +79,34 @@ class Ledger:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+@contextmanager
+def _missing_rights(engine: Engine, schema: str | None) -> Iterator[None]:
+    """Answer a missing right with the GRANT to paste."""
+    try:
+        yield
+    except DBAPIError as exc:
+        if sqlstate(exc) != "42501":
+            raise
+        said = describe(exc)
+        raise LedgerRefusedError(
+            f"{_FAILED}: {said}. Nothing was lost. Have who owns that run this once:\n{_grant(engine, schema, said)}"
+        ) from None
+
+
+def _grant(engine: Engine, schema: str | None, said: str) -> str:
+    quote = engine.dialect.identifier_preparer.quote
+    role = quote(engine.url.username) if engine.url.username else "the_role"
+    place = quote(schema or "public")
+    if "for database" in said:
+        return f"GRANT CREATE ON DATABASE {quote(engine.url.database or role)} TO {role};"
+    if "for schema" in said:
+        return f"GRANT USAGE, CREATE ON SCHEMA {place} TO {role};"
+    return (
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {place} TO {role};\n"
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {place} TO {role};"
+    )
 
 
 def _refuse_narrow_encoding(conn: Connection) -> None:

@@ -65,6 +65,7 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
 def _engine(conn_id: str) -> Engine:
     from kombo_provider.database import ENGINE_OPTIONS, find_silence
+    from kombo_provider.driver_errors import CONNECTION_OPTION
 
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
@@ -81,7 +82,7 @@ def _engine(conn_id: str) -> Engine:
             "SQLAlchemy engine. Name a connection of a database type."
         )
     engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
-    return find_silence(engine)
+    return find_silence(engine).execution_options(**{CONNECTION_OPTION: conn_id})
 
 
 def _digest_secret() -> bytes | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,16 +12,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.database import SQLITE_BUSY_MS, driver_errors
-from kombo_provider.errors import SourceError
+from kombo_provider.database import SQLITE_BUSY_MS
+from kombo_provider.driver_errors import Failure, describe_unread, describe_value, driver_errors
+from kombo_provider.errors import SourceError, SourceUnavailableError
 from kombo_provider.source.cut import cut
+from kombo_provider.source.names import column_names
 from kombo_provider.source.rows import read_rows
 from kombo_provider.source.statement import one_select
 from kombo_provider.source.window import Window
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 5_000
 CHUNK_BYTES = 16 * 1024 * 1024
@@ -37,33 +43,65 @@ class SourceReader:
         self._engine = engine
         select = one_select(sql, where, engine.dialect.name)
         self._sql = f"SELECT * FROM (\n{select}\n) kombo_source".replace(":", r"\:")  # noqa: S608 - the user's own SELECT
-        self._where = where
+        self._select, self._where = select, where
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _wait_for_writers)
 
     @contextmanager
     def open(self) -> Iterator[OpenSource]:
         """Connect, and learn the SELECT's columns before any row is read."""
-        with self._errors(), self._engine.connect() as conn:
-            probe = conn.execute(text(f"{self._sql} WHERE 1 = 0"))
-            columns, types = list(probe.keys()), _type_codes(probe)
-            conn.rollback()
-            yield OpenSource(conn, self._sql, columns, types)
+        with ExitStack() as stack:
+            with self._errors(self._said_of_query, _CORRECT):
+                conn = self._engine.connect()
+                stack.callback(_close, conn)
+                probe = conn.execute(text(f"{self._sql} WHERE 1 = 0"))
+                columns, types = column_names(probe, self._select, self._where), _type_codes(probe)
+                conn.rollback()
+            yield OpenSource(conn, self._sql, columns, types, self._errors_of_rows)
 
-    def _errors(self) -> Any:
+    def _errors_of_rows(self) -> AbstractContextManager[None]:
+        """Repeat no word of the driver's: it may quote a row. A driver's own conversions raise what they like."""
+        return self._errors(describe_value, f"{_UNSAID}. {_CORRECT}", Exception)
+
+    def _errors(
+        self, said: Callable[[BaseException], str], what_to_do: str, *catch: type[BaseException]
+    ) -> AbstractContextManager[None]:
         return driver_errors(
             self._engine,
-            SourceError,
             f"The source query ({self._where}) failed",
-            "Nothing was staged from here on. Correct the SELECT or the rights of the warehouse connection, run again",
+            lasting=Failure(SourceError, f"{_FROM_HERE_ON}. {what_to_do}"),
+            passing=Failure(SourceUnavailableError, f"{_FROM_HERE_ON}; a later try goes on from there"),
+            describe=said,
+            catch=catch,
         )
+
+    def _said_of_query(self, exc: BaseException) -> str:
+        """Say what the database makes of the SELECT, and where PostgreSQL sees the mistake."""
+        diag = getattr(getattr(exc, "orig", None), "diag", None)
+        position = getattr(diag, "statement_position", None)
+        if position is None:
+            return describe_unread(exc)
+        sent = self._sql.replace(r"\:", ":")
+        return f"{describe_unread(exc)}, in line {sent.count(chr(10), 0, int(position))}"
+
+
+_FROM_HERE_ON = "Nothing was staged from here on"
+_CORRECT = "Correct the SELECT, the connection or its rights, then run again"
+_UNSAID = "The driver's words may quote a row and are left out: run the SELECT in the warehouse to see them"
 
 
 class OpenSource:
     """A connected source: its columns, and its rows chunk by chunk."""
 
-    def __init__(self, conn: Connection, sql: str, columns: list[str], types: Sequence[Any]) -> None:
-        self._conn, self._sql, self.columns, self._types = conn, sql, columns, types
+    def __init__(
+        self,
+        conn: Connection,
+        sql: str,
+        columns: list[str],
+        types: Sequence[Any],
+        errors: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._conn, self._sql, self.columns, self._types, self._errors = conn, sql, columns, types, errors
 
     def frames(self, window: Window) -> Iterator[pd.DataFrame]:
         """Yield the rows that may lie in the window, as frames of untouched Python objects (dtype object).
@@ -73,8 +111,9 @@ class OpenSource:
         """
         import pandas as pd
 
-        for rows in _chunks(read_rows(self._conn, *self._windowed(window))):
-            yield pd.DataFrame(rows, columns=self.columns, dtype=object)
+        with self._errors():
+            for rows in _chunks(read_rows(self._conn, *self._windowed(window))):
+                yield pd.DataFrame(rows, columns=self.columns, dtype=object)
 
     def _windowed(self, window: Window) -> tuple[str, dict[str, Any]]:
         index = next((i for i, name in enumerate(self.columns) if name.lower() == "changed_at"), None)
@@ -106,6 +145,14 @@ def _bytes(value: Any) -> int:
     if isinstance(value, list | tuple):
         return sum(map(_bytes, value)) + 8 * len(value)
     return len(value) if isinstance(value, str | bytes | bytearray | memoryview) else 64
+
+
+def _close(conn: Connection) -> None:
+    """Give the connection back; one that was lost has nothing left to roll back, and whoever read from it knows."""
+    try:
+        conn.close()
+    except DBAPIError:
+        log.debug("The connection of the source could not be closed: it is lost")
 
 
 def _type_codes(result: CursorResult[Any]) -> list[Any]:

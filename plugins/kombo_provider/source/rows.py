@@ -11,12 +11,16 @@ from sqlalchemy import Connection, TextClause, text
 
 _SNAPSHOT = "kombo_extract"
 _BUFFERED_ROWS = 20
+_ISO_DATES = text("SELECT set_config('DateStyle', 'ISO', true)")
+"""A role's own style would come as texts that no driver reads; how the SELECT reads 01/02 stays the role's."""
 _MAY_BE_OUT_OF_RANGE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
 
 
 def read_rows(conn: Connection, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the rows as tuples of the driver's Python objects; a driver's own errors may leave this."""
     query = text(sql).bindparams(**parameters)
+    if conn.dialect.name == "postgresql":
+        conn.execute(_ISO_DATES)
     if conn.dialect.name == "sqlite":
         return _from_sqlite(conn, sql, parameters)
     if conn.dialect.driver == "psycopg":

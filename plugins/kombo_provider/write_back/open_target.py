@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from kombo_provider.database import begin_writing, describe, driver_errors
-from kombo_provider.errors import WriteBackError
+from kombo_provider.database import begin_writing
+from kombo_provider.driver_errors import Failure, describe, driver_errors, sqlstate
+from kombo_provider.errors import TargetUnavailableError, WriteBackError
 from kombo_provider.write_back.joined_update import JoinedUpdate
 from kombo_provider.write_back.single_updates import SingleUpdates
 from kombo_provider.write_back.target import find_target, grant
@@ -62,13 +63,18 @@ class OpenTarget:
     @contextmanager
     def errors(self, what_to_do: str) -> Iterator[None]:
         """Turn a database's error into a WriteBackError that says what to do, without any row's contents."""
-        with driver_errors(self.engine, WriteBackError, f"Writing ids back into {self.name} failed", what_to_do):
+        with driver_errors(
+            self.engine,
+            f"Writing ids back into {self.name} failed",
+            lasting=Failure(WriteBackError, what_to_do),
+            passing=Failure(TargetUnavailableError, what_to_do),
+        ):
             try:
                 yield
             except DBAPIError as exc:
                 said = f"Writing ids back into {self.name} failed: {describe(exc)}."
                 if is_locked(exc):
-                    raise WriteBackError(f"{said} {_SOMEONE_HOLDS_IT} {what_to_do}.") from None
+                    raise TargetUnavailableError(f"{said} {_SOMEONE_HOLDS_IT} {what_to_do}.") from None
                 if _is_forbidden(exc):
                     raise WriteBackError(f"{said} {what_to_do}. It needs these rights:\n{self._grant()}") from None
                 raise
@@ -89,23 +95,19 @@ def concerns_rows(exc: DBAPIError) -> bool:
         return False
     if is_locked(exc):
         return True
-    sqlstate = _sqlstate(exc)
-    if sqlstate is not None:
-        return sqlstate[:2] not in _OF_NO_ROW
+    state = sqlstate(exc)
+    if state is not None:
+        return state[:2] not in _OF_NO_ROW
     return not isinstance(exc, OperationalError) or _number(exc) in _OF_A_ROW_ON_MYSQL
 
 
 def is_locked(exc: DBAPIError) -> bool:
     """Tell whether a lock was not given in time, for one row or the whole table."""
-    return _sqlstate(exc) == "55P03" or _number(exc) in _LOCKED_ON_MYSQL
+    return sqlstate(exc) == "55P03" or _number(exc) in _LOCKED_ON_MYSQL
 
 
 def _is_forbidden(exc: DBAPIError) -> bool:
-    return _sqlstate(exc) == "42501" or _number(exc) in _REFUSED_ON_MYSQL
-
-
-def _sqlstate(exc: DBAPIError) -> Any:
-    return getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "pgcode", None)
+    return sqlstate(exc) == "42501" or _number(exc) in _REFUSED_ON_MYSQL
 
 
 def _number(exc: DBAPIError) -> Any:

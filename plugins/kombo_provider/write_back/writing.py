@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.database import describe
-from kombo_provider.errors import WriteBackError
+from kombo_provider.driver_errors import describe
+from kombo_provider.errors import TargetUnavailableError, WriteBackError
 from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
 from kombo_provider.write_back.joined_update import JoinedUpdate
 from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
@@ -181,7 +181,8 @@ class Writing:
             report.refused,
         )
         if self._refused_new and not report.written:
-            raise WriteBackError(
+            error = TargetUnavailableError if self._locked else WriteBackError
+            raise error(
                 f"Writing ids back into {self._target.name} failed: the database refused all {report.refused} rows "
                 f"({self._last_refusal}). {IN_LEDGER}."
             )

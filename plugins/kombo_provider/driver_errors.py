@@ -1,0 +1,171 @@
+"""What a database driver's error means: said without any value of a row, and whether a later try may succeed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from kombo_provider.driver_advice import advice
+from kombo_provider.errors import KomboError
+
+CONNECTION_OPTION: Final = "kombo_connection"
+"""Execution option of an engine: the id of its Airflow connection, for messages."""
+
+_SAFE_CLASSES: Final = ("08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "54", "55", "57", "58")
+"""SQLSTATE classes whose message names objects, rights or resources, where the statement is one of ours."""
+_LASTING_CLASSES: Final = ("0A", "21", "22", "28", "2F", "38", "39", "3D", "3F", "42", "44", "54", "IM", "P0")
+"""SQLSTATE classes that a later try meets again; IM: ODBC's own, no such driver or data source."""
+_LASTING_KINDS: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
+_PASSING_KINDS: Final = {"Error", "DatabaseError", "OperationalError", "InterfaceError", "InternalError", "OSError"}
+_PASSING_ON_SQLITE: Final = {5, 6, 7, 9, 10, 13, 15, 17, 19}
+"""SQLITE_BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, PROTOCOL, SCHEMA, CONSTRAINT."""
+_LASTING_TEXTS: Final = re.compile(
+    r"(role|user|database) \S+ does not exist|authentication failed|no password supplied|no pg_hba.conf entry"
+    r"|Name or service not known|nodename nor servname|No address associated|does not support SSL|certificate verify"
+    r"|Access denied|Unknown database|Unknown \w+ server host|Login failed|Cannot open database"
+)
+"""What servers and libraries say of a connection that cannot work as it is; libpq gives no SQLSTATE for it."""
+_KIND_OF_VALUE: Final = re.compile(
+    r'invalid input syntax for type [a-z ]+|invalid input value for enum [\w."]+|division by zero|[a-z ]+ out of range'
+    r"|date/time field value out of range|numeric field overflow|value too long for type [a-z ]+(\(\d+\))?"
+)
+_FIXED_TEXTS: Final = (
+    "malformed JSON",
+    "integer overflow",
+    "string or blob too big",
+    "database is locked",
+    "database or disk is full",
+    "disk I/O error",
+    "interrupted",
+    "out of memory",
+)
+"""What SQLite says in the same words whatever the row holds."""
+
+
+def describe(exc: BaseException) -> str:
+    """Say what a driver complained about a statement of ours, without any value of a row."""
+    original = _original(exc)
+    kind, state, text = type(original).__name__, sqlstate(exc), _text(original)
+    text = text.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
+    if state is None:
+        return f"{kind}: {text}" if kind in ("OperationalError", "ProgrammingError") else kind
+    if state[:2] in _SAFE_CLASSES:
+        return f"{kind} ({state}): {text}"
+    return f"{kind} (SQLSTATE {state}){_named_objects(original)}"
+
+
+def describe_unread(exc: BaseException) -> str:
+    """Say the same in the driver's own words: of a statement that reads no row, and of connecting."""
+    original, state = _original(exc), sqlstate(exc)
+    if type(original).__name__ in ("IntegrityError", "DataError") or (state or "")[:2] in ("22", "23"):
+        return describe_value(exc)
+    return f"{type(original).__name__}{f' ({state})' if state else ''}: {_text(original)}"
+
+
+def describe_value(exc: BaseException) -> str:
+    """Say of what kind an error is that a row's value may have caused: none of the driver's words may quote it."""
+    original, state = _original(exc), sqlstate(exc)
+    text = _text(original)
+    known = _KIND_OF_VALUE.match(text) if state is not None and state.startswith("22") else None
+    words = known.group() if known is not None else text if text in _FIXED_TEXTS else ""
+    code = f"SQLSTATE {state}" if state else getattr(original, "sqlite_errorname", None) or _number(original)
+    return f"{type(original).__name__}{f' ({code})' if code else ''}{f': {words}' if words else ''}"
+
+
+def may_pass(exc: BaseException) -> bool:
+    """Tell whether a later try of the same may succeed: a server that is away, a lock, a full disk."""
+    if isinstance(exc, PoolTimeoutError) or getattr(exc, "connection_invalidated", False):
+        return True
+    original, state = _original(exc), sqlstate(exc)
+    on_sqlite = getattr(original, "sqlite_errorcode", None)
+    if on_sqlite is not None:
+        return on_sqlite & 0xFF in _PASSING_ON_SQLITE
+    if state is not None:
+        return state[:2] not in _LASTING_CLASSES
+    kinds = {kind.__name__ for kind in type(original).__mro__}
+    if kinds & _LASTING_KINDS or not kinds & _PASSING_KINDS:
+        return False
+    return _LASTING_TEXTS.search(_text(original)) is None
+
+
+def sqlstate(exc: BaseException) -> str | None:
+    """Return the SQLSTATE that a driver gives: psycopg, psycopg2, pg8000 and ODBC each in their own place."""
+    original = _original(exc)
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    first = original.args[0] if original.args else None
+    if state is None and isinstance(first, dict):
+        state = first.get("C")
+    if state is None and isinstance(first, str) and re.fullmatch("[0-9A-Z]{5}", first):
+        state = first
+    return state if isinstance(state, str) else None
+
+
+class Failure(NamedTuple):
+    """What is raised of a driver's error, and what it says is to be done."""
+
+    error: type[KomboError]
+    what_to_do: str
+
+
+@contextmanager
+def driver_errors(
+    engine: Engine,
+    what_failed: str,
+    *,
+    lasting: Failure,
+    passing: Failure,
+    describe: Callable[[BaseException], str] = describe,
+    catch: tuple[type[BaseException], ...] = (),
+) -> Iterator[None]:
+    """Turn any database error in the block into one of ours, said without statement parameters or row contents.
+
+    `passing` is raised of what a later try may get over, `lasting` of the rest. Errors of the engine's driver count
+    too, and those of `catch`: not every call goes through SQLAlchemy. The original is not chained: its text and its
+    frames would carry the rows into the task log.
+    """
+    driver: Any = engine.dialect.loaded_dbapi
+    try:
+        yield
+    except KomboError:
+        raise
+    except (StatementError, PoolTimeoutError, driver.Error, UnicodeError, *catch) as exc:
+        failure = passing if may_pass(exc) else lasting
+        name = engine.get_execution_options().get(CONNECTION_OPTION)
+        on = f" on connection {name!r}" if name else ""
+        hint = advice(sqlstate(exc), _text(_original(exc)))
+        words = f"{what_failed}{on}: {describe(exc)}. {hint}{failure.what_to_do}."
+        raise failure.error(words) from None
+
+
+def _original(exc: BaseException) -> BaseException:
+    return getattr(exc, "orig", None) or exc
+
+
+def _text(original: BaseException) -> str:
+    """Return the first line of a driver's message."""
+    first = original.args[0] if original.args else ""
+    if isinstance(first, dict):  # pg8000
+        said = str(first.get("M", ""))
+    elif len(original.args) > 1 and isinstance(original.args[1], str):  # MySQL's and ODBC's: a number or a state first
+        said = original.args[1]
+    else:
+        said = str(original)
+    return (said.strip().splitlines() or [""])[0]
+
+
+def _number(original: BaseException) -> int | None:
+    first = original.args[0] if original.args else None
+    return first if isinstance(first, int) else None
+
+
+def _named_objects(original: BaseException) -> str:
+    diag = getattr(original, "diag", None)
+    parts = {label: getattr(diag, f"{label}_name", None) for label in ("table", "column", "constraint")}
+    names = [f"{label} {value}" for label, value in parts.items() if value]
+    return f" at {', '.join(names)}" if names else ""
