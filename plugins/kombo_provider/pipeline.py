@@ -38,6 +38,7 @@ from kombo_provider.operators.arguments import PushArguments, PushDagArguments, 
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
+from kombo_provider.operators.push import NAME_TEMPLATE
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.run_params import push_params
 from kombo_provider.operators.settings import Connections, PushSettings
@@ -227,7 +228,7 @@ def _push_tasks(settings: PushSettings) -> None:
     retrying = _retries()
     stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
-        task_id="deliver", push=settings, map_index_template="{{ integrations }}", **retrying
+        task_id="deliver", push=settings, map_index_template=NAME_TEMPLATE, **retrying
     ).expand(integration_ids=stage.output)
     write_back = _write_back_task(settings, trigger_rule=TriggerRule.ALL_DONE, **retrying)
     before = {"stage": stage.task_id, "deliver": deliver.task_id, "write_back": write_back.task_id}

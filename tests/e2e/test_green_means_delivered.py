@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, connect, run_dag
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, connect, run_again, run_dag
 
 
 def test_a_failed_deliver_fails_the_report_and_the_ids_of_the_others_are_written_back(
@@ -37,7 +39,7 @@ def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(warehouse:
         "write_back": "success",
         "report": "failed",
     }
-    assert "Tasks failed: deliver, stage" in run.message("report")
+    assert "Tasks failed: stage." in run.message("report")
 
 
 def test_rows_in_doubt_fail_the_run_that_sent_them_and_are_listed_by_the_next(
@@ -144,3 +146,65 @@ def test_ids_that_the_table_cannot_take_count_in_the_run_that_finds_it(
     assert run.state == "failed"
     assert "3 of 4 rows were refused, more than 5%: 3 missed" in run.message("report")
     assert run_dag(dag_id).state == "success"
+
+
+def test_a_run_is_named_after_what_it_did_also_where_it_fails(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    for number in range(3):
+        warehouse.add(number)
+    warehouse.add(3, candidate__email_address="none")
+    warehouse.add(4, integration_id=PERSONIO)
+    sandbox.config(per_integration={PERSONIO: {"status": "INACTIVE"}})
+    run = run_dag()
+    names = {ti.task_id: ti.rendered_map_index for ti in run.dag_run.get_task_instances() if ti.map_index < 0}
+    assert names == {
+        "stage": "5 rows: 4 new, 1 invalid",
+        "write_back": "3 written",
+        "report": f"3 delivered, 1 invalid, 1 ready; failed: deliver [{PERSONIO}]",
+    }
+    assert run.names_of_mapped("deliver") == [f"{GREENHOUSE}: 3 delivered", PERSONIO]
+    assert run.xcom("report", "summary") == names["report"]
+
+
+def test_the_history_has_a_row_for_each_run_and_integration_and_a_second_report_overwrites_its_own(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    warehouse.add(1)
+    warehouse.add(2, integration_id=PERSONIO, candidate__email_address="none")
+    run = run_dag()
+    run_again(run.dag_id, run.run_id)
+    rows = warehouse.execute(
+        "SELECT integration_id, counts, statuses, top_codes, p50_ms IS NULL, peak_in_flight, began_at < ended_at "
+        "FROM kombo_runs ORDER BY integration_id"
+    )
+    assert [(row[0], *map(json.loads, row[1:4]), *row[4:]) for row in rows] == [
+        (GREENHOUSE, {"new": 1, "new_failures": {}}, {"delivered": 1}, {}, 0, 1, 1),
+        (PERSONIO, {"invalid": 1, "new_failures": {"invalid": 1}}, {"invalid": 1}, {"invalid": 1}, 1, 0, 1),
+    ]
+    run_dag()
+    rows = warehouse.execute("SELECT integration_id, statuses FROM kombo_runs WHERE run_id != ?", (run.run_id,))
+    assert rows == [("", "{}")]
+
+
+def test_the_run_after_a_bad_one_names_what_is_open_its_reasons_and_the_command(
+    warehouse: Warehouse, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        warehouse.add(number, candidate__email_address="none")
+    warehouse.add(12)
+    warehouse.add(13, applicant_id=None)
+    assert run_dag().state == "failed"
+    capsys.readouterr()
+    caplog.clear()
+    run = run_dag()
+    assert run.state == "success"
+    total = run.xcom("report")["open_totals"]
+    assert {what: found["rows"] for what, found in total.items()} == {"invalid": 12, "without_key": 1}
+    assert total["invalid"]["since"]
+    assert "a-1" not in json.dumps(run.xcom("report"))
+    logged = [f"{record.name} {record.getMessage()}" for record in caplog.records]  # where Airflow left logging alone
+    said = [line for line in [*logged, *capsys.readouterr().out.splitlines()] if "kombo_provider.report" in line]
+    assert "Open in all: 12 invalid (oldest 0.0 h), 1 without key" in said[0]
+    assert "To list it, with field or code: airflow kombo failed kombo_push_applicants" in said[1]
+    (why,) = [line for line in said if GREENHOUSE in line]
+    assert "12 refused: 12 candidate__email_address: " in why
+    assert why.count(" a-") + why.count("(a-") == 10

@@ -15,9 +15,11 @@ from kombo_provider.ledger import (
     lane_actions,
     lane_states,
     leases,
+    open_rows,
     passed_over,
     replay,
     results,
+    runs,
     staging,
     summary,
 )
@@ -84,9 +86,11 @@ __all__ = [
     "lane_states",
     "leases",
     "now",
+    "open_rows",
     "passed_over",
     "replay",
     "results",
+    "runs",
     "staging",
     "summary",
 ]

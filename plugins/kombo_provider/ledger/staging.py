@@ -124,13 +124,13 @@ def stage(
     rows: Sequence[StagedRow],
     *,
     on_job_changed: Callable[[DeliveryKey], None] | None = None,
-    fresh: Counter[tuple[str, str]] | None = None,
+    by_integration: Counter[tuple[str, str]] | None = None,
 ) -> Counter[str]:
     """Enter rows with distinct, complete keys into the ledger and count what became of each.
 
     `lock_source` was called in the same transaction. Rows that are being sent or are in doubt are not touched,
-    delivered ones never change; `on_job_changed` hears of a delivered key that now names another job. `fresh` counts
-    the rows that newly became `ready`, by integration and counter.
+    delivered ones never change; `on_job_changed` hears of a delivered key that now names another job.
+    `by_integration` takes in the same counts by integration and counter.
     """
     known = lock_and_read(conn, staging.source, [_pair(row) for row in rows])
     at, stamp = now(conn), stamper(conn)
@@ -140,8 +140,6 @@ def stage(
         before = known.get((row.integration_id, row.applicant_id))  # type: ignore[arg-type]
         counter, status = decide(row, before)
         counters.append(counter)
-        if fresh is not None and counter in ("new", "restaged"):
-            fresh[row.integration_id or "", counter] += 1
         if status is None:
             if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
                 on_job_changed(_key(staging, row))
@@ -155,6 +153,8 @@ def stage(
             change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
             writes.replaced.setdefault((before.status, status), []).append(change)
     _write(conn, staging, writes, at)
+    if by_integration is not None:
+        by_integration.update(zip((row.integration_id or "" for row in rows), counters, strict=True))
     return Counter(counters)
 
 

@@ -98,14 +98,27 @@ def keys_of_run(conn: Connection, source: str, run: RunRef, status: Status, limi
     return [DeliveryKey(*row) for row in conn.execute(query)]
 
 
+def codes(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
+    """Count the run's undelivered rows by integration and what was answered, the most frequent first."""
+    what = _what_was_answered()
+    query = (
+        select(deliveries.c.integration_id, what, func.count())
+        .where(*_of_run(source, run), _has_reason())
+        .group_by(deliveries.c.integration_id, what)
+        .order_by(func.count().desc(), what)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for integration_id, code, rows in conn.execute(query):
+        found.setdefault(integration_id, {})[code] = rows
+    return found
+
+
 def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> list[ErrorCount]:
     """Return the most frequent errors of the run's undelivered rows."""
-    status = "HTTP " + cast(deliveries.c.http_status, Text)
-    what = func.coalesce(deliveries.c.error_code, status, deliveries.c.error_title, "invalid")
-    waits_with_code = and_(deliveries.c.status == Status.READY, deliveries.c.error_code.is_not(None))
+    what = _what_was_answered()
     query = (
         select(what, func.count(), func.max(deliveries.c.log_url))
-        .where(*_of_run(source, run), or_(deliveries.c.status.in_(_WITH_REASON), waits_with_code))
+        .where(*_of_run(source, run), _has_reason())
         .group_by(what)
         .order_by(func.count().desc(), what)
         .limit(limit)
@@ -113,35 +126,72 @@ def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> li
     return [ErrorCount(*row) for row in conn.execute(query)]
 
 
-def latency_ms(conn: Connection, source: str, run: RunRef, quantile: float) -> int | None:
-    """Return the quantile of the run's answered requests, in milliseconds; None without any."""
-    durations = and_(*_events_of_run(source, run), delivery_events.c.duration_ms.is_not(None))
-    total = conn.scalar(select(func.count()).where(durations)) or 0
-    if not total:
-        return None
-    query = (
-        select(delivery_events.c.duration_ms)
-        .where(durations)
-        .order_by(delivery_events.c.duration_ms)
-        .offset(min(total - 1, int(total * quantile)))
-        .limit(1)
+def _what_was_answered() -> ColumnElement[str]:
+    """Return the code, or else the HTTP status; where nothing was answered the title is our own."""
+    status = "HTTP " + cast(deliveries.c.http_status, Text)
+    return func.coalesce(deliveries.c.error_code, status, deliveries.c.error_title, "invalid")
+
+
+def _has_reason() -> ColumnElement[bool]:
+    waits_with_code = and_(deliveries.c.status == Status.READY, deliveries.c.error_code.is_not(None))
+    return or_(deliveries.c.status.in_(_WITH_REASON), waits_with_code)
+
+
+def latency_ms(conn: Connection, source: str, run: RunRef) -> tuple[int | None, int | None]:
+    """Return p50 and p95 of the run's answered requests, in milliseconds; None without any."""
+    every = literal("")
+    return _latencies(conn, every, source, run).get("", (None, None))
+
+
+def latencies_ms(conn: Connection, source: str, run: RunRef) -> dict[str, tuple[int | None, int | None]]:
+    """Return the same for each integration."""
+    return _latencies(conn, delivery_events.c.integration_id, source, run)
+
+
+def _latencies(
+    conn: Connection, group: ColumnElement[str], source: str, run: RunRef
+) -> dict[str, tuple[int | None, int | None]]:
+    place = func.row_number().over(partition_by=group, order_by=delivery_events.c.duration_ms) - 1
+    answered = (
+        select(
+            group.label("name"),
+            delivery_events.c.duration_ms,
+            place.label("place"),
+            func.count().over(partition_by=group).label("total"),
+        )
+        .where(*_events_of_run(source, run), delivery_events.c.duration_ms.is_not(None))
+        .subquery()
     )
-    return conn.scalar(query)
+    at_percent = [answered.c.place == answered.c.total * percent // 100 for percent in (50, 95)]
+    of_percent = [func.max(case((at, answered.c.duration_ms))) for at in at_percent]
+    query = select(answered.c.name, *of_percent).where(or_(*at_percent)).group_by(answered.c.name)
+    return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
 
 
-def requests_span(conn: Connection, source: str, run: RunRef) -> tuple[int, float]:
-    """Return how many of the run's requests were answered, and the seconds from its first intent to its last answer."""
-    query = select(
-        func.count(delivery_events.c.duration_ms), func.min(delivery_events.c.at), func.max(delivery_events.c.at)
-    ).where(*_events_of_run(source, run), delivery_events.c.actor == Actor.DELIVERY)
-    count, first, last = conn.execute(query).one()
-    return count, (last - first).total_seconds() if first and last else 0.0
+class Requests(NamedTuple):
+    """A run's requests for one integration: how many were answered, how many with 429, first intent, last answer."""
+
+    answered: int
+    answers_429: int
+    first_at: datetime
+    last_at: datetime
 
 
-def answers_429(conn: Connection, source: str, run: RunRef) -> int:
-    """Count the run's answers with status 429."""
-    query = select(func.count()).where(*_events_of_run(source, run), delivery_events.c.http_status == 429)
-    return conn.scalar(query) or 0
+def requests(conn: Connection, source: str, run: RunRef) -> dict[str, Requests]:
+    """Return what the run sent, by integration."""
+    rate_limited = func.count(case((delivery_events.c.http_status == 429, 1)))
+    query = (
+        select(
+            delivery_events.c.integration_id,
+            func.count(delivery_events.c.duration_ms),
+            rate_limited,
+            func.min(delivery_events.c.at),
+            func.max(delivery_events.c.at),
+        )
+        .where(*_events_of_run(source, run), delivery_events.c.actor == Actor.DELIVERY)
+        .group_by(delivery_events.c.integration_id)
+    )
+    return {row[0]: Requests(*row[1:]) for row in conn.execute(query)}
 
 
 def peak_in_flight(conn: Connection, source: str, run: RunRef) -> dict[str, int]:

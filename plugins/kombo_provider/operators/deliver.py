@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from kombo_provider.operators.links import remember_log_url
 from kombo_provider.operators.push import LEFT_KEY, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
+
+_SHOWN = ("delivered", "in_doubt", "invalid", "rejected")
 
 
 class KomboDeliverOperator(PushOperator, SendingOperator):
@@ -37,7 +40,6 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         push, run = self.push, read_run(context)
         params = read_params(context, whole_dag=push.whole_dag)
         integration_ids = list(self.integration_ids)
-        context["integrations"] = named(integration_ids)  # type: ignore[typeddict-unknown-key]
         hook = KomboHook(push.connections.kombo_conn_id)
         try:
             with remember_log_url(self), open_ledger(push.connections) as ledger:
@@ -55,6 +57,25 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         if set(report.snoozed) == set(integration_ids):
             raise AirflowSkipException(f"Every lane of this task is snoozed: {named(integration_ids)}")
         return report.numbers
+
+    def shown_as(self) -> str:
+        """Return the task's name: its integrations, and once it is done what became of their rows."""
+        self.said = named(list(self.integration_ids))
+        done = self._done()
+        if done:
+            self.said += f": {done}"
+        return super().shown_as()
+
+    def _done(self) -> str:
+        from kombo_provider.report.wording import counted
+
+        if self.report is None:
+            return ""
+        counts: Counter[str] = Counter()
+        for numbers in self.report.numbers.values():
+            counts.update({what: number for what, number in numbers.items() if what in _SHOWN})
+        counts["left"] = sum(self.report.left.values())
+        return counted(counts)
 
     def _hand_over(self, context: Context) -> None:
         """Tell the report what waits for the next run by plan; also where the task fails for another lane."""

@@ -21,6 +21,12 @@ LEFT_KEY = "left"
 """XCom in which `deliver` leaves how many rows of which integration wait for the next run by plan."""
 
 
+NAME_TEMPLATE = "{{ task.shown_as() }}"
+"""How Airflow names a task of a push: it asks before the task and again after it, also where it failed."""
+
+_SHOWN_AT_MOST = 200
+
+
 class PushOperator(BaseOperator):
     """Base of the four: carries the pipeline's settings, which hold no secret and no applicant.
 
@@ -29,13 +35,21 @@ class PushOperator(BaseOperator):
 
     template_fields: Sequence[str] = LEDGER_FIELDS
 
+    said: str = ""
+    """What the task did, in a few words with numbers, once it did it."""
+
     def __init__(self, *, push: PushSettings, **kwargs: Any) -> None:
+        kwargs.setdefault("map_index_template", NAME_TEMPLATE)
         super().__init__(**kwargs)
         self.push = push
         self.source = push.source
         self.kombo_conn_id = push.connections.kombo_conn_id
         self.ledger_conn_id = push.connections.ledger
         self.ledger_schema = push.connections.ledger_schema
+
+    def shown_as(self) -> str:
+        """Return the task's name in the run's list of tasks."""
+        return self.said[:_SHOWN_AT_MOST]
 
 
 def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selection:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
+from kombo_provider.errors import ConfigurationError, IncompleteRunError
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, PushOperator, named
-from kombo_provider.operators.run_params import RunKind, read_run
+from kombo_provider.operators.run_params import RunKind, read_params, read_run
 
 if TYPE_CHECKING:
     from kombo_provider.report.numbers import HandedOver
+
+
+SUMMARY_KEY = "summary"
+"""XCom of one line, for notifiers."""
 
 
 class KomboReportOperator(PushOperator):
@@ -29,19 +34,32 @@ class KomboReportOperator(PushOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the run's numbers from the ledger, log them, judge them."""
+        from kombo_provider.report import history, wording
         from kombo_provider.report import numbers as reports
-        from kombo_provider.report.verdict import Limits, verdict
+        from kombo_provider.report.verdict import Limits, complaint
 
         push, run = self.push, read_run(context)
         with open_ledger(push.connections) as ledger:
             handed_over = self._handed_over(context)
             report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, handed_over)
             report.failed_tasks = self._failed_tasks(context, run)
-            reports.log_report(report, ledger)
+            if not self._is_dry(context):
+                history.keep(ledger, push.source, report)
+        said = complaint(report, Limits(push.max_failed_share, push.min_failed))
+        wording.log_report(report, said)
+        self.said = wording.in_one_line(report)
         numbers = report.as_dict()
+        context["ti"].xcom_push(key=SUMMARY_KEY, value=self.said)
         context["ti"].xcom_push(key="report", value=numbers)
-        verdict(report, Limits(push.max_failed_share, push.min_failed))
+        if said is not None:
+            raise IncompleteRunError(said)
         return numbers
+
+    def _is_dry(self, context: Context) -> bool:
+        try:
+            return read_params(context, whole_dag=self.push.whole_dag).dry_run
+        except ConfigurationError:
+            return False  # stage failed for it, and says so
 
     def _handed_over(self, context: Context) -> HandedOver:
         """Gather what the tasks before left in XCom; one that failed may have left nothing."""
@@ -60,13 +78,12 @@ class KomboReportOperator(PushOperator):
         ti = context["ti"]
         states = ti.get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
         found = states.get(run.ref.run_id, {})
-        watched = tuple(self.task_ids.values())
+        watched = {name: state for name, state in found.items() if _belongs_to(name, tuple(self.task_ids.values()))}
         groups = ti.xcom_pull(task_ids=self.task_ids["stage"]) or []
-        return sorted(
-            _as_shown(name, self.task_ids["deliver"], groups)
-            for name, state in found.items()
-            if state in ("failed", "upstream_failed") and _belongs_to(name, watched)
-        )
+        failed = [name for name, state in watched.items() if state == "failed"]
+        if failed:
+            return sorted(_as_shown(name, self.task_ids["deliver"], groups) for name in failed)
+        return sorted(f"{name} (did not start)" for name, state in watched.items() if state == "upstream_failed")
 
 
 def _belongs_to(name: str, task_ids: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -16,7 +17,8 @@ from kombo_provider.operators.run_params import RunKind, RunParams, read_params,
 
 if TYPE_CHECKING:
     from kombo_provider.client.settings import ConnectionSettings
-    from kombo_provider.staging.stage import StageOptions
+    from kombo_provider.ledger import Ledger
+    from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
 
@@ -52,6 +54,8 @@ class KomboStageOperator(PushOperator):
             rendered = render_sql(self, sql, where, context)
             if push.show_sql:
                 self._show(rendered)
+            if not params.dry_run:
+                self._begin(ledger, run)
             reader = SourceReader(warehouse, rendered, where=where)
             table = push.write_back_table
             try:
@@ -64,8 +68,37 @@ class KomboStageOperator(PushOperator):
                     report=report,
                 )
             finally:
+                self.said = _in_words(report)
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
+            if not params.dry_run:
+                self._end(ledger, run, report)
         return grouped(report.integration_ids)
+
+    def _begin(self, ledger: Ledger, run: RunKind) -> None:
+        """Say first what is open of the source, and note the run: it is seen even where it dies."""
+        from kombo_provider.ledger import now, open_rows, runs
+        from kombo_provider.report.wording import log_open
+
+        push = self.push
+        with ledger.transaction() as conn:
+            log_open(open_rows.counts(conn, push.source), now(conn), run.ref.dag_id)
+            runs.begin(conn, push.source, push.connections.kombo_conn_id, run.ref)
+
+    def _end(self, ledger: Ledger, run: RunKind, report: StageReport) -> None:
+        """Note the counts for the history, and say why rows of this run are invalid."""
+        from kombo_provider.ledger import open_rows, runs
+        from kombo_provider.report.why import why
+        from kombo_provider.report.wording import log_why
+
+        push = self.push
+        counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (integration_id, counter), rows in report.by_integration.items():
+            if rows:
+                counts[integration_id][counter] = rows
+        with ledger.transaction() as conn:
+            runs.note_counts(conn, push.source, push.connections.kombo_conn_id, run.ref, counts)
+            refused = open_rows.refused(conn, push.source)
+        log_why([one for one in why(refused, run.ref) if one.new])
 
     def _show(self, sql: str) -> None:
         """Have Airflow keep the SELECT among the rendered fields now, so that it is seen after a failure too.
@@ -111,6 +144,16 @@ class KomboStageOperator(PushOperator):
             keep_failed_payload_days=push.keep_failed_payload_days,
             timeout=timedelta(seconds=settings.timeout_seconds),
         )
+
+
+def _in_words(report: StageReport) -> str:
+    from kombo_provider.report.wording import counted
+
+    told = Counter(report.counts)
+    extracted = told.pop("extracted", 0)
+    del told["already_known"]
+    what = counted(told)
+    return f"{extracted} rows: {what}" if what else f"{extracted} rows"
 
 
 def grouped(integration_ids: Sequence[str]) -> list[list[str]]:

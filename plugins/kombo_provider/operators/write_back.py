@@ -35,6 +35,7 @@ class KomboWriteBackOperator(PushOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Write back what is not written back yet, and wake the look-up where rows of this run are in doubt."""
         from kombo_provider.ledger import Status, summary
+        from kombo_provider.write_back.write_back import WriteBackReport
 
         push, run = self.push, read_run(context).ref
         params = read_params(context, whole_dag=push.whole_dag)
@@ -42,7 +43,11 @@ class KomboWriteBackOperator(PushOperator):
             return {"written": 0}
         with open_ledger(push.connections) as ledger:
             self._await_stopping(ledger, run)
-            report = self._write_back(ledger, run, refill=params.refill)
+            report = WriteBackReport()
+            try:
+                self._write_back(ledger, run, report, refill=params.refill)
+            finally:
+                self.said = _in_words(report)
             with ledger.transaction() as conn:
                 statuses = summary.by_status(conn, push.source, run)
         in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())
@@ -73,19 +78,24 @@ class KomboWriteBackOperator(PushOperator):
             self.log.info("Waiting for deliver to stop: requests of this run are on the wire")
             time.sleep(_STOPPING_POLL_SECONDS)
 
-    def _write_back(self, ledger: Ledger, run: RunRef, *, refill: bool) -> WriteBackReport:
-        from kombo_provider.write_back.write_back import WriteBack, WriteBackReport
+    def _write_back(self, ledger: Ledger, run: RunRef, report: WriteBackReport, *, refill: bool) -> None:
+        from kombo_provider.write_back.write_back import WriteBack
 
         push = self.push
         if push.write_back_table is None:
             self.log.info("No write_back_table: the ids are in the ledger's view kombo_applicant_ids")
-            return WriteBackReport()
+            return
+        judged_for = run if self.judged else None
         with warehouse_engine(push.connections.warehouse_conn_id) as warehouse:
-            return WriteBack(warehouse, push.write_back_table, push.write_back_key).run(
-                ledger, push.source, refill=refill, run=run if self.judged else None
-            )
+            target = WriteBack(warehouse, push.write_back_table, push.write_back_key)
+            target.run(ledger, push.source, refill=refill, run=judged_for, report=report)
 
     def _announce(self, context: Context, asset: str, **number: int) -> None:
         """Update an asset, through its alias: an outlet of its own would be updated by every run."""
         if any(number.values()) and any(outlet.name == asset for outlet in self.outlets):
             context["outlet_events"][AssetAlias(asset)].add(Asset(asset), extra={"source": self.push.source, **number})
+
+
+def _in_words(report: WriteBackReport) -> str:
+    missed = report.without_row + report.with_several_rows + report.refused
+    return f"{report.written} written" + (f", {missed} not" if missed else "")

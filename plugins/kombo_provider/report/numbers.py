@@ -1,8 +1,7 @@
-"""What a run did, as numbers: read from the ledger, logged, and returned to Airflow."""
+"""What a run did, as numbers: read from the ledger and returned to Airflow."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +17,14 @@ from kombo_provider.ledger import (
     Status,
     Unsettled,
     now,
+    open_rows,
     passed_over,
+    runs,
     summary,
 )
-
-log = logging.getLogger(__name__)
+from kombo_provider.ledger.open_rows import OpenCount
+from kombo_provider.ledger.runs import Unfinished
+from kombo_provider.report.why import Why, why
 
 _KEYS_NAMED = 20
 _REFUSED = (Status.INVALID, Status.REJECTED)
@@ -34,6 +36,10 @@ LEFT = "left"
 class RunReport:
     """Everything a person asks about a run; holds keys and numbers, no applicant."""
 
+    run: RunRef
+    kombo_conn_id: str
+    at: datetime
+    """When it was read, by the ledger's clock."""
     extracted: dict[str, int]
     statuses: dict[str, dict[str, int]]
     errors: list[ErrorCount]
@@ -49,6 +55,11 @@ class RunReport:
     failed_tasks: list[str] = field(default_factory=list)
     new_failures: dict[str, Counter[str]] = field(default_factory=dict)
     """Rows by integration (`""`: of none) and kind that were seen for the first time."""
+    open_counts: list[OpenCount] = field(default_factory=list)
+    """All that is open of the source, whichever run left it."""
+    why: list[Why] = field(default_factory=list)
+    """What stands behind the newest refused rows of the source; names ids."""
+    unfinished: list[Unfinished] = field(default_factory=list)
     imported: dict[str, int] = field(default_factory=dict)
     """Those of the delivered rows, by integration, that some earlier tool had sent."""
 
@@ -72,11 +83,25 @@ class RunReport:
             "latency_ms": {"p50": self.p50_ms, "p95": self.p95_ms},
             "answers_429": self.answers_429,
             "peak_in_flight": self.peak_in_flight,
+            "open_totals": self._open_totals(),
             "older_open_issues": [
                 issue._asdict() | {"since": issue.since.isoformat() if issue.since else None}
                 for issue in self.open_issues
             ],
         }
+
+    def _open_totals(self) -> dict[str, dict[str, Any]]:
+        """Sum what is open by kind, with the age of the oldest, and what waits under which other connection."""
+        found: dict[str, dict[str, Any]] = {}
+        for count in self.open_counts:
+            total = found.setdefault(count.what, {"rows": 0, "since": None})
+            total["rows"] += count.rows
+            since = count.since.isoformat() if count.since else None
+            total["since"] = min(filter(None, (total["since"], since)), default=None)
+            if count.kombo_conn_id not in (None, self.kombo_conn_id):
+                others = total.setdefault("other_connections", {})
+                others[count.kombo_conn_id] = others.get(count.kombo_conn_id, 0) + count.rows
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,24 +120,41 @@ class HandedOver:
 def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_over: HandedOver) -> RunReport:
     """Gather a run's numbers from the ledger and from its tasks."""
     with ledger.transaction() as conn:
-        requests, seconds = summary.requests_span(conn, source, run)
+        requests = summary.requests(conn, source, run)
         statuses = summary.by_status(conn, source, run)
         _set_apart(statuses, handed_over.left)
+        p50_ms, p95_ms = summary.latency_ms(conn, source, run)
+        answered = sum(one.answered for one in requests.values())
+        seconds = _seconds(requests)
         return RunReport(
+            run=run,
+            kombo_conn_id=kombo_conn_id,
+            at=now(conn),
             extracted={name: handed_over.counts.get(name, 0) for name in ("extracted", *COUNTERS)},
             statuses=statuses,
             new_failures=_new_failures(statuses, passed_over.new(conn, source, run), handed_over.missed),
             imported=summary.imported(conn, source, run),
+            open_counts=open_rows.counts(conn, source),
+            why=why(open_rows.refused(conn, source), run),
+            unfinished=runs.unfinished(conn, source, run),
             errors=summary.top_errors(conn, source, run),
             open_issues=summary.unsettled(conn, source, kombo_conn_id),
-            requests=requests,
-            rows_per_second=requests / seconds if seconds else 0.0,
-            p50_ms=summary.latency_ms(conn, source, run, 0.5),
-            p95_ms=summary.latency_ms(conn, source, run, 0.95),
-            answers_429=summary.answers_429(conn, source, run),
+            requests=answered,
+            rows_per_second=answered / seconds if seconds else 0.0,
+            p50_ms=p50_ms,
+            p95_ms=p95_ms,
+            answers_429=sum(one.answers_429 for one in requests.values()),
             peak_in_flight=summary.peak_in_flight(conn, source, run),
             in_doubt=summary.keys_of_run(conn, source, run, Status.IN_DOUBT, _KEYS_NAMED),
         )
+
+
+def _seconds(requests: Mapping[str, summary.Requests]) -> float:
+    """Return how long the run was sending, from its first intent to its last answer."""
+    if not requests:
+        return 0.0
+    first, last = min(one.first_at for one in requests.values()), max(one.last_at for one in requests.values())
+    return (last - first).total_seconds()
 
 
 def _set_apart(statuses: dict[str, dict[str, int]], left: Mapping[str, int]) -> None:
@@ -140,33 +182,3 @@ def _new_failures(
     for integration_id, rows in missed.items():
         found[integration_id]["missed"] += rows
     return {integration_id: +kinds for integration_id, kinds in found.items() if +kinds}
-
-
-def log_report(report: RunReport, ledger: Ledger) -> None:
-    """Write the report to the task's log, a line for each thing."""
-    counts = ", ".join(f"{name} {count}" for name, count in report.extracted.items())
-    log.info("Source rows: %s", counts)
-    for integration_id, statuses in report.statuses.items():
-        log.info("%s: %s", integration_id, ", ".join(f"{count} {status}" for status, count in statuses.items()))
-    for error in report.errors:
-        log.warning("%d rows: %s %s", error.rows, error.code, error.log_url or "")
-    log.info(
-        "%d requests answered, %.1f a second, latency p50 %s ms, p95 %s ms, %d answers 429, most in flight %s",
-        report.requests,
-        report.rows_per_second,
-        report.p50_ms,
-        report.p95_ms,
-        report.answers_429,
-        report.peak_in_flight,
-    )
-    if report.open_issues:
-        with ledger.transaction() as conn:
-            at = now(conn)
-        for issue in report.open_issues:
-            log.warning("Open: %s", _worded(issue, at))
-
-
-def _worded(issue: Unsettled, at: datetime) -> str:
-    age = f"for {(at - issue.since).total_seconds() / 3600:.1f} h" if issue.since else ""
-    count = f"{issue.rows} rows " if issue.rows else ""
-    return f"{issue.integration_id}: {count}{issue.what} {age} {issue.log_url or ''}".rstrip()

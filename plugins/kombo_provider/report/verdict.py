@@ -36,11 +36,19 @@ class Complaint(NamedTuple):
 
 def verdict(report: RunReport, limits: Limits) -> None:
     """Raise IncompleteRunError, saying what is wrong and what to do, unless the run may be green."""
+    said = complaint(report, limits)
+    if said is not None:
+        raise IncompleteRunError(said)
+
+
+def complaint(report: RunReport, limits: Limits) -> str | None:
+    """Say in two lines what is wrong and what to do; None where the run may be green."""
     complaints = [*_accounts(report), *_unfinished(report), *_failed_rows(report, limits)]
-    if complaints:
-        what = " ".join(complaint.what for complaint in complaints)
-        do = " ".join(dict.fromkeys(complaint.do for complaint in complaints))
-        raise IncompleteRunError(f"{what}\nTo do: {do}")
+    if not complaints:
+        return None
+    what = " ".join(one.what for one in complaints)
+    do = " ".join(dict.fromkeys(one.do for one in complaints))
+    return f"{what}\nTo do: {do}"
 
 
 def _accounts(report: RunReport) -> Iterator[Complaint]:
@@ -94,14 +102,20 @@ def _failed_rows(report: RunReport, limits: Limits) -> Iterator[Complaint]:
     """Judge the run as a whole, and each integration: a broken customer is not outvoted by the healthy ones."""
     each = {name: failures(report, [name]) for name in report.new_failures if name}
     complaints = {name: found for name, one in each.items() if (found := one.complaint(limits))}
-    of_run = failures(report, {*report.statuses, *report.new_failures}).complaint(limits)
+    concerned = {*report.statuses, *report.new_failures}
+    of_run = failures(report, concerned).complaint(limits)
+    if len(concerned) == 1 and of_run:
+        complaints.clear()  # the run is that integration
     said = [f"{name}: {found}" for name, found in sorted(complaints.items())]
     if len(said) > _NAMED_AT_MOST:
         said[_NAMED_AT_MOST:] = [f"And {len(said) - _NAMED_AT_MOST} more integrations."]
     if of_run:
         said.insert(0, of_run[0].upper() + of_run[1:])
     if said:
-        do = "look at the columns problems and error_code in kombo_deliveries, correct the rows, run again."
+        do = (
+            f"`airflow kombo failed {report.run.dag_id}` lists them with field or code (the columns problems and "
+            "error_code in kombo_deliveries); correct the rows, run again."
+        )
         yield Complaint(" ".join(said), do)
 
 

@@ -52,11 +52,12 @@ class StageReport:
     """What staging did.
 
     `counts` says what became of each row, by `extracted` and the ledger's COUNTERS, and is true after a failure as
-    well. `ready` counts what is to be sent by integration; on the lanes of `on_wire` requests of other processes may
-    run.
+    well; `by_integration` the same by integration (`""`: of none) and counter. `ready` counts what is to be sent by
+    integration; on the lanes of `on_wire` requests of other processes may run.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    by_integration: Counter[tuple[str, str]] = field(default_factory=Counter)
     ready: dict[str, int] = field(default_factory=dict)
     on_wire: set[str] = field(default_factory=set)
 
@@ -85,7 +86,15 @@ def stage(
     if target is not None:
         target.check()
     undecided = replace(options.staging, hold=Hold.UNDECIDED)
-    stager = Stager(ledger, undecided, options.mapping, dry_run=options.dry_run, counts=report.counts, target=target)
+    stager = Stager(
+        ledger,
+        undecided,
+        options.mapping,
+        dry_run=options.dry_run,
+        counts=report.counts,
+        by_integration=report.by_integration,
+        target=target,
+    )
     if target is not None:
         _stop_before_a_lost_ledger(ledger, stager, reader, target, options.staging.source)
     plan, started_at = _plan(ledger, options)
@@ -104,7 +113,7 @@ def stage(
         held = decide_holds(conn, selection, options.narrowing, options.approve_above, options.confirm_rows)
         _tidy_up(conn, options)
         _count_what_to_send(conn, options, selection, report)
-    _count_held(report, stager, held)
+    _count_held(report, held)
     return report
 
 
@@ -175,10 +184,12 @@ def _hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, s
         )
 
 
-def _count_held(report: StageReport, stager: Stager, held: Collection[str]) -> None:
+def _count_held(report: StageReport, held: Collection[str]) -> None:
     """Count this run's new rows of the integrations as held: each row counts once."""
-    for (integration_id, counter), rows in stager.fresh.items():
-        if integration_id in held:
+    for integration_id in held:
+        for counter in ("new", "restaged"):
+            rows = report.by_integration.pop((integration_id, counter), 0)
+            report.by_integration[integration_id, "held"] += rows
             report.counts[counter] -= rows
             report.counts["held"] += rows
 

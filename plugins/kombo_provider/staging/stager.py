@@ -49,13 +49,14 @@ class Stager:
         *,
         dry_run: bool = False,
         counts: Counter[str] | None = None,
+        by_integration: Counter[tuple[str, str]] | None = None,
         target: Target | None = None,
     ) -> None:
         self._target = TargetCheck(target, ledger, staging_for.source) if target is not None else None
         self._ledger, self._staging, self._options, self._dry_run = ledger, staging_for, options, dry_run
         self.counts: Counter[str] = Counter() if counts is None else counts
         self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
-        self.fresh: Counter[tuple[str, str]] = Counter()
+        self.by_integration: Counter[tuple[str, str]] = Counter() if by_integration is None else by_integration
         self.job_changed = 0
         self._greatest: datetime | None = None
         self._now = _LATEST
@@ -164,6 +165,7 @@ class Stager:
             elif window.undated and row.changed_at is not None and row.changed_at > self._now:
                 self.counts["extracted"] += 1
                 self.counts["not_yet"] += 1
+                self.by_integration[row.integration_id or "", "not_yet"] += 1
         return taken
 
     def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
@@ -203,6 +205,7 @@ class Stager:
             for row in keyed:
                 if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
                     self._passed.duplicate(row)
+                    self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
             staged = self._enter(conn, list(fresh.values()))
             self._hold(conn, foreign, known_before, staged)
@@ -230,18 +233,22 @@ class Stager:
         staged["new"] -= held
         staged["held"] += held
         for integration_id, _ in new:
-            self.fresh[integration_id, "new"] -= 1
+            self.by_integration[integration_id, "new"] -= 1
+            self.by_integration[integration_id, "held"] += 1
         self._held_named = [*self._held_named, *foreign][:_REASONS_SHOWN]
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
             return dry_run.rehearse(conn, self._staging, rows)
-        return staging.stage(conn, self._staging, rows, on_job_changed=self._on_job_changed, fresh=self.fresh)
+        return staging.stage(
+            conn, self._staging, rows, on_job_changed=self._on_job_changed, by_integration=self.by_integration
+        )
 
     def _has_key(self, row: MappedRow) -> bool:
         if row.key_problem is None:
             return True
         self.counts["without_key"] += 1
+        self.by_integration[row.integration_id or "", "without_key"] += 1
         self._passed.without_key(row, row.key_problem)
         return False
 

@@ -88,12 +88,21 @@ class WriteBack:
         with self._target.errors(NOTHING_SENT), self._target.reading(wait) as conn:
             return self._target.rows(conn).find(dict(enumerate(keys)))
 
-    def run(self, ledger: Ledger, source: str, *, refill: bool = False, run: RunRef | None = None) -> WriteBackReport:
+    def run(
+        self,
+        ledger: Ledger,
+        source: str,
+        *,
+        refill: bool = False,
+        run: RunRef | None = None,
+        report: WriteBackReport | None = None,
+    ) -> WriteBackReport:
         """Write what is not written back yet (all there is with `refill`); safe to repeat after any crash.
 
-        Raises WriteBackError where the database refuses every row that is new.
+        A `report` that is handed in is filled while this works, so that a caller has the numbers of what failed
+        half-way. Raises WriteBackError where the database refuses every row that is new.
         """
-        writing = Writing(self._target, self._patience, ledger, source, run)
+        writing = Writing(self._target, self._patience, ledger, source, run, report or WriteBackReport())
         after: Pair | None = None
         while True:
             with ledger.transaction() as conn:

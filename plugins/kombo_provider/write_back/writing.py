@@ -54,9 +54,17 @@ class WriteBackReport:
 class Writing:
     """One run over the deliveries: what is written, refused, and how long locks are waited for."""
 
-    def __init__(self, target: OpenTarget, patience: Patience, ledger: Ledger, source: str, run: RunRef | None) -> None:
+    def __init__(
+        self,
+        target: OpenTarget,
+        patience: Patience,
+        ledger: Ledger,
+        source: str,
+        run: RunRef | None,
+        report: WriteBackReport,
+    ) -> None:
         self._target, self._patience, self._ledger, self._source, self._run = target, patience, ledger, source, run
-        self.report = WriteBackReport()
+        self.report = report
         self._lock_seconds = patience.first_lock_seconds
         self._locked = 0
         self._named = 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kombo_provider.errors import IncompleteRunError
-from kombo_provider.ledger import COUNTERS
+from kombo_provider.ledger import COUNTERS, RunRef
 from kombo_provider.report.numbers import RunReport
 from kombo_provider.report.verdict import Limits, verdict
 
@@ -23,6 +24,9 @@ def report(statuses: dict[str, dict[str, int]], **fields: Any) -> RunReport:
         for name, counts in statuses.items()
     }
     empty = {
+        "run": RunRef("push", "now"),
+        "kombo_conn_id": "kombo_default",
+        "at": datetime(2026, 3, 1, tzinfo=UTC),
         "extracted": NOTHING,
         "errors": [],
         "open_issues": [],
@@ -103,7 +107,7 @@ def test_a_row_that_waits_or_is_in_doubt_makes_it_red_and_only_its_own_advice_is
 def test_rows_that_some_earlier_tool_had_sent_are_no_delivery_and_withdrawn_ones_no_row() -> None:
     said = complaint(report({A: {"delivered": 100, "invalid": 1, "cancelled": 7}}, imported={A: 100}))
     assert said is not None
-    assert "none of 1 rows was delivered: 1 invalid" in said
+    assert "None of 1 rows was delivered: 1 invalid" in said
 
 
 def test_a_thousand_broken_customers_are_not_all_named() -> None:
