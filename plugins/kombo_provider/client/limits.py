@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS: Final = 3_600.0
 
@@ -14,13 +18,24 @@ _WHOLE = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
 _SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
 
 
-def whole_number(headers: Mapping[str, str], name: str) -> int | None:
-    """Return the number in a header such as `Concurrency-Limit: 30`, None where there is none.
+@cache
+def _tell_once(name: str, what: str) -> None:
+    """Say once a process that a header makes no sense: it may come with every answer."""
+    log.warning("Kombo's header %s %s", name, what)
+
+
+def whole_number(headers: Mapping[str, str], name: str, *, at_least: int = 0) -> int | None:
+    """Return the number in a header such as `Concurrency-Limit: 30`, None where there is none that makes sense.
 
     `headers` has lower-case names.
     """
-    found = _WHOLE.match(headers.get(name, ""))
-    return int(found[1]) if found else None
+    if name not in headers:
+        return None
+    found = _WHOLE.match(headers[name])
+    if found is None or int(found[1]) < at_least:
+        _tell_once(name, "is not a number that makes sense; it is ignored")
+        return None
+    return int(found[1])
 
 
 def seconds(headers: Mapping[str, str], name: str) -> float | None:
@@ -54,6 +69,8 @@ def pause_seconds(headers: Mapping[str, str], *, is_rate_limit: bool, now: datet
     pause = retry_after_seconds(headers, now)
     if pause is None and is_rate_limit:
         pause = seconds(headers, "ratelimit-reset")
+    if pause is not None and pause > LONGEST_PAUSE_SECONDS:
+        _tell_once("retry-after or ratelimit-reset", "asks to wait for more than an hour; an hour is waited")
     return None if pause is None else min(pause, LONGEST_PAUSE_SECONDS)
 
 

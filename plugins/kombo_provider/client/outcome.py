@@ -109,7 +109,7 @@ def classify_answer(
         account_wide=account_wide,
         ids=created_ids(envelope.data, endpoint, job_id) if executed else _NO_IDS,
         warnings=envelope.warnings,
-        concurrency_limit=whole_number(lower, "concurrency-limit"),
+        concurrency_limit=whole_number(lower, "concurrency-limit", at_least=1),
         concurrency_remaining=whole_number(lower, "concurrency-remaining"),
         ratelimit_remaining=whole_number(lower, "ratelimit-remaining"),
         pause_seconds=pause_seconds(lower, is_rate_limit=is_rate_limit, now=now) if asks_to_wait else None,

@@ -69,7 +69,7 @@ class Pace:
 
     def on_outcome(self, outcome: Outcome, in_flight: int, now: float) -> None:
         """Learn from an answer; `in_flight` counts it as still there."""
-        if outcome.concurrency_limit is not None and outcome.concurrency_limit > 0:
+        if outcome.concurrency_limit is not None:
             self.limit_seen = outcome.concurrency_limit
             self.cap = min(self._max_in_flight, outcome.concurrency_limit)
         if outcome.outcome_class is OutcomeClass.SAFE:
