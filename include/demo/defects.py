@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-NO_CONTENT_TYPE: Final = '[{"name": "cv.txt", "type": "CV", "data": "Q3VycmljdWx1bSB2aXRhZQ=="}]'
+BROKEN_LINES: Final = '[{"name": "cv.txt", "type": "CV", "data": "Q3VycmljdWx1\\nbSB2aXRhZQ=="}]'
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ DEFECTS: Final = (
     ),
     Defect("missing job", {"job_id": None}),
     Defect("missing key", {"applicant_id": None}),
-    Defect("attachment without content type", {"attachments": NO_CONTENT_TYPE}),
+    Defect("attachment with line breaks in its base64", {"attachments": BROKEN_LINES}),
     Defect("date in another order", {"candidate__availability_date": "31.12.2026"}),
     Defect("truncated JSON", {"candidate__social_links": '[{"url": "https://social.example.com/in'}),
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from kombo_provider.mapping import kinds
+from kombo_provider.mapping.content_types import type_by_name, type_of_base64
 from kombo_provider.mapping.passthrough import JSON_OBJECT
 from kombo_provider.mapping.values import refuse
 
@@ -109,10 +110,23 @@ class File(Model):
     def _check_source(self) -> Self:
         sources = self.model_fields_set & {"data", "data_url", "path"}
         if len(sources) != 1:
-            raise refuse("expected exactly one of data and data_url (or path, where files are read)")
+            raise refuse(
+                "expected exactly one of data and data_url (or path, where files are read); "
+                "an empty file does not count"
+            )
         if "data_url" not in sources and self.content_type is None:
-            raise refuse("content_type is required unless the file is given by data_url")
+            self._tell_type()
         return self
+
+    def _tell_type(self) -> None:
+        """Set the content type, unless a file that is read later will tell it."""
+        found = type_by_name(self.name)
+        if found is None and self.data is not None:
+            found = type_of_base64(self.data)
+        if found is not None:
+            self.content_type = found
+        elif self.data is not None:
+            raise refuse("content_type is required: neither the name nor the contents of the file tell it")
 
 
 class Attachment(File):

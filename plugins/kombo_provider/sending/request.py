@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.mapping.content_types import type_by_contents
 
 ReadFile = Callable[[str], bytes]
 """Returns a file's contents by its URL; raises UnreadableFileError."""
@@ -84,6 +85,8 @@ def _take_files(attachments: list[dict[str, Any]], read_file: ReadFile) -> list[
         total += len(content)
         if total > LARGEST_FILES_BYTES:
             raise UnreadableFileError(f"the row's files are larger than {_LARGEST_FILES} together", field)
+        if "content_type" not in attachment:
+            attachment["content_type"] = _type_of(content, field)
         attachment["data"] = _FILE
         files.append(base64.b64encode(content))
     return files
@@ -94,6 +97,13 @@ def _read(path: str, field: str, read_file: ReadFile) -> bytes:
         return read_file(path)
     except UnreadableFileError as exc:
         raise UnreadableFileError(exc.problem, field) from None
+
+
+def _type_of(content: bytes, field: str) -> str:
+    found = type_by_contents(content)
+    if found is None:
+        raise UnreadableFileError("neither the name nor the contents of the file tell its content_type", field)
+    return found
 
 
 def _woven(between: list[bytes], files: list[bytes]) -> bytes:

@@ -35,6 +35,15 @@ def test_no_text_of_a_row_is_taken_for_a_file(text: str) -> None:
     assert base64.b64decode(body["attachments"][0]["data"]) == b"%PDF"
 
 
+def test_a_file_without_a_content_type_gets_it_by_its_first_bytes_or_is_refused() -> None:
+    attachments = [{"name": "cv.unknown", "type": "CV", "path": "s3://b/1"}]
+    body = json.loads(build_body(intent(attachments=attachments), lambda _: b"%PDF-1.7"))
+    assert body["attachments"][0]["content_type"] == "application/pdf"
+    with pytest.raises(UnreadableFileError, match="content_type") as refused:
+        build_body(intent(attachments=attachments), lambda _: b"some text")
+    assert refused.value.field == "attachments[0].path"
+
+
 def test_an_unreadable_file_is_named_by_its_place_and_not_by_its_path() -> None:
     def unreadable(_: str) -> bytes:
         raise UnreadableFileError("the file cannot be read (FileNotFoundError)")
