@@ -18,7 +18,7 @@ from tests.e2e.conftest import Warehouse, run_dag
 
 DAG_ID = "kombo_push_applicants"
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
-UNSAID = {"verbose": False, "dag_id": DAG_ID, "email": False, "output": "table", "kombo_conn_id": None}
+UNSAID = {"verbose": False, "conf": None, "dag_id": DAG_ID, "email": False, "output": "table", "kombo_conn_id": None}
 UNSAID |= {"integration_id": None, "until": None, "because": None}
 
 

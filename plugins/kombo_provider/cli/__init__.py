@@ -15,6 +15,7 @@ def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
 _DAG_ID = _arg(("dag_id",), help="A DAG with a Kombo push")
 _ANY_DAG = _arg(("dag_id",), nargs="?", default=None, help="A DAG; without one: every ledger that a DAG uses")
 _OF_DAG = _arg(("--dag-id",), default=None, help="Only the ledger of this DAG")
+_CONF = _arg(("--conf",), default=None, help="Params for the Jinja of the SELECT, as JSON, as a run gets them")
 _OUTPUT = _arg(("--output", "-o"), choices=("table", "json", "csv"), default="table", help="How to print the list")
 
 
@@ -26,6 +27,7 @@ _COMMANDS = (
         args=(
             _DAG_ID,
             _arg(("--applicant-id",), required=True, help="The row's applicant_id"),
+            _CONF,
             ARG_VERBOSE,
         ),
     ),
@@ -33,7 +35,7 @@ _COMMANDS = (
         name="explain",
         help="Say why an applicant was or was not sent, and what to do",
         func=lazy_load_command("kombo_provider.cli.commands.explain"),
-        args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), ARG_VERBOSE),
+        args=(_DAG_ID, _arg(("applicant_id",), help="The row's applicant_id"), _CONF, ARG_VERBOSE),
     ),
     ActionCommand(
         name="check",

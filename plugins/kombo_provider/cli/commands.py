@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from kombo_provider.cli import explaining
 from kombo_provider.cli.ledgers import LedgerPlace, at_each, failures_at_each, ledger_places, refuse_unreached
 from kombo_provider.cli.output import printable, rendered
-from kombo_provider.cli.pushes import find_in_source, open_push, pushes_of
+from kombo_provider.cli.pushes import find_in_source, open_push, stages_of
+from kombo_provider.cli.run_context import parse_conf
 from kombo_provider.cli.speaking import speaking
 from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.ledger import (
@@ -45,8 +46,10 @@ _POLL_SECONDS = 1.0
 def preview(args: Namespace) -> None:
     """`airflow kombo preview DAG_ID --applicant-id X`."""
     found = False
-    for push in pushes_of(args.dag_id):
-        with open_push(push) as opened:
+    conf = parse_conf(args.conf)
+    for stage in stages_of(args.dag_id):
+        push = stage.push
+        with open_push(stage, conf) as opened:
             for row in find_in_source(opened, args.applicant_id):
                 found = True
                 with opened.ledger.transaction() as conn:
@@ -67,8 +70,10 @@ def preview(args: Namespace) -> None:
 @speaking
 def explain(args: Namespace) -> None:
     """`airflow kombo explain DAG_ID APPLICANT_ID`."""
-    for push in pushes_of(args.dag_id):
-        with open_push(push) as opened:
+    conf = parse_conf(args.conf)
+    for stage in stages_of(args.dag_id):
+        push = stage.push
+        with open_push(stage, conf) as opened:
             rows = find_in_source(opened, args.applicant_id)
             with opened.ledger.transaction() as conn:
                 known = history.find_all(conn, push.source, args.applicant_id)

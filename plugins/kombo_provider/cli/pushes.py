@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine
 
+from kombo_provider.cli.run_context import run_context
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.ledger import Ledger
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
-from kombo_provider.operators.extract_sql import read_extract_sql
+from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
 from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
+from kombo_provider.staging.transform import transformed
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -30,7 +32,6 @@ class OpenPush:
     """One push of a DAG, connected."""
 
     push: PushSettings
-    stage: KomboStageOperator
     ledger: Ledger
     reader: SourceReader
     default_integration_id: str | None
@@ -38,11 +39,15 @@ class OpenPush:
 
 def pushes_of(dag_id: str) -> list[PushSettings]:
     """Return the settings of each push in a DAG; raises ConfigurationError where there is none."""
-    dag = _dag(dag_id)
-    pushes = [task.push for task in dag.tasks if isinstance(task, KomboStageOperator)]
-    if not pushes:
+    return [stage.push for stage in stages_of(dag_id)]
+
+
+def stages_of(dag_id: str) -> list[KomboStageOperator]:
+    """Return the first task of each push in a DAG; raises ConfigurationError where there is none."""
+    stages = [task for task in _dag(dag_id).tasks if isinstance(task, KomboStageOperator)]
+    if not stages:
         raise ConfigurationError(f"DAG {dag_id!r} has no Kombo push: build it with kombo_push_dag or kombo_push.")
-    return pushes
+    return stages
 
 
 def _dag(dag_id: str) -> DAG:
@@ -65,17 +70,17 @@ def _dag(dag_id: str) -> DAG:
 
 
 @contextmanager
-def open_push(push: PushSettings) -> Iterator[OpenPush]:
-    """Connect to a push's ledger and warehouse."""
-    stage = KomboStageOperator(task_id="stage", push=push)
+def open_push(stage: KomboStageOperator, conf: dict[str, Any]) -> Iterator[OpenPush]:
+    """Connect to a push's ledger and warehouse; the SELECT is what a run with this conf, triggered now, would read."""
+    push = stage.push
     sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
-    sql = stage.render_template(sql, _context())
+    sql = render_sql(stage, sql, where, run_context(stage, conf))
     settings = KomboHook(push.connections.kombo_conn_id).get_settings()
     with (
         _ledger_or_empty_one(push.connections) as ledger,
         warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
     ):
-        yield OpenPush(push, stage, ledger, SourceReader(warehouse, sql, where=where), settings.integration_id)
+        yield OpenPush(push, ledger, SourceReader(warehouse, sql, where=where), settings.integration_id)
 
 
 @contextmanager
@@ -102,7 +107,7 @@ def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
     with opened.reader.open() as source:
         mapper = None if push.transform else _mapper(opened, source.columns)
         for raw in source.frames(Window()):
-            frame = push.transform(raw) if push.transform else raw
+            frame = transformed(push.transform, raw) if push.transform else raw
             mapper = mapper or _mapper(opened, list(frame.columns))
             found += [row for row in mapper.map_chunk(frame) if row.applicant_id == applicant_id]
     return found
@@ -118,16 +123,3 @@ def _mapper(opened: OpenPush, columns: list[str]) -> RowMapper:
         source_timezone=push.source_timezone,
         attachments_from_files=bool(push.attachment_roots),
     )
-
-
-class _Variables:
-    """Airflow's variables for the Jinja in a SELECT, outside of a task."""
-
-    def __getattr__(self, name: str) -> Any:
-        from airflow.sdk import Variable
-
-        return Variable.get(name)
-
-
-def _context() -> Any:
-    return {"var": {"value": _Variables()}, "params": {}}
