@@ -29,6 +29,26 @@ def prepare_ledger_engine(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="READ COMMITTED")  # a role's default may be stricter
 
 
+def give_up_soon(engine: Engine) -> None:
+    """Have a ledger's engine wait a few seconds at most for a connection, a lock or a statement: a person waits."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _wait_five_seconds)
+        return
+    event.listen(engine, "do_connect", _connect_soon)
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(_SOON))
+
+
+_SOON = "SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '3s', true)"
+
+
+def _wait_five_seconds(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.execute("PRAGMA busy_timeout=5000")
+
+
+def _connect_soon(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+    options["connect_timeout"] = 3
+
+
 def find_silence(engine: Engine) -> Engine:
     """Have a connection that has gone silent found within two minutes, and let it pass through PgBouncer.
 

@@ -69,7 +69,16 @@ _CONFIG: dict[str, Any] = {
                 "sensitive": True,
                 "example": None,
                 "default": "",
-            }
+            },
+            "page_connections": {
+                "description": "Connections with which the page *Kombo* reads ledgers, as JSON: the ledger's "
+                "connection to the page's. The page needs no right on payload, error_title, error_message and "
+                "warnings. Without an entry it reads as the DAGs do; persons' actions always use the DAGs' connection.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": '{"warehouse_default": "kombo_page"}',
+                "default": "",
+            },
         },
     }
 }

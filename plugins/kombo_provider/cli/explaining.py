@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kombo_provider.ledger import LaneState, LaneStatus, Status
 from kombo_provider.mapping import MappedRow
+from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.operators.settings import PushSettings
 
 _DECISIONS: Final = {
@@ -19,16 +20,6 @@ _DECISIONS: Final = {
     "invalid": "nothing is sent: it fails the checks",
     "imported": "nothing is sent: it enters the ledger as delivered by an earlier tool",
     "withdrawn": "nothing is sent: it is withdrawn",
-}
-
-WHAT_TO_DO: Final = {
-    Status.READY: "It waits: the next run of the DAG sends it, unless its integration is blocked or narrowed away.",
-    Status.SENDING: "A request is on the wire, or its process died: then the next run puts it in doubt.",
-    Status.DELIVERED: "Nothing: Kombo has it, and it is never sent again.",
-    Status.INVALID: "Correct the row, or the SELECT: it is staged again when it changes.",
-    Status.REJECTED: "Correct what the code names: the row is staged again when it changes.",
-    Status.IN_DOUBT: "Do not send it by hand: kombo_resolve_in_doubt looks it up, kombo_ask_in_doubt asks a person.",
-    Status.CANCELLED: "It was taken out: select it as no longer withdrawn to have it sent.",
 }
 
 

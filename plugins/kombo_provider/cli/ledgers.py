@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kombo_provider.deployment import ledger_fields, stored_dags
 from kombo_provider.errors import ConfigurationError, KomboError
 from kombo_provider.ledger import Ledger
 from kombo_provider.operators.connections import open_existing_ledger
-from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
+from kombo_provider.operators.settings import Connections
 
 
 @dataclass(slots=True)
@@ -74,33 +75,8 @@ def refuse_unreached(failures: Iterable[tuple[LedgerPlace, str]]) -> None:
 
 
 def _tasks_by_dag(dag_id: str | None) -> Iterable[tuple[str, Iterable[Any]]]:
-    """Read what Airflow stored of its DAGs, those left out whose file is gone: their connections may be gone too."""
-    from airflow.models.dag import DagModel
-    from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        there = set(session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale)))
-        stored = SerializedDagModel.read_all_dags(session=session)
+    stored = stored_dags()
     if dag_id is not None and dag_id not in stored:
         raise ConfigurationError(f"Airflow knows no DAG {dag_id!r}. `airflow dags list` shows those it knows.")
-    wanted = there if dag_id is None else {dag_id}
-    return [(name, dag.task_dict.values()) for name, dag in sorted(stored.items()) if name in wanted]
-
-
-def ledger_fields(task: Any) -> dict[str, Any] | None:
-    """Return where a task of ours keeps its ledger, None for a task of anybody else.
-
-    The template fields tell ours, a team's subclasses included. A push's mapped task has its place within its settings,
-    which are not stored; the push's other tasks name it.
-    """
-    given = getattr(task, "partial_kwargs", None)
-    if not set(LEDGER_FIELDS) <= set(task.template_fields) or (given and "push" in given):
-        return None
-    if given is None:
-        return {name: getattr(task, name) for name in LEDGER_FIELDS}
-    # A mapped task keeps what the DAG file said, without the constructor's defaults.
-    warehouse = given.get("warehouse_conn_id") or Connections().warehouse_conn_id
-    fields = {name: given.get(name) for name in LEDGER_FIELDS}
-    return fields | {"ledger_conn_id": fields["ledger_conn_id"] or warehouse}
+    wanted = stored if dag_id is None else [dag_id]
+    return [(name, stored[name].task_dict.values()) for name in wanted]

@@ -10,6 +10,7 @@ from sqlalchemy.schema import CreateSchema
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
+from kombo_provider.ledger._overview_indexes import OVERVIEW_INDEXES
 from kombo_provider.ledger._run_tables import passed_over
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
@@ -60,11 +61,11 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
 
 
 def _to_3(conn: Connection, schema: str | None) -> None:
-    """Add what Kombo's reads bring back, what tells new failures from older ones, and the index of refused rows."""
+    """Add what Kombo's reads bring back, what tells new failures from older ones, and the page's indexes."""
     _add_columns(conn, deliveries, ("missed_by",), schema)
     passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
-    for index in deliveries.indexes:
+    for index in (*deliveries.indexes, *OVERVIEW_INDEXES):
         index.create(conn, checkfirst=True)
     _create_sync_views(conn)
 
@@ -100,6 +101,18 @@ def found_version(conn: Connection, schema: str | None) -> int:
     if not inspect(conn).has_table(ledger_version.name, schema=schema):
         return 0
     return conn.scalar(select(ledger_version.c.version)) or 0
+
+
+def refuse_other_version(conn: Connection, schema: str | None) -> None:
+    """Raise LedgerError unless the ledger in `schema` is there, and of the newest version; migrates nothing."""
+    found = found_version(conn, schema)
+    if found == 0:
+        raise LedgerError("There is no ledger yet: the first run makes it.")
+    if found != NEWEST:
+        raise LedgerError(
+            f"The ledger is at version {found}, this release reads version {NEWEST}. The next run of a DAG brings an "
+            "older one up to date; a newer one needs the release that wrote it here too."
+        )
 
 
 def _create(conn: Connection, schema: str | None) -> None:

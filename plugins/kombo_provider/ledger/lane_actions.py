@@ -97,6 +97,11 @@ def snooze_lane(
     return True
 
 
+def note_replay(conn: Connection, kombo_conn_id: str, integration_id: str, by: By, *, code: str) -> None:
+    """Remember that a person ordered the lane's rows refused with a code to be tried again; a run does it."""
+    _tell(conn, kombo_conn_id, integration_id, "replay", by, code=code)
+
+
 def _tell(
     conn: Connection,
     kombo_conn_id: str,

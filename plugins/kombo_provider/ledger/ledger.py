@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from kombo_provider.database import prepare_ledger_engine
 from kombo_provider.driver_errors import Failure, describe, driver_errors, sqlstate
 from kombo_provider.errors import LedgerError, LedgerRefusedError, UnsupportedLedgerError
-from kombo_provider.ledger._migrations import found_version, migrate
+from kombo_provider.ledger._migrations import found_version, migrate, refuse_other_version
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
 _FAILED = "The ledger's database failed"
@@ -75,6 +75,13 @@ class Ledger:
             return False
         with self.transaction() as conn:
             return found_version(conn, self.schema) > 0
+
+    def refuse_other_version(self) -> None:
+        """Raise LedgerError unless the ledger is there and of this release."""
+        if not self.exists():
+            raise LedgerError("There is no ledger yet: the first run makes it.")
+        with self.transaction() as conn:
+            refuse_other_version(conn, self.schema)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from kombo_provider.ledger import Ledger
+    from kombo_provider.ledger.reader import LedgerReader
 
 
 @contextmanager
@@ -44,6 +45,28 @@ def open_existing_ledger(connections: Connections) -> Iterator[Ledger]:
             where = f", schema {connections.ledger_schema}" if connections.ledger_schema else ""
             raise LedgerError(f"There is no ledger in connection {connections.ledger}{where}: no run has made one yet.")
         ledger.ensure()
+        yield ledger
+
+
+@contextmanager
+def read_ledger(connections: Connections, conn_id: str | None = None) -> Iterator[LedgerReader]:
+    """Give a ledger to look at, under a connection of its own if one is named; nothing is made or changed."""
+    from kombo_provider.ledger.reader import LedgerReader
+
+    with warehouse_engine(conn_id or connections.ledger) as engine:
+        yield LedgerReader(engine, schema=connections.ledger_schema)
+
+
+@contextmanager
+def change_ledger(connections: Connections) -> Iterator[Ledger]:
+    """Give a ledger for one small change by a person: nothing is made or migrated, and no lock is waited for long."""
+    from kombo_provider.database import give_up_soon
+    from kombo_provider.ledger import Ledger
+
+    with warehouse_engine(connections.ledger) as engine:
+        ledger = Ledger(engine, schema=connections.ledger_schema)
+        give_up_soon(engine)
+        ledger.refuse_other_version()
         yield ledger
 
 

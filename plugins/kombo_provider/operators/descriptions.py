@@ -1,5 +1,9 @@
 """What Airflow shows of a DAG of ours, as Markdown; `source` is the DAG file's."""
 
+from __future__ import annotations
+
+from typing import Final
+
 PUSH_DOC = """
 ### Applicants of `{source}` into Kombo
 
@@ -28,3 +32,14 @@ ASK_DOC = """
 Rows of `{source}` that no look-up settled are listed under **Required actions**, one question for each integration.
 Look the applications up in the ATS, then answer; the ledger keeps who answered and when.
 """
+
+WHAT_TO_DO: Final = {
+    "ready": "It waits: the next run of the DAG sends it, unless its integration is blocked or narrowed away.",
+    "sending": "A request is on the wire, or its process died: then the next run puts it in doubt.",
+    "delivered": "Nothing: Kombo has it, and it is never sent again.",
+    "invalid": "Correct the row, or the SELECT: it is staged again when it changes.",
+    "rejected": "Correct what the code names: the row is staged again when it changes.",
+    "in_doubt": "Do not send it by hand: kombo_resolve_in_doubt looks it up, kombo_ask_in_doubt asks a person.",
+    "cancelled": "It was taken out: select it as no longer withdrawn to have it sent.",
+}
+"""What a person does about a delivery, by the status in which it stands (names of `ledger.Status`)."""

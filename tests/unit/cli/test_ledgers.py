@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
-from kombo_provider.cli.ledgers import ledger_fields
+from kombo_provider.deployment import ledger_fields
 from kombo_provider.operators.create import KomboCreateApplicationOperator
 
 ROW = {"source": "crm", "job_id": "j", "body": {}}

@@ -1,0 +1,103 @@
+"""What Airflow knows of our pipelines: read from its serialized DAGs, never from a DAG file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pipeline:
+    """A source as one DAG works on it, and where its ledger lies."""
+
+    dag_id: str
+    source: str
+    kombo_conn_id: str
+    ledger_conn_id: str
+    ledger_schema: str | None
+    pushes: bool
+    """The DAG's runs stage and send the source, so they can replay a code."""
+
+    @property
+    def connections(self) -> Connections:
+        """The pipeline's ledger as connections."""
+        return Connections(
+            kombo_conn_id=self.kombo_conn_id, ledger_conn_id=self.ledger_conn_id, ledger_schema=self.ledger_schema
+        )
+
+    def shares_lanes_with(self, other: Pipeline) -> bool:
+        """Tell whether both send under one connection from one ledger."""
+        mine = self.ledger_conn_id, self.ledger_schema, self.kombo_conn_id
+        return mine == (other.ledger_conn_id, other.ledger_schema, other.kombo_conn_id)
+
+
+def stored_dags() -> dict[str, Any]:
+    """Return the DAGs as Airflow stored them, those left out whose file is gone: their connections may be gone too."""
+    from airflow.models.dag import DagModel
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        there = set(session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale)))
+        stored = SerializedDagModel.read_all_dags(session=session)
+    return {name: dag for name, dag in sorted(stored.items()) if name in there}
+
+
+def ledger_fields(task: Any) -> dict[str, Any] | None:
+    """Return where a task of ours keeps its ledger, None for a task of anybody else.
+
+    The template fields tell ours, a team's subclasses included. A push's mapped task has its place within its settings,
+    which are not stored; the push's other tasks name it.
+    """
+    given = getattr(task, "partial_kwargs", None)
+    if not set(LEDGER_FIELDS) <= set(task.template_fields) or (given and "push" in given):
+        return None
+    if given is None:
+        return {name: getattr(task, name) for name in LEDGER_FIELDS}
+    # A mapped task keeps what the DAG file said, without the constructor's defaults.
+    warehouse = given.get("warehouse_conn_id") or Connections().warehouse_conn_id
+    fields = {name: given.get(name) for name in LEDGER_FIELDS}
+    return fields | {"ledger_conn_id": fields["ledger_conn_id"] or warehouse}
+
+
+def pipelines_of(dags: dict[str, Any]) -> list[Pipeline]:
+    """Return the pipelines of stored DAGs, one for each DAG, source and ledger."""
+    found = {pipeline for name, dag in dags.items() for pipeline in _pipelines(name, dag.task_dict.values(), dag)}
+    return sorted(found, key=lambda one: (one.dag_id, one.source, one.kombo_conn_id, one.ledger_conn_id))
+
+
+def _pipelines(dag_id: str, tasks: Iterable[Any], dag: Any) -> Iterable[Pipeline]:
+    for fields in map(ledger_fields, tasks):
+        if fields is not None:
+            yield Pipeline(
+                dag_id=dag_id,
+                source=str(fields["source"]),
+                kombo_conn_id=fields["kombo_conn_id"] or Connections().kombo_conn_id,
+                ledger_conn_id=fields["ledger_conn_id"],
+                ledger_schema=fields["ledger_schema"],
+                pushes="replay" in dag.params,
+            )
+
+
+class KnownPipelines:
+    """The deployment's pipelines, read again when they are older than `seconds`: reading all DAGs takes a while."""
+
+    def __init__(self, read: Callable[[], dict[str, Any]] = stored_dags, *, seconds: float = 20.0) -> None:
+        self._read, self._seconds = read, seconds
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._known: list[Pipeline] = []
+
+    def all(self) -> list[Pipeline]:
+        """Return the pipelines, sorted by DAG."""
+        with self._lock:
+            if time.monotonic() - self._read_at > self._seconds:
+                self._known = pipelines_of(self._read())
+                self._read_at = time.monotonic()
+            return self._known

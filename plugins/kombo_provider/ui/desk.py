@@ -1,0 +1,95 @@
+"""Finds a user's pipelines and looks into their ledgers, or changes something there for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from airflow.configuration import conf
+from fastapi import HTTPException
+from sqlalchemy import Connection
+
+from kombo_provider.deployment import KnownPipelines, Pipeline
+from kombo_provider.errors import ConfigurationError
+from kombo_provider.ledger import overview
+from kombo_provider.operators.connections import change_ledger, read_ledger
+from kombo_provider.ui.access import may_look, may_trigger
+from kombo_provider.ui.bounded import BoundedWork
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Desk:
+    """What every request needs: the pipelines, and threads that may wait for a ledger."""
+
+    known: KnownPipelines
+    work: BoundedWork
+
+    def fleets(self, user: Any) -> list[tuple[Pipeline, list[str]]]:
+        """Return each source once, with the DAGs that work on it, as far as the user may look at them.
+
+        The first of a source's DAGs that pushes stands for it.
+        """
+        found: dict[tuple[object, ...], list[Pipeline]] = {}
+        for one in self.known.all():
+            if may_look(user, one.dag_id):
+                place = one.source, one.kombo_conn_id, one.ledger_conn_id, one.ledger_schema or ""
+                found.setdefault(place, []).append(one)
+        fleets = []
+        for _, same in sorted(found.items()):
+            dag_ids = sorted({one.dag_id for one in same})
+            fleets.append((next((one for one in same if one.pushes), same[0]), dag_ids))
+        return fleets
+
+    def pipeline(self, user: Any, dag_id: str, source: str) -> Pipeline:
+        """Return a DAG's pipeline; raises 403 without the right on that DAG, 404 where it has no such source."""
+        if not may_look(user, dag_id):
+            raise HTTPException(403, "You may not see this DAG's runs.")
+        for one in self.known.all():
+            if (one.dag_id, one.source) == (dag_id, source):
+                return one
+        raise HTTPException(404, f"No DAG {dag_id} with this source is known to Airflow.")
+
+    async def read(self, pipeline: Pipeline, look: Callable[[Connection], T]) -> T:
+        """Look into the pipeline's ledger."""
+
+        def reading() -> T:
+            with read_ledger(pipeline.connections, _page_connection(pipeline)) as ledger, ledger.transaction() as conn:
+                return look(conn)
+
+        return await self.work.run((pipeline.ledger_conn_id, pipeline.ledger_schema), reading)
+
+    async def change(self, pipeline: Pipeline, act: Callable[[Connection], T]) -> T:
+        """Change something in the pipeline's ledger, in one transaction."""
+
+        def changing() -> T:
+            with change_ledger(pipeline.connections) as ledger, ledger.transaction() as conn:
+                return act(conn)
+
+        return await self.work.run((pipeline.ledger_conn_id, pipeline.ledger_schema, "changes"), changing)
+
+    def users_of_lane(self, conn: Connection, pipeline: Pipeline, integration_id: str) -> set[str]:
+        """Return the DAGs whose sources have rows on the lane: who acts on it acts on all of them."""
+        sharing = [one for one in self.known.all() if one.shares_lanes_with(pipeline)]
+        sources = overview.sources_on(conn, integration_id, {one.source for one in sharing})
+        return {one.dag_id for one in sharing if one.source in sources} | {pipeline.dag_id}
+
+    def refuse_unless_may_act(self, user: Any, dag_ids: set[str]) -> None:
+        """Raise 403 unless the user may trigger all of them."""
+        if not may_trigger(user, sorted(dag_ids)):
+            raise HTTPException(403, "To act on a lane you need the right to trigger every DAG that sends on it.")
+
+
+def _page_connection(pipeline: Pipeline) -> str | None:
+    """Return the connection that the configuration gives the page for this ledger, None for the DAG's own."""
+    stated = conf.get("kombo", "page_connections", fallback="") or "{}"
+    try:
+        found = json.loads(stated).get(pipeline.ledger_conn_id)
+    except (ValueError, AttributeError):
+        raise ConfigurationError(
+            "The setting page_connections of section kombo is no JSON object of connection ids."
+        ) from None
+    return str(found) if found else None

@@ -1,0 +1,148 @@
+"""What the page asks. Everything here is behind Airflow's login; each route checks the right on its DAG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, HTTPException
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from kombo_provider.errors import KomboError
+from kombo_provider.ledger import DeliveryKey, lane_view, overview
+from kombo_provider.operators.descriptions import WHAT_TO_DO
+from kombo_provider.ui import airflow_side
+from kombo_provider.ui.access import may_trigger
+from kombo_provider.ui.actions import router as actions
+from kombo_provider.ui.dependencies import DeskDep, PipelineDep
+from kombo_provider.ui.shown import all_shown, shown
+
+LANES_AT_ONCE = 100
+
+
+router = APIRouter()
+router.include_router(actions)
+
+
+class Lanes(BaseModel):
+    """Some lanes of a source."""
+
+    integration_ids: list[str] = Field(max_length=LANES_AT_ONCE)
+
+
+class RowsAsked(BaseModel):
+    """Which rows of a lane; `after` is the last applicant id that was shown."""
+
+    integration_id: str
+    what: lane_view.RowsOf
+    code: str | None = None
+    http_status: int | None = None
+    after: str | None = None
+
+
+class RowAsked(BaseModel):
+    """One applicant's row, on one integration or wherever it is; in a body, for URLs are kept in logs."""
+
+    applicant_id: str = Field(min_length=1)
+    integration_id: str | None = None
+
+
+@router.get("/pipelines")
+def pipelines(desk: DeskDep, user: GetUserDep) -> list[dict[str, Any]]:
+    """Every source of which the user may see a DAG."""
+    return [
+        {"dag_id": one.dag_id, "source": one.source, "kombo_conn_id": one.kombo_conn_id, "dag_ids": dag_ids}
+        for one, dag_ids in desk.fleets(user)
+    ]
+
+
+@router.get("/dags/{dag_id}/fleet")
+async def fleet(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
+    """A source's lanes and what its runs of the last 30 days left behind; without its ledger, what XCom has."""
+    airflow = await run_in_threadpool(airflow_side.dag_state, pipeline.dag_id)
+
+    def look(conn: Connection) -> dict[str, Any]:
+        return {
+            "lanes": all_shown(overview.lane_numbers(conn, pipeline.source, pipeline.kombo_conn_id)),
+            "stops": all_shown(overview.stops(conn, pipeline.kombo_conn_id)),
+            "days": all_shown(overview.days(conn, pipeline.source)),
+        }
+
+    try:
+        return {"airflow": airflow} | await desk.read(pipeline, look)
+    except KomboError as exc:
+        report = await run_in_threadpool(airflow_side.last_report, pipeline.dag_id)
+        return {"airflow": airflow, "problem": str(exc), "report": report}
+
+
+@router.post("/dags/{dag_id}/days")
+async def days(desk: DeskDep, pipeline: PipelineDep, asked: Lanes) -> list[dict[str, Any]]:
+    """The last 30 days of the lanes that the page shows just now."""
+    found = await desk.read(pipeline, lambda conn: overview.days(conn, pipeline.source, asked.integration_ids))
+    return all_shown(found)
+
+
+@router.get("/dags/{dag_id}/lane")
+async def lane(desk: DeskDep, pipeline: PipelineDep, user: GetUserDep, integration_id: str) -> dict[str, Any]:
+    """One lane: its numbers, runs, refusals, what persons did; and what this user may do."""
+    source, conn_id = pipeline.source, pipeline.kombo_conn_id
+
+    def look(conn: Connection) -> tuple[dict[str, Any], set[str]]:
+        found = overview.lane_numbers(conn, source, conn_id, integration_id)
+        if not found:
+            raise HTTPException(404, "The ledger holds no row of this source on this integration.")
+        numbers = {
+            "lane": shown(found[0]),
+            "stops": all_shown(overview.stops(conn, conn_id)),
+            "days": all_shown(overview.days(conn, source, [integration_id])),
+            "runs": all_shown(lane_view.recent_runs(conn, source, integration_id)),
+            "codes": all_shown(lane_view.codes(conn, source, integration_id)),
+            "actions": all_shown(lane_view.actions(conn, conn_id, integration_id)),
+        }
+        return numbers, desk.users_of_lane(conn, pipeline, integration_id)
+
+    numbers, users = await desk.read(pipeline, look)
+    airflow = await run_in_threadpool(airflow_side.dag_state, pipeline.dag_id)
+    may_replay = pipeline.pushes and await run_in_threadpool(may_trigger, user, [pipeline.dag_id])
+    may_act = await run_in_threadpool(may_trigger, user, sorted(users))
+    return numbers | {"airflow": airflow, "may_act": may_act, "may_replay": may_replay}
+
+
+@router.post("/dags/{dag_id}/rows")
+async def rows(desk: DeskDep, pipeline: PipelineDep, asked: RowsAsked) -> dict[str, Any]:
+    """The first rows of a lane that stand so; keys and reasons, no applicant."""
+    key = pipeline.source, pipeline.kombo_conn_id, asked.integration_id
+
+    def look(conn: Connection) -> list[dict[str, Any]]:
+        return lane_view.rows(conn, key, asked.what, code=asked.code, http_status=asked.http_status, after=asked.after)
+
+    found = await desk.read(pipeline, look)
+    more = len(found) == lane_view.ROWS_SHOWN
+    return {"rows": all_shown(found), "after": found[-1]["applicant_id"] if more else None}
+
+
+@router.post("/dags/{dag_id}/row")
+async def row(desk: DeskDep, pipeline: PipelineDep, asked: RowAsked) -> list[dict[str, Any]]:
+    """What the ledger knows of an applicant id: each row of it with its history and what to do."""
+
+    def look(conn: Connection) -> list[dict[str, Any]]:
+        found = lane_view.find(conn, pipeline.source, asked.applicant_id, asked.integration_id)
+        lanes = {one["integration_id"] for one in found}
+        states = {name: overview.lane_numbers(conn, pipeline.source, pipeline.kombo_conn_id, name) for name in lanes}
+        return [
+            shown(one)
+            | {
+                "what_to_do": WHAT_TO_DO.get(one["status"]),
+                "history": all_shown(lane_view.history(conn, _key(one))),
+                "lane": shown(states[one["integration_id"]][0]),
+            }
+            for one in found
+        ]
+
+    return await desk.read(pipeline, look)
+
+
+def _key(row: dict[str, Any]) -> DeliveryKey:
+    return DeliveryKey(row["source"], row["integration_id"], row["applicant_id"])

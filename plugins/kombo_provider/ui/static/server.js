@@ -1,0 +1,62 @@
+// Questions to the page's own server. URLs are relative to where Airflow lives; an applicant's id goes into a body.
+import { useCallback, useEffect, useRef, useState } from "./host.js";
+
+const WHILE_A_RUN_IS_ON_MS = 5_000;
+const OTHERWISE_MS = 60_000;
+
+async function ask(path, query, options) {
+  const url = new URL(`kombo/api/${path}`, document.baseURI);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  let answer;
+  try {
+    answer = await fetch(url, { credentials: "same-origin", ...options });
+  } catch {
+    throw new Error("Airflow's API server does not answer.");
+  }
+  const body = await answer.json().catch(() => null);
+  if (answer.ok) return body;
+  const detail = body?.detail;
+  const invalid = Array.isArray(detail) ? detail.map((one) => `${one.loc.at(-1)}: ${one.msg}`).join("; ") : null;
+  throw new Error(invalid ?? detail ?? `Airflow's API server answered ${answer.status}.`);
+}
+
+export const get = (path, query = {}) => ask(path, query, {});
+
+export const post = (path, query, body) =>
+  ask(path, query, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Kombo-Page": "1" },
+    body: JSON.stringify(body),
+  });
+
+export const ofDag = (pipeline, what) => `dags/${encodeURIComponent(pipeline.dag_id)}/${what}`;
+
+/** Load something, and again while a run is on; `{data, error, reload}`, the last data kept while loading anew. */
+export function useLoaded(load, keys) {
+  const [state, setState] = useState({ data: null, error: null });
+  const latest = useRef(0);
+  const reload = useCallback(async () => {
+    const mine = ++latest.current;
+    try {
+      const data = await load();
+      if (mine === latest.current) setState({ data, error: null });
+    } catch (error) {
+      if (mine === latest.current) setState((former) => ({ data: former.data, error: error.message }));
+    }
+  }, keys);
+  useEffect(() => {
+    setState({ data: null, error: null });
+    reload();
+    return () => {
+      latest.current++;
+    };
+  }, [reload]);
+  const runs = Array.isArray(state.data)
+    ? state.data.some((one) => one.airflow?.running)
+    : state.data?.airflow?.running;
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || reload(), runs ? WHILE_A_RUN_IS_ON_MS : OTHERWISE_MS);
+    return () => clearInterval(timer);
+  }, [reload, runs]);
+  return { ...state, reload };
+}

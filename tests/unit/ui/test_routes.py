@@ -1,0 +1,249 @@
+"""What the page's routes answer, and to whom."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from kombo_provider.ledger import LaneState, lane_states, now
+from kombo_provider.ledger._run_tables import runs
+from kombo_provider.ledger._tables import lane_events
+from tests.unit.ledger.book import INVALID, VALID, Book
+from tests.unit.ui.conftest import JSON, SOURCE, Site, push_dag
+
+LANE = "greenhouse:a"
+GETS = [("fleet", {}), ("lane", {"integration_id": LANE})]
+LOOKS: list[tuple[str, dict[str, Any]]] = [
+    ("days", {"integration_ids": [LANE]}),
+    ("rows", {"integration_id": LANE, "what": "waiting"}),
+    ("row", {"applicant_id": "1"}),
+]
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+ACTS: list[tuple[str, dict[str, Any]]] = [
+    ("lane/open", {"integration_id": LANE}),
+    ("lane/stop", {"integration_id": LANE, "reason": "asked"}),
+    ("snooze", {"integration_id": LANE, "until": TOMORROW, "reason": "known"}),
+    ("replay", {"integration_id": LANE, "code": "REMOTE.X"}),
+]
+
+
+def block(book: Book, code: str = "INTEGRATION.INACTIVE", log_url: str | None = None) -> None:
+    with book.ledger.transaction() as conn:
+        lane_states.set_state(conn, "kombo_default", LANE, LaneState.BLOCKED, code=code, log_url=log_url)
+
+
+def every_route(site: Site) -> list[Any]:
+    answers = [site.get(f"dags/push/{name}", **query) for name, query in GETS]
+    answers += [site.post(f"dags/push/{name}", body) for name, body in LOOKS + ACTS]
+    return answers
+
+
+def test_nobody_without_a_login_is_answered(site: Site, book: Book) -> None:
+    site.user = None
+    assert {answer.status_code for answer in [site.get("pipelines"), *every_route(site)]} == {401}
+
+
+def test_nobody_without_the_right_on_the_dag_is_answered(site: Site, book: Book) -> None:
+    book.stage(VALID)
+    site.user = "Mallory"
+    assert {answer.status_code for answer in every_route(site)} == {403}
+    assert site.get("pipelines").json() == []
+    assert site.get("dags/no_such/fleet").status_code == 403, "whether there is such a DAG is not told"
+
+
+def test_a_viewer_looks_and_does_not_act(site: Site, book: Book) -> None:
+    book.stage(VALID)
+    block(book)
+    site.user = "Vera"
+    assert {site.get(f"dags/push/{name}", **query).status_code for name, query in GETS} == {200}
+    assert {site.post(f"dags/push/{name}", body).status_code for name, body in LOOKS} == {200}
+    assert {site.post(f"dags/push/{name}", body).status_code for name, body in ACTS} == {403}
+    seen = site.get("dags/push/lane", integration_id=LANE).json()
+    assert (seen["may_act"], seen["may_replay"]) == (False, False)
+    assert seen["lane"]["state"] == "blocked"
+
+
+def test_who_may_not_trigger_another_dag_of_the_lane_does_not_act_on_it(
+    site: Site, book: Book, rights: set[tuple[str, str, str]], dags: dict[str, Any]
+) -> None:
+    dags["other_push"] = push_dag("other_push", "crm.agencies")
+    book.stage(VALID)
+    book.stage(VALID, source="crm.agencies")
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 403
+    rights.add(("Grace", "POST", "other_push"))
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        (JSON | {"Sec-Fetch-Site": "cross-site"}, 403),
+        (JSON | {"Sec-Fetch-Site": "same-site"}, 403),
+        (JSON | {"Content-Type": "text/plain"}, 415),
+        (JSON | {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ],
+)
+def test_a_post_from_another_site_is_refused(site: Site, book: Book, headers: dict[str, str], status: int) -> None:
+    book.stage(VALID)
+    for name, body in LOOKS + ACTS:
+        assert site.post(f"dags/push/{name}", body, headers=headers).status_code == status
+    with book.ledger.transaction() as conn:
+        assert conn.execute(select(lane_events)).all() == []
+
+
+def test_the_fleet_shows_each_lane_with_what_waits_since_when_and_why(site: Site, book: Book) -> None:
+    book.stage(VALID, VALID.but(applicant_id="2"), INVALID.but(applicant_id="3"), VALID.but(integration_id="lever:b"))
+    book.set("2", hold="approval")
+    block(book, log_url="https://app.kombo.dev/logs/1")
+    a, b = site.get("dags/push/fleet").json()["lanes"]
+    assert (a["integration_id"], a["state"], a["code"]) == (LANE, "blocked", "INTEGRATION.INACTIVE")
+    assert (a["waiting"], a["held"], a["log_url"]) == (1, 1, "https://app.kombo.dev/logs/1")
+    assert datetime.fromisoformat(a["oldest_waiting"]).tzinfo is not None
+    assert (b["integration_id"], b["state"], b["waiting"]) == ("lever:b", "open", 1)
+
+
+def test_figures_of_other_sources_on_the_same_lane_are_not_shown(site: Site, book: Book) -> None:
+    book.stage(VALID)
+    book.stage(VALID, VALID.but(applicant_id="2"), VALID.but(integration_id="lever:b"), source="crm.agencies")
+    (lane,) = site.get("dags/push/fleet").json()["lanes"]
+    assert (lane["integration_id"], lane["waiting"]) == (LANE, 1)
+    assert site.get("dags/push/lane", integration_id="lever:b").status_code == 404
+
+
+def test_hours_left_come_from_the_last_median_answer_and_the_cap(site: Site, book: Book) -> None:
+    book.stage(*(VALID.but(applicant_id=str(number)) for number in range(60)))
+    _run(book, "r1", p50_ms=60_000)
+    (lane,) = site.get("dags/push/fleet").json()["lanes"]
+    assert lane["hours_left"] == pytest.approx(60 * 60 / 3600 / 30)
+
+
+def _run(book: Book, run_id: str, *, days_ago: int = 0, **values: Any) -> None:
+    with book.ledger.transaction() as conn:
+        key = {"source": SOURCE, "dag_id": "push", "run_id": run_id, "integration_id": LANE}
+        at = now(conn) - timedelta(days=days_ago)
+        conn.execute(runs.insert().values(key | {"kombo_conn_id": "kombo_default", "ended_at": at} | values))
+
+
+def test_the_last_30_days_are_summed_by_day(site: Site, book: Book) -> None:
+    book.stage(VALID)
+    _run(book, "r1", statuses=json.dumps({"delivered": 5, "invalid": 1}))
+    _run(book, "r2", statuses=json.dumps({"delivered": 2, "rejected": 1, "in_doubt": 1, "ready": 3}))
+    _run(book, "r3", days_ago=2, statuses=json.dumps({"delivered": 9}))
+    _run(book, "r4", days_ago=31, statuses=json.dumps({"delivered": 100}))
+    _run(book, "r5", statuses=None)
+    found = site.get("dags/push/fleet").json()["days"]
+    shown = {(day["day"], day["delivered"], day["refused"], day["open"]) for day in found}
+    today = datetime.now(UTC).date()
+    assert shown == {(str(today), 7, 2, 4), (str(today - timedelta(days=2)), 9, 0, 0)}
+    (other, of_lane) = site.post("dags/push/days", {"integration_ids": [LANE]}).json()
+    assert {other["integration_id"], of_lane["integration_id"]} == {LANE}
+
+
+def test_a_lane_shows_its_refusals_and_their_rows_page_by_page(site: Site, book: Book) -> None:
+    book.stage(*(INVALID.but(applicant_id=f"{number:03}") for number in range(60)), VALID)
+    found = site.get("dags/push/lane", integration_id=LANE).json()
+    (code,) = found["codes"]
+    assert (code["status"], code["code"], code["rows"]) == ("invalid", None, 60)
+    asked = {"integration_id": LANE, "what": "invalid"}
+    first = site.post("dags/push/rows", asked).json()
+    assert [row["applicant_id"] for row in first["rows"]] == [f"{number:03}" for number in range(50)]
+    second = site.post("dags/push/rows", asked | {"after": first["after"]}).json()
+    assert (len(second["rows"]), second["after"]) == (10, None)
+    assert second["rows"][0]["problems"] == [{"field": "x", "problem": "is required"}]
+
+
+def test_a_row_says_what_became_of_it_and_what_to_do(site: Site, book: Book) -> None:
+    book.deliver("1")
+    (row,) = site.post("dags/push/row", {"applicant_id": "1"}).json()
+    assert (row["status"], row["kombo_application_id"]) == ("delivered", "app-1")
+    assert [event["to_status"] for event in row["history"]] == ["sending", "delivered"]
+    assert row["what_to_do"].startswith("Nothing")
+    assert site.post("dags/push/row", {"applicant_id": "1", "integration_id": "other"}).json() == []
+
+
+def test_no_answer_holds_a_payload_or_a_message_of_kombo_s(site: Site, book: Book) -> None:
+    canary = "zoe.canary@example.com"
+    book.stage(VALID.but(payload=json.dumps({"email": canary})), INVALID.but(applicant_id="2"))
+    book.set("2", status="rejected", error_code="X", error_title=canary, error_message=canary, warnings=canary)
+    asked: list[dict[str, Any]] = [{"what": what} for what in ("waiting", "rejected", "invalid", "in_doubt")]
+    answers = every_route(site) + [site.post("dags/push/rows", {"integration_id": LANE} | one) for one in asked]
+    answers.append(site.post("dags/push/row", {"applicant_id": "2"}))
+    assert canary not in "".join(answer.text for answer in answers)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", " javascript:alert(1)", "//x.example", "x"])
+def test_a_link_of_kombo_s_that_is_no_web_page_is_dropped(site: Site, book: Book, url: str) -> None:
+    book.stage(VALID, INVALID.but(applicant_id="2"))
+    book.set("2", status="rejected", error_code="<script>alert(1)</script>", log_url=url)
+    block(book, log_url=url)
+    _run(book, "r1", top_codes=json.dumps([{"code": "X", "rows": 1, "log_url": url}]))
+    found = site.get("dags/push/lane", integration_id=LANE).json()
+    links = [found["lane"]["log_url"], found["codes"][0]["log_url"], found["runs"][0]["top_codes"][0]["log_url"]]
+    assert links == [None, None, None]
+    assert found["codes"][0]["code"] == "<script>alert(1)</script>", "text stays text"
+
+
+def test_every_action_leaves_who_did_it_in_the_ledger_and_in_airflow_s_log(
+    site: Site, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    from kombo_provider.ui import airflow_side
+
+    ordered: list[tuple[str, ...]] = []
+
+    def replay(_user: Any, *what: str) -> str:
+        ordered.append(what)
+        return "run-1"
+
+    monkeypatch.setattr(airflow_side, "replay", replay)
+    book.stage(VALID)
+    block(book)
+    with create_session() as session:
+        session.query(Log).delete()
+    for name, body in reversed(ACTS):
+        answer = site.post(f"dags/push/{name}", body)
+        assert answer.status_code == 200, answer.text
+    with book.ledger.transaction() as conn:
+        events = conn.execute(select(lane_events).order_by(lane_events.c.event_id)).all()
+        assert lane_states.own_status(conn, "kombo_default", LANE).state is LaneState.OPEN
+    assert [(event.action, event.actor, event.actor_name) for event in events] == [
+        (action, "person", "Grace") for action in ("replay", "snooze", "stop", "open")
+    ]
+    assert ordered == [("push", "REMOTE.X", LANE)]
+    with create_session() as session:
+        lines = [(line.event, line.owner, line.dag_id) for line in session.query(Log).order_by(Log.id)]
+    assert lines == [(f"kombo_lane_{name}", "Grace", "push") for name in ("replay", "snooze", "stop", "open")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"until": (datetime.now(UTC) + timedelta(days=31)).isoformat()}, 422),
+        ({"until": (datetime.now(UTC) - timedelta(days=1)).isoformat()}, 422),
+        ({"reason": ""}, 422),
+        ({"until": None}, 422),
+    ],
+)
+def test_a_snooze_without_an_end_or_a_reason_is_refused(
+    site: Site, book: Book, body: dict[str, Any], status: int
+) -> None:
+    book.stage(VALID)
+    block(book)
+    asked = {"integration_id": LANE, "until": TOMORROW, "reason": "known"} | body
+    assert site.post("dags/push/snooze", asked).status_code == status
+
+
+def test_an_open_lane_cannot_be_snoozed(site: Site, book: Book) -> None:
+    book.stage(VALID)
+    answer = site.post("dags/push/snooze", {"integration_id": LANE, "until": TOMORROW, "reason": "known"})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "The lane is neither blocked nor paused: there is nothing to snooze.",
+    )
