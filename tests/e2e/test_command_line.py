@@ -23,9 +23,10 @@ UNSAID |= {"integration_id": None, "until": None, "because": None}
 
 
 def call(name: str, **arguments: Any) -> None:
-    from kombo_provider.cli import commands
+    from kombo_provider.cli import commands, failures
 
-    getattr(commands, name)(Namespace(**UNSAID | arguments))
+    command = failures.failed if name == "failed" else getattr(commands, name)
+    command(Namespace(**UNSAID | arguments))
 
 
 def test_preview_prints_the_exact_body_and_what_would_be_done_and_sends_nothing(
@@ -178,3 +179,38 @@ def test_a_dag_without_a_push_is_named_without_a_traceback(tmp_path: Path) -> No
     assert run.returncode == 1
     assert "no_such_dag" in run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_failed_lists_what_is_not_delivered_and_no_value(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.add(1, candidate__email_address="nobody", applicant_id="=cmd|' /C calc'!A0")
+    warehouse.add(2)
+    warehouse.add(3)
+    warehouse.add(4, applicant_id=None)
+    sandbox.faults([{"kind": "error", "code": "ATS.JOB_CLOSED", "match": {"email": "ada2@example.com"}}])
+    run_dag()
+    capsys.readouterr()
+    call("failed", output="json")
+    found = {(row["status"], row["applicant_id"]): row for row in json.loads(capsys.readouterr().out)}
+    assert found["rejected", "a-2"]["why"] == "ATS.JOB_CLOSED"
+    assert found["rejected", "a-2"]["log_url"].startswith("http")
+    assert "candidate__email_address: expected" in found["invalid", "=cmd|' /C calc'!A0"]["why"]
+    assert "applicant_id is empty" in found["without_key", None]["why"]
+    assert len(found) == 3
+    call("failed", output="csv")
+    printed = capsys.readouterr().out
+    assert ",'=cmd|" in printed
+    call("failed")
+    printed += capsys.readouterr().out
+    assert not [value for value in ("nobody", "Ada", "ada2@example.com", "Applicant") if value in printed]
+
+
+def test_failed_says_that_all_is_delivered(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.add(1)
+    run_dag()
+    capsys.readouterr()
+    call("failed")
+    assert "All that the ledger knows of is delivered" in capsys.readouterr().out

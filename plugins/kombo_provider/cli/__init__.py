@@ -84,6 +84,12 @@ _COMMANDS = (
         ),
     ),
     ActionCommand(
+        name="failed",
+        help="List what is not delivered, with field or code, never with a value",
+        func=lazy_load_command("kombo_provider.cli.failures.failed"),
+        args=(_DAG_ID, _OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
         name="lanes",
         help="List the lanes with state, code and rows that wait; open, stop or snooze one",
         func=lazy_load_command("kombo_provider.cli.commands.lanes"),

@@ -15,11 +15,12 @@ from kombo_provider.operators.settings import Connections
 
 @dataclass(slots=True)
 class LedgerPlace:
-    """Where a ledger lies, and the DAGs that use it."""
+    """Where a ledger lies, the DAGs that use it, and their sources."""
 
     conn_id: str
     schema: str | None
     dag_ids: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
         schema = f", schema {self.schema}" if self.schema else ""
@@ -41,7 +42,9 @@ def ledger_places(dag_id: str | None) -> list[LedgerPlace]:
         for fields in map(ledger_fields, tasks):
             if fields is not None:
                 key = fields["ledger_conn_id"], fields["ledger_schema"]
-                places.setdefault(key, LedgerPlace(*key)).dag_ids.add(name)
+                place = places.setdefault(key, LedgerPlace(*key))
+                place.dag_ids.add(name)
+                place.sources.add(fields["source"])
     if not places:
         which = f"DAG {dag_id!r} has no task" if dag_id else "No DAG that Airflow knows has a task"
         raise ConfigurationError(f"{which} that sends to Kombo. `airflow dags list` shows the DAGs it knows.")

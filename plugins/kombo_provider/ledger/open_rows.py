@@ -43,6 +43,7 @@ class OpenRow(NamedTuple):
     since: datetime | None
     problems: str | None
     code: str | None
+    hold: str | None
     log_url: str | None
     run: RunRef
 
@@ -65,7 +66,7 @@ def counts(conn: Connection, source: str) -> list[OpenCount]:
 def _counting(source: str) -> Iterator[Select[Any]]:
     refused = deliveries.c.integration_id, deliveries.c.status
     since = func.min(deliveries.c.finished_at)
-    yield select(*refused, func.count(), since).where(deliveries.c.source == source, IS_REFUSED).group_by(*refused)
+    yield select(*refused, func.count(), since).where(_is_of(source), IS_REFUSED).group_by(*refused)
     waits = case((deliveries.c.hold.is_(None), _WAITS), else_=_HELD).label("what")
     for condition, what, at in (
         (IS_READY, waits, deliveries.c.staged_at),
@@ -119,6 +120,7 @@ def _rows(what: ColumnElement[str], since: ColumnElement[Any]) -> Select[Any]:
         since.label("since"),
         deliveries.c.problems,
         _CODE.label("code"),
+        deliveries.c.hold,
         deliveries.c.log_url,
         deliveries.c.dag_id,
         deliveries.c.run_id,
@@ -126,4 +128,4 @@ def _rows(what: ColumnElement[str], since: ColumnElement[Any]) -> Select[Any]:
 
 
 def _open_row(row: Row[Any]) -> OpenRow:
-    return OpenRow._make([*row[:7], RunRef(row.dag_id or "", row.run_id or "")])
+    return OpenRow._make([*row[:8], RunRef(row.dag_id or "", row.run_id or "")])
