@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,10 @@ class Result:
     ordered_resend: bool | None = None
     retry_after_seconds: float | None = None
     duration_ms: int | None = None
+
+    def without_texts(self) -> Result:
+        """Return the same without Kombo's words, for a database that cannot hold them."""
+        return replace(self, error_title=None, error_message=None, warnings=None, log_url=None)
 
 
 _COPIED = (

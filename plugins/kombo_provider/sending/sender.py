@@ -15,7 +15,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 
 from kombo_provider.client.outcome import OutcomeClass
-from kombo_provider.errors import LanePausedError, LedgerError
+from kombo_provider.errors import LanePausedError, LedgerError, LedgerRefusedError
 from kombo_provider.ledger import DeliveryKey, Intent, Result, Status
 from kombo_provider.sending.decide import NOT_BEGUN, decide, interrupted
 from kombo_provider.sending.group_commit import GroupCommit
@@ -167,6 +167,8 @@ class Sender:
     def _survive(self, exc: LedgerError) -> None:
         self._ledger_failures += 1
         self._log_unrecorded()
+        if isinstance(exc, LedgerRefusedError):  # a text of Kombo's may be what the database cannot hold
+            self._unrecorded = [(answer, result.without_texts()) for answer, result in self._unrecorded]
         held_up = self._clock() - max(lane.last_progress for lane in self._lanes)
         if not self._unrecorded and not self._on_wire and held_up > self._options.tuning.patience:
             raise exc
@@ -211,6 +213,8 @@ class Sender:
                 self._group_commit.close(results, self._lanes)
             except LedgerError as exc:
                 self._log_unrecorded()
+                if isinstance(exc, LedgerRefusedError):
+                    results = [result.without_texts() for result in results]
                 if tries > 1 and self._clock() >= until:
                     log.error("%s. What is on the wire is put in doubt when the lanes' leases have ended.", exc)  # noqa: TRY400 - the traceback adds nothing
                     return

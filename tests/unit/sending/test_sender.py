@@ -125,3 +125,24 @@ def test_answers_that_cannot_be_committed_are_kept_and_committed_when_the_ledger
         next(away, None)
     assert desk.statuses() == {"a": "delivered"}
     assert len(desk.client.asked) == 1
+
+
+_REFUSE_TEXTS = """
+CREATE FUNCTION refuse_texts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.error_message IS NOT NULL THEN RAISE EXCEPTION 'character not supported'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse_texts BEFORE UPDATE ON kombo_deliveries FOR EACH ROW EXECUTE FUNCTION refuse_texts();
+"""
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_answer_whose_text_the_database_refuses_is_stored_without_it_and_the_others_go_on(desk: Desk) -> None:
+    desk.stage(*"abcdef")
+    with desk.ledger.transaction() as conn:
+        conn.exec_driver_sql(_REFUSE_TEXTS)
+    refused = Outcome(OutcomeClass.REFUSED, 400, error_code="ATS.JOB_CLOSED", error_message="→")
+    desk.client.answer = lambda job_id: refused if job_id == "a" else delivered(job_id)
+    desk.send("ats:a")
+    assert desk.statuses() == {"a": "rejected"} | dict.fromkeys("bcdef", "delivered")
+    assert len(desk.client.asked) == 6
