@@ -31,7 +31,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.mariadb", "tests.warehouses"]
 
 # Whole runs of Airflow, kills, browsers, installs: `make quick` leaves them out.
 SLOW_FOLDERS = ("e2e", "reliability", "ui")

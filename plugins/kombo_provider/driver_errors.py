@@ -19,6 +19,13 @@ CONNECTION_OPTION: Final = "kombo_connection"
 
 _SAFE_CLASSES: Final = ("08", "0A", "25", "26", "28", "3D", "3F", "42", "53", "54", "55", "57", "58")
 """SQLSTATE classes whose message names objects, rights or resources, where the statement is one of ours."""
+_SAFE_NUMBERS_OF_MYSQL: Final = frozenset(
+    (1040, 1044, 1045, 1049, 1054, 1103, 1129, 1130, 1142, 1143, 1146, 1205, 1213, 1267, 1288, 1290, *range(2000, 2030))
+)
+"""Its errors of the same kind: many share an SQLSTATE or come without, and 1292 and 1366 quote a value."""
+_SAFE_KINDS_OF_DUCKDB: Final = frozenset(
+    f"{kind}Exception" for kind in ("Parser", "Catalog", "Binder", "IO", "Connection", "Permission", "Transaction")
+)
 _LASTING_CLASSES: Final = ("0A", "21", "22", "28", "2F", "38", "39", "3D", "3F", "42", "44", "54", "IM", "P0")
 """SQLSTATE classes that a later try meets again; IM: ODBC's own, no such driver or data source."""
 _LASTING_KINDS: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
@@ -53,6 +60,11 @@ def describe(exc: BaseException) -> str:
     original = _original(exc)
     kind, state, text = type(original).__name__, sqlstate(exc), _text(original)
     text = text.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
+    number = _number(original)
+    if number in _SAFE_NUMBERS_OF_MYSQL or kind in _SAFE_KINDS_OF_DUCKDB:
+        return f"{kind}{f' ({number})' if number else ''}: {text}"
+    if number is not None and state in (None, "HY000"):
+        return f"{kind} ({number})"
     if state is None:
         return f"{kind}: {text}" if kind in ("OperationalError", "ProgrammingError") else kind
     if state[:2] in _SAFE_CLASSES:

@@ -1,6 +1,6 @@
 """Keys and ids as something that SQL can join the target with, so that a thousand rows take one statement.
 
-PostgreSQL takes a list as one array per column, SQLite as a temporary table.
+PostgreSQL and DuckDB take a list as one array per column, SQLite as a temporary table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     MetaData,
+    Numeric,
     Table,
     Text,
     bindparam,
@@ -36,7 +37,7 @@ _LISTED_AS = {"integration_id": "kombo_key_integration", "applicant_id": "kombo_
 
 
 class JoinedUpdate:
-    """The target on PostgreSQL and SQLite; `key` maps the parts of a delivery's key to the table's columns."""
+    """The target on PostgreSQL, DuckDB and SQLite; `key` maps the parts of a delivery's key to the table's columns."""
 
     def __init__(self, conn: Connection, table: Table, key: Mapping[str, str]) -> None:
         self._conn, self._table, self._key = conn, table, key
@@ -102,6 +103,8 @@ class JoinedUpdate:
     def _listed(self, types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
         if self._conn.dialect.name == "postgresql":
             return _arrays(types, rows)
+        if self._conn.dialect.name == "duckdb":
+            return _arrays_of_duckdb(types, rows)
         return _temporary_table(self._conn, types, rows)
 
 
@@ -111,12 +114,27 @@ def texts_of(pair: Pair) -> dict[str, str]:
 
 
 def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    lists = [
-        bindparam(None, list(column), type_=ARRAY(kind)) for kind, column in zip(types.values(), values, strict=True)
-    ]
+    lists = [bindparam(None, values, type_=ARRAY(types[name])) for name, values in _by_column(types, rows).items()]
     columns = [Column(name, kind) for name, kind in types.items()]
     return func.unnest(*lists).table_valued(*columns).render_derived()
+
+
+def _arrays_of_duckdb(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
+    """Its `unnest` takes one array, but several of them in one SELECT are read side by side."""
+    listed = []
+    for name, values in _by_column(types, rows).items():
+        kind = types[name]
+        # duckdb_engine would make floats of decimals.
+        sent_as = Text() if isinstance(kind, Numeric) else kind
+        array = cast(bindparam(None, values, type_=ARRAY(sent_as)), ARRAY(kind))
+        listed.append(func.unnest(array, type_=kind).label(name))
+    return select(*listed).subquery()
+
+
+def _by_column(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    if not rows:
+        return {name: [] for name in types}
+    return {name: list(values) for name, values in zip(types, zip(*rows, strict=True), strict=True)}
 
 
 def _temporary_table(

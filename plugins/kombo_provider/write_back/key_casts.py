@@ -50,7 +50,9 @@ def key_cast(dialect: str, column: Column[Any]) -> KeyCast:
     if isinstance(kind, Float):
         return KeyCast(_float, Double(), canonical=_without_zero_fraction)
     if isinstance(kind, Numeric):
-        return KeyCast(_decimal, Numeric(), canonical=_without_zero_fraction)
+        # DuckDB's NUMERIC has three decimals, and refuses what is too big for it.
+        listed_as = Numeric(38, kind.scale) if dialect == "duckdb" else Numeric()
+        return KeyCast(_decimal, listed_as, canonical=_without_zero_fraction)
     if isinstance(kind, Uuid):
         return KeyCast(uuid.UUID, Uuid(), canonical=str.lower)
     if isinstance(kind, String) and not isinstance(kind, Enum):

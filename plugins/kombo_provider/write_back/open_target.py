@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from kombo_provider.database import begin_writing
 from kombo_provider.driver_errors import Failure, describe, driver_errors, sqlstate
 from kombo_provider.errors import TargetUnavailableError, WriteBackError
+from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
-from kombo_provider.write_back.single_updates import SingleUpdates
 from kombo_provider.write_back.target import find_target, grant
 
 IN_LEDGER = "The ids are safe in the ledger; correct the table or the rights of the connection, then run again"
@@ -39,10 +39,10 @@ class OpenTarget:
             self._table = find_target(conn, self.name, self.key)
         return self._table
 
-    def rows(self, conn: Connection) -> JoinedUpdate | SingleUpdates:
+    def rows(self, conn: Connection) -> JoinedUpdate | CaseUpdate:
         """Return what looks rows up by their keys and writes into them."""
-        joined = conn.dialect.name in ("postgresql", "sqlite")
-        return (JoinedUpdate if joined else SingleUpdates)(conn, self.table(conn), self.key)
+        joined = conn.dialect.name in ("postgresql", "sqlite", "duckdb")
+        return (JoinedUpdate if joined else CaseUpdate)(conn, self.table(conn), self.key)
 
     @contextmanager
     def reading(self, lock_seconds: float) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.duckdb_table import duckdb_table
 
 ID_COLUMNS = (
     "kombo_application_id",
@@ -25,7 +27,11 @@ WRITTEN_COLUMNS = (*ID_COLUMNS, DELIVERED_AT)
 _LONGEST_ID = 36
 """Characters: Kombo's ids have 24 or so, those of an ATS are often UUIDs."""
 
-_NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
+_NAME = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
+
+
+_QUOTES = '"`'
+_WITHOUT_CATALOGUES = ("postgresql", "sqlite", "mysql", "mariadb")
 
 
 def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
@@ -120,19 +126,24 @@ def grant(conn: Connection, table: Table, key: Mapping[str, str]) -> str:
 def _reflect(conn: Connection, name: str) -> Table:
     """Look the name up as it is written, then as SQL reads what is not quoted: in lower case."""
     parts = _NAME.findall(name)
-    exact = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
-    folded = [part if quoted.startswith('"') else part.lower() for part, quoted in zip(exact, parts, strict=True)]
+    exact = [part[1:-1].replace(part[0] * 2, part[0]) if part[0] in _QUOTES else part for part in parts]
+    folded = [part if quoted[0] in _QUOTES else part.lower() for part, quoted in zip(exact, parts, strict=True)]
     for *schema, bare in (exact, folded):
-        if schema and not inspect(conn).has_schema(".".join(schema)):
-            continue
-        try:
-            return Table(bare, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False)
-        except NoSuchTableError:
-            continue
+        with suppress(NoSuchTableError):
+            return _described_by(conn, bare, schema)
     raise WriteBackError(
         f"There is no table {name} to write ids back into. Name an existing one in write_back_table, "
         "or pass write_back_table=None to keep the ids in the ledger only."
     )
+
+
+def _described_by(conn: Connection, name: str, schema: Sequence[str]) -> Table:
+    if conn.dialect.name == "duckdb":
+        return duckdb_table(conn, name, schema)
+    # Elsewhere it may have two parts, a project and a data set, for which no dialect can be asked.
+    if schema and conn.dialect.name in _WITHOUT_CATALOGUES and not inspect(conn).has_schema(".".join(schema)):
+        raise NoSuchTableError(name)
+    return Table(name, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False)
 
 
 def _alter(conn: Connection, table: Table, missing: Sequence[str]) -> str:

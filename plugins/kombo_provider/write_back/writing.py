@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from kombo_provider.driver_errors import describe
 from kombo_provider.errors import TargetUnavailableError, WriteBackError
 from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
+from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
 from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
 from kombo_provider.write_back.open_target import IN_LEDGER, OpenTarget, concerns_rows, is_locked
-from kombo_provider.write_back.single_updates import SingleUpdates
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ def _pairs(delivered: Mapping[int, DeliveredIds]) -> dict[int, Pair]:
     return {number: (one.integration_id, one.applicant_id) for number, one in delivered.items()}
 
 
-def _write(rows: JoinedUpdate | SingleUpdates, delivered: Mapping[int, DeliveredIds]) -> set[int]:
+def _write(rows: JoinedUpdate | CaseUpdate, delivered: Mapping[int, DeliveredIds]) -> set[int]:
     """Write these; return which of them stand in the table then."""
     if not delivered:
         return set()

@@ -27,14 +27,14 @@ def open_engine() -> Iterator[Callable[[str], Engine]]:
 
 
 @pytest.fixture
-def warehouse(database_url: str, open_engine: Callable[[str], Engine]) -> Engine:
-    """An empty database, once SQLite and once PostgreSQL."""
-    return open_engine(database_url)
+def warehouse(warehouse_url: str, open_engine: Callable[[str], Engine]) -> Engine:
+    """An empty database, once of each kind."""
+    return open_engine(warehouse_url)
 
 
 @pytest.fixture
-def book(database_url: str, open_engine: Callable[[str], Engine]) -> Book:
-    """The ledger in the warehouse."""
-    ledger = Ledger(open_engine(database_url))
+def book(ledger_url: str, open_engine: Callable[[str], Engine]) -> Book:
+    """The ledger, in the warehouse where that can hold it."""
+    ledger = Ledger(open_engine(ledger_url))
     ledger.ensure()
     return Book(ledger)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from kombo_provider.ledger import Ledger
 from tests.unit.ledger.book import Book
 from tests.unit.write_back.write_back_target import ids, make, write
 
@@ -85,18 +82,26 @@ def test_two_spellings_of_one_key_are_named_and_none_is_written(
     assert all(f"Applicant {key} of greenhouse:a matches" in caplog.text for key in spellings)
 
 
-def test_a_case_insensitive_column_gives_no_row_to_two_applicants(
-    open_engine: Callable[[str], Engine], tmp_path: Path
-) -> None:
-    warehouse = open_engine(f"sqlite:///{tmp_path / 'warehouse.db'}")
-    ledger = Ledger(open_engine(str(warehouse.url)))
-    ledger.ensure()
-    book = Book(ledger)
-    make(warehouse, "id TEXT COLLATE NOCASE", "'ab'", "'cd'")
+@pytest.mark.parametrize("warehouse_kind", ["sqlite", "mariadb"])
+def test_a_case_insensitive_column_gives_no_row_to_two_applicants(warehouse: Engine, book: Book) -> None:
+    rule = "COLLATE NOCASE" if warehouse.dialect.name == "sqlite" else "COLLATE utf8mb4_unicode_ci"
+    make(warehouse, f"id VARCHAR(40) {rule}", "'ab'", "'cd'")
     book.deliver("ab", "AB", "CD")
     report = write(warehouse, book)
     assert (report.written, report.with_several_rows, report.without_row) == (0, 1, 2)
     assert [row[1] for row in ids(warehouse)] == [None, None]
+
+
+@pytest.mark.parametrize("warehouse_kind", ["mariadb"])
+@pytest.mark.parametrize("kind", ["utf8mb4_bin", "latin1_swedish_ci", "ucs2_general_ci"])
+def test_a_key_is_compared_by_the_rules_of_its_column_whatever_those_of_the_connection(
+    warehouse: Engine, book: Book, kind: str
+) -> None:
+    charset = kind.partition("_")[0]
+    make(warehouse, f"id VARCHAR(40) CHARACTER SET {charset} COLLATE {kind}", "'Zoë'", "'Bo'")
+    book.deliver("Zoë", "Bo", "x")
+    report = write(warehouse, book)
+    assert (report.written, report.without_row) == (2, 1)
 
 
 def test_a_number_with_a_scale_is_the_integer_that_the_extract_gives(warehouse: Engine, book: Book) -> None:

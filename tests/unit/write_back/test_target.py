@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from kombo_provider.errors import WriteBackError
 from kombo_provider.write_back.write_back import WriteBack
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import Book
-from tests.unit.write_back.write_back_target import IDS, columns, ids, make, run, write
+from tests.unit.write_back.write_back_target import IDS, columns, ids, make, run, text_of, write
 
 MANY = 50_000
 
@@ -59,7 +60,7 @@ def test_a_name_without_quotes_is_read_as_sql_reads_it(warehouse: Engine, book: 
 @pytest.mark.parametrize("table", ["nobody", '"People "', "main.people.nobody"])
 def test_a_table_that_is_not_there_is_named(warehouse: Engine, table: str) -> None:
     make(warehouse)
-    with pytest.raises(WriteBackError, match="There is no table") as raised:
+    with pytest.raises(WriteBackError, match=r"There is no table|Incorrect table name") as raised:
         WriteBack(warehouse, table, "id").check()
     assert table in str(raised.value)
 
@@ -73,8 +74,9 @@ def test_a_key_column_that_is_not_there_is_named_with_those_that_are(warehouse: 
 def test_a_view_that_cannot_be_written_is_refused_before_anything_is_sent(warehouse: Engine) -> None:
     make(warehouse)
     run(warehouse, "CREATE VIEW everybody AS SELECT DISTINCT * FROM people")
-    with pytest.raises(WriteBackError, match=r"cannot (modify|update)( view \")?.*everybody"):
+    with pytest.raises(WriteBackError, match="everybody") as raised:
         WriteBack(warehouse, "everybody", "id").check()
+    assert re.search(r"cannot (modify|update)|[Cc]an only update base table|not updatable", str(raised.value))
 
 
 def test_a_view_that_can_be_written_is_as_good_as_a_table(
@@ -120,11 +122,12 @@ def test_a_refused_id_quotes_no_value(warehouse: Engine, book: Book) -> None:
 
 def test_fifty_thousand_rows_without_an_index_take_seconds(warehouse: Engine, book: Book) -> None:
     """One statement per row would scan the table for each of them: hours."""
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) SELECT i FROM n"
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n"
     run(
         warehouse,
-        f"CREATE TABLE people (id INTEGER, {IDS}, kombo_delivered_at TIMESTAMP)",
-        f"INSERT INTO people (id) {numbers.format(MANY)}",
+        f"CREATE TABLE people (id INTEGER, {IDS}, kombo_delivered_at TIMESTAMP NULL)",
+        "SET max_recursive_iterations = 100000" if warehouse.dialect.name == "mysql" else "SELECT 1",
+        f"INSERT INTO people (id) {numbers}",
     )
     with book.ledger.transaction() as conn:
         conn.execute(
@@ -133,15 +136,14 @@ def test_fifty_thousand_rows_without_an_index_take_seconds(warehouse: Engine, bo
                                           payload_sha256, staged_at, finished_at, kombo_application_id)
             SELECT 'crm.applicants', 'lever:b', CAST(i AS TEXT), 'delivered', 'k', 'application', 'x',
                    CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'app-' || CAST(i AS TEXT)
-            FROM ({numbers.format(MANY)}) AS n""")
+            FROM ({numbers}) AS n""")
         )
     started = time.monotonic()
     report = write(warehouse, book)
     assert report.written == MANY
     assert time.monotonic() - started < 30
-    assert run(warehouse, "SELECT count(*) FROM people WHERE kombo_application_id = 'app-' || CAST(id AS TEXT)") == [
-        (MANY,)
-    ]
+    right = f"kombo_application_id = 'app-' || {text_of(warehouse, 'id')}"
+    assert run(warehouse, f"SELECT count(*) FROM people WHERE {right}") == [(MANY,)]
 
 
 def test_an_engine_that_nobody_answers_is_one_clear_error() -> None:
@@ -154,11 +156,9 @@ def test_an_engine_that_nobody_answers_is_one_clear_error() -> None:
     ("column", "kind"),
     [
         ("kombo_application_id", "INTEGER"),
-        ("kombo_candidate_id", "VARCHAR(10)"),
         ("kombo_application_remote_id", "UUID"),
         ("kombo_candidate_remote_id", "NUMERIC"),
         ("kombo_delivered_at", "BIGINT"),
-        ("kombo_delivered_at", "VARCHAR(10)"),
         ("kombo_delivered_at", "BOOLEAN"),
     ],
 )
@@ -166,6 +166,15 @@ def test_a_column_of_a_wrong_type_is_named_before_anything_is_sent(warehouse: En
     make(warehouse)
     run(warehouse, f"ALTER TABLE people DROP COLUMN {column}", f"ALTER TABLE people ADD COLUMN {column} {kind}")
     with pytest.raises(WriteBackError, match=rf"people cannot take the ids: {column} is .*and must be"):
+        WriteBack(warehouse, "people", "id").check()
+
+
+@pytest.mark.parametrize("warehouse_kind", ["sqlite", "postgresql", "mariadb"])  # DuckDB's VARCHAR(10) takes any text
+@pytest.mark.parametrize("column", ["kombo_candidate_id", "kombo_delivered_at"])
+def test_a_column_that_is_too_short_is_named_before_anything_is_sent(warehouse: Engine, column: str) -> None:
+    make(warehouse)
+    run(warehouse, f"ALTER TABLE people DROP COLUMN {column}", f"ALTER TABLE people ADD COLUMN {column} VARCHAR(10)")
+    with pytest.raises(WriteBackError, match=rf"people cannot take the ids: {column} is VARCHAR\(10\) and must be"):
         WriteBack(warehouse, "people", "id").check()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -18,15 +18,27 @@ IDS = (
 
 def columns(engine: Engine) -> str:
     """Return the five columns that are written, as DDL."""
-    return f"{IDS}, kombo_delivered_at {'TIMESTAMPTZ' if engine.dialect.name == 'postgresql' else 'TIMESTAMP'}"
+    kind = {"postgresql": "TIMESTAMPTZ", "mysql": "DATETIME(6)"}.get(engine.dialect.name, "TIMESTAMP")
+    return f"{IDS}, kombo_delivered_at {kind}"
 
 
 def run(engine: Engine, *statements: str) -> list[tuple[Any, ...]]:
     """Run statements; return the last one's rows."""
-    with engine.begin() as conn:
+    with engine.connect() as conn:
+        if engine.dialect.name == "mysql":
+            conn.exec_driver_sql("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT')")
         for statement in statements:
             result = conn.exec_driver_sql(statement)
-        return [tuple(row) for row in result] if result.returns_rows else []
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+        conn.commit()
+        if engine.dialect.name == "mysql":
+            conn.exec_driver_sql("SET SESSION sql_mode = DEFAULT")
+        return rows
+
+
+def text_of(engine: Engine, column: str) -> str:
+    """Return the expression for a column as text."""
+    return f"CAST({column} AS {'CHAR' if engine.dialect.name == 'mysql' else 'TEXT'})"
 
 
 def make(engine: Engine, key: str = "id TEXT", *values: str, table: str = "people") -> None:
@@ -44,9 +56,10 @@ def write(engine: Engine, book: Book, table: str = "people", key: Any = "id", **
 
 def ids(engine: Engine, key: str = "id", table: str = "people") -> list[tuple[Any, ...]]:
     """Return the key as text and the application id of each row, in the key's order."""
-    return run(engine, f"SELECT CAST({key} AS TEXT), kombo_application_id FROM {table} ORDER BY 1")
+    return run(engine, f"SELECT {text_of(engine, key)}, kombo_application_id FROM {table} ORDER BY 1")
 
 
 def instant(value: Any) -> datetime:
-    """Return a stored instant; SQLite's is naive text in UTC."""
-    return value if isinstance(value, datetime) else datetime.fromisoformat(f"{value}+00:00")
+    """Return a stored instant; SQLite's is text, and naive ones are in UTC."""
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

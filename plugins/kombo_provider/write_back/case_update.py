@@ -1,11 +1,19 @@
-"""The target on a database that is neither PostgreSQL nor SQLite: with statements that every database has."""
+"""The target on a database that JoinedUpdate does not know: with words that every database has.
+
+Many rows take one UPDATE, whose CASE picks each row's ids by its key: a statement for each row would take hours where
+one costs a second (BigQuery, Snowflake) or scans the table (no index). Nothing is created, so no right to is needed,
+and a key is compared with the column itself, by the column's own collation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, Update, bindparam, false, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, Update, and_, bindparam, case, false, func, or_, select
+from sqlalchemy import update as update_of
 
 from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.joined_update import texts_of
@@ -13,12 +21,15 @@ from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.matching import Found, Pair, ids_of
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at
 
-_KEYS_PER_QUERY = 500
-"""Oracle takes 1,000 values in a list, SQL Server 2,100 parameters in a statement."""
+_PARAMETERS = 2_000
+"""SQL Server takes 2,100 in a statement. More rows in a CASE would cost more than more statements do."""
+_PARAMETERS_OF_DATABRICKS = 250
+_KEYS_PER_QUERY = 1_000
+"""What Oracle takes in a list."""
 
 
-class SingleUpdates:
-    """Does what JoinedUpdate does, with an executemany instead of a join.
+class CaseUpdate:
+    """Does what JoinedUpdate does, without a join.
 
     No bind parameter bears the name of a column: SQLAlchemy reserves those in an UPDATE.
     """
@@ -27,6 +38,11 @@ class SingleUpdates:
         self._conn, self._table, self._key = conn, table, key
         self._casts = {part: key_cast("other", table.c[column]) for part, column in key.items()}
         self._columns = [self._casts[part].compared(table.c[column]) for part, column in key.items()]
+        parameters = _PARAMETERS_OF_DATABRICKS if conn.dialect.name == "databricks" else _PARAMETERS
+        self._keys_per_query = min(_KEYS_PER_QUERY, parameters)
+        # A row's key stands in the CASE of each column and in the condition, its ids in one CASE each.
+        self._rows_per_update = parameters // (len(key) * (len(WRITTEN_COLUMNS) + 1) + len(WRITTEN_COLUMNS))
+        self.update = cache(self._update)
 
     def find(self, pairs: Mapping[int, Pair]) -> list[Found]:
         """Return the rows of each key, by the key's number; a key that no value of its column equals has none."""
@@ -41,8 +57,8 @@ class SingleUpdates:
         return found
 
     def _rows(self, wanted: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        for begin in range(0, len(wanted), _KEYS_PER_QUERY):
-            for row in self._conn.execute(self.query(wanted[begin : begin + _KEYS_PER_QUERY])):
+        for begin in range(0, len(wanted), self._keys_per_query):
+            for row in self._conn.execute(self.query(wanted[begin : begin + self._keys_per_query])):
                 yield tuple(row)
 
     def query(self, wanted: Sequence[Any]) -> Select[Any]:
@@ -56,32 +72,50 @@ class SingleUpdates:
 
     def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
         """Write the ids of these; where Kombo named no id, the table keeps its own."""
-        parameters = [self._parameters(one) for one in delivered.values()]
-        if parameters:
-            self._conn.execute(self.update(), parameters)
+        rows = iter(delivered.values())
+        while some := list(islice(rows, self._rows_per_update)):
+            parameters: dict[str, Any] = {}
+            for number, one in enumerate(some):
+                parameters |= self._parameters(number, one)
+            self._conn.execute(self.update(len(some)), parameters)
 
     def try_write(self) -> None:
         """Have the database check types and rights: the same statement on no row."""
-        statement = self.update().where(false())
+        statement = self.update(1).where(false())
         self._conn.execute(statement, dict.fromkeys(statement.compile(dialect=self._conn.dialect).params))
 
-    def update(self) -> Update:
-        """Return the statement that writes one row."""
-        conditions = [
-            column == bindparam(f"kombo_where_{number}", type_=cast.listed_as)
-            for number, (column, cast) in enumerate(zip(self._columns, self._casts.values(), strict=True))
-        ]
-        values = {
-            name: func.coalesce(bindparam(f"kombo_new_{number}", type_=self._table.c[name].type), self._table.c[name])
-            for number, name in enumerate(WRITTEN_COLUMNS)
-        }
-        return update(self._table).where(*conditions).values(values)
+    def _update(self, rows: int) -> Update:
+        """Return the statement that writes so many rows."""
+        are = [self._is(number) for number in range(rows)]
+        values = {}
+        for name in WRITTEN_COLUMNS:
+            column = self._table.c[name]
+            new = [bindparam(_new(name, number), type_=column.type) for number in range(rows)]
+            values[name] = case(*((is_, func.coalesce(one, column)) for is_, one in zip(are, new, strict=True)))
+        return update_of(self._table).where(self._is_one_of(rows)).values(values)
 
-    def _parameters(self, one: DeliveredIds) -> dict[str, Any]:
+    def _is_one_of(self, rows: int) -> ColumnElement[bool]:
+        """A list, where it can be one: databases look a value up in it, and go through a disjunction."""
+        if len(self._columns) > 1:
+            return or_(*(self._is(number) for number in range(rows)))
+        [column], [(part, cast)] = self._columns, self._casts.items()
+        keys = [bindparam(_key(part, number), type_=cast.listed_as) for number in range(rows)]
+        listed: ColumnElement[bool] = column.in_(keys)
+        return listed
+
+    def _is(self, number: int) -> ColumnElement[bool]:
+        return and_(
+            *(
+                column == bindparam(_key(part, number), type_=cast.listed_as)
+                for column, (part, cast) in zip(self._columns, self._casts.items(), strict=True)
+            )
+        )
+
+    def _parameters(self, number: int, one: DeliveredIds) -> dict[str, Any]:
         keys = self._values((one.integration_id, one.applicant_id)) or ()
         new = (*ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at))
-        return {f"kombo_where_{number}": value for number, value in enumerate(keys)} | {
-            f"kombo_new_{number}": value for number, value in enumerate(new)
+        return {_key(part, number): value for part, value in zip(self._key, keys, strict=True)} | {
+            _new(name, number): value for name, value in zip(WRITTEN_COLUMNS, new, strict=True)
         }
 
     def _values(self, pair: Pair) -> tuple[Any, ...] | None:
@@ -99,6 +133,14 @@ class SingleUpdates:
         )
         rows, dated, *ids = row[size:]
         return Found(number, printed, exact, rows, tuple(ids), bool(dated))
+
+
+def _key(part: str, number: int) -> str:
+    return f"kombo_is_{part}_{number}"
+
+
+def _new(column: str, number: int) -> str:
+    return f"new_{column}_{number}"
 
 
 def _folded(value: Any) -> Any:

@@ -7,18 +7,18 @@ from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, create_
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from kombo_provider.write_back.single_updates import SingleUpdates
+from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS
 
 DIALECTS = [mysql.dialect(), mssql.dialect(), oracle.dialect(), postgresql.dialect(), sqlite.dialect()]
 
 
-def updates(key: dict[str, str], dialect: Dialect) -> SingleUpdates:
+def updates(key: dict[str, str], dialect: Dialect) -> CaseUpdate:
     """Return what would write into a table with these key columns."""
     columns = [Column(name, Integer if name == "no" else Text) for name in key.values()]
     ids = [Column(name, Text) for name in ID_COLUMNS]
     table = Table("people", MetaData(), *columns, *ids, Column(DELIVERED_AT, DateTime))
-    return SingleUpdates(create_mock_engine(f"{dialect.name}://", lambda *_: None), table, key)
+    return CaseUpdate(create_mock_engine(f"{dialect.name}://", lambda *_: None), table, key)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -33,7 +33,7 @@ def updates(key: dict[str, str], dialect: Dialect) -> SingleUpdates:
 )
 def test_no_bind_parameter_bears_the_name_of_a_column(dialect: Dialect, key: dict[str, str]) -> None:
     statements = updates(key, dialect)
-    compiled = statements.update().compile(dialect=dialect)
+    compiled = statements.update(2).compile(dialect=dialect)
     assert not set(compiled.params) & {*key.values(), *ID_COLUMNS, DELIVERED_AT}
-    assert len(compiled.params) == len(key) + len(ID_COLUMNS) + 1
+    assert len(compiled.params) == 2 * (len(key) + len(ID_COLUMNS) + 1)
     assert "people" in str(statements.query([1, 2]).compile(dialect=dialect))
