@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow.sdk import (
     DAG,
@@ -34,16 +34,21 @@ from kombo_provider.errors import (
     TargetUnavailableError,
     WriteBackError,
 )
-from kombo_provider.operators.arguments import PushArguments, PushDagArguments, push_settings
+from kombo_provider.operators.arguments import PushArguments, PushDagArguments, check_sync, push_settings
 from kombo_provider.operators.deliver import KomboDeliverOperator
-from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC
+from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.push import NAME_TEMPLATE
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.run_params import push_params
-from kombo_provider.operators.settings import Connections, PushSettings
+from kombo_provider.operators.settings import Connections, PushSettings, SyncSettings
 from kombo_provider.operators.stage import KomboStageOperator
+from kombo_provider.operators.sync import APPLICATIONS_ASSET, KomboSyncOperator, sync_params
 from kombo_provider.operators.write_back import APPLICANT_IDS_ASSET, IN_DOUBT_ASSET, KomboWriteBackOperator
+
+if TYPE_CHECKING:
+    from kombo_provider.client.client import Model
+    from kombo_provider.sync.plan import Scope
 
 TAG = "kombo"
 """Carried by every DAG of the factories: it is how they are found."""
@@ -123,28 +128,15 @@ def kombo_resolve_dag(
     It runs on its schedule and whenever a push leaves rows in doubt. With `write_back_table` what it found goes into
     the table at once, else with the next push.
     """
-    connections = Connections(
-        kombo_conn_id=kombo_conn_id,
-        warehouse_conn_id=warehouse_conn_id,
-        ledger_conn_id=ledger_conn_id,
-        ledger_schema=ledger_schema,
-    )
+    connections = _connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema)
     defined_in = sys._getframe(1).f_code.co_filename
     description = f"Looks up what became of requests for {source} that were never answered"
     own = {"description": description, "doc_md": RESOLVE_DOC.format(source=source)}
-    dag = _dag(dag_id, _also_on_doubt(schedule), defined_in, own | dag_arguments)
+    dag = _dag(dag_id, _also_on(IN_DOUBT_ASSET, schedule), defined_in, own | dag_arguments)
     with dag:
         resolve = KomboResolveOperator(task_id="resolve", source=source, connections=connections)
         if write_back_table is not None:
-            settings = PushSettings(
-                source=source,
-                extract_sql="",
-                defined_in=defined_in,
-                write_back_table=write_back_table,
-                write_back_key=write_back_key,
-                connections=connections,
-            )
-            resolve >> _write_back_task(settings, judged=False)
+            resolve >> _write_back_of(source, write_back_table, write_back_key, connections, defined_in)
     return dag
 
 
@@ -163,12 +155,7 @@ def kombo_ask_dag(
 
     One question is open for each integration; a run waits for its answers, so several runs may be open at once.
     """
-    connections = Connections(
-        kombo_conn_id=kombo_conn_id,
-        warehouse_conn_id=warehouse_conn_id,
-        ledger_conn_id=ledger_conn_id,
-        ledger_schema=ledger_schema,
-    )
+    connections = _connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema)
     description = f"Asks a person about requests for {source} that no look-up settled"
     own = {"description": description, "doc_md": ASK_DOC.format(source=source), "max_active_runs": 64}
     dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
@@ -178,6 +165,61 @@ def kombo_ask_dag(
             task_id="ask", source=source, connections=connections, map_index_template="{{ integration }}"
         ).expand_kwargs(questions.output)
     return dag
+
+
+def kombo_sync_dag(
+    *,
+    dag_id: str,
+    models: Sequence[Model] = ("applications", "candidates", "jobs"),
+    schedule: Any = "@hourly",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    scope: Scope = "sent",
+    sync_personal_data: bool = False,
+    keep_personal_days: int = 365,
+    integration_ids: Sequence[str] = (),
+    full_every: timedelta = timedelta(days=7),
+    run_for: timedelta = timedelta(minutes=50),
+    source: str | None = None,
+    write_back_table: str | None = None,
+    write_back_key: str | Mapping[str, str] = "applicant_id",
+    **dag_arguments: Any,
+) -> DAG:
+    """Build a DAG that pulls from Kombo what became of the applications, for every integration that the ledger knows.
+
+    It runs on its schedule and, but for jobs alone, whenever a push has written ids. With `write_back_table` the ids
+    that it completes for `source` go into the table at once, else with the next push.
+    """
+    connections = _connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema)
+    settings = SyncSettings(
+        models=tuple(models),
+        connections=connections,
+        scope=scope,
+        sync_personal_data=sync_personal_data,
+        keep_personal_days=keep_personal_days,
+        integration_ids=tuple(integration_ids),
+        full_every=full_every,
+        run_for=run_for,
+    )
+    check_sync(settings, source=source, write_back_table=write_back_table)
+    defined_in = sys._getframe(1).f_code.co_filename
+    params = sync_params() | (dag_arguments.pop("params", None) or {})
+    description = f"Pulls {', '.join(settings.models)} from Kombo"
+    own = {"description": description, "doc_md": SYNC_DOC, "params": params}
+    timetable = _timetable(schedule) if settings.models == ("jobs",) else _also_on(APPLICANT_IDS_ASSET, schedule)
+    dag = _dag(dag_id, timetable, defined_in, own | dag_arguments)
+    with dag:
+        outlets = [AssetAlias(APPLICATIONS_ASSET)]
+        sync = KomboSyncOperator(task_id="sync", sync=settings, outlets=outlets, **_retries())
+        if source is not None and write_back_table is not None:
+            sync >> _write_back_of(source, write_back_table, write_back_key, connections, defined_in)
+    return dag
+
+
+def _connections(kombo: str, warehouse: str, ledger: str | None, schema: str | None) -> Connections:
+    return Connections(kombo_conn_id=kombo, warehouse_conn_id=warehouse, ledger_conn_id=ledger, ledger_schema=schema)
 
 
 def _dag(dag_id: str, schedule: Any, defined_in: str, arguments: dict[str, Any]) -> DAG:
@@ -197,12 +239,27 @@ def _timetable(schedule: Any) -> Any:
     return schedule
 
 
-def _also_on_doubt(schedule: Any) -> Any:
-    """Run on a cron schedule, and whenever a push says that rows are in doubt."""
+def _also_on(asset: str, schedule: Any) -> Any:
+    """Run on a cron schedule, and whenever the asset is updated."""
     if isinstance(schedule, str) and schedule not in _NOT_CRON:
         timetable = CronTriggerTimetable(schedule, timezone="UTC")
-        return AssetOrTimeSchedule(timetable=timetable, assets=Asset(IN_DOUBT_ASSET))
+        return AssetOrTimeSchedule(timetable=timetable, assets=Asset(asset))
     return schedule
+
+
+def _write_back_of(
+    source: str, table: str, key: str | Mapping[str, str], connections: Connections, defined_in: str
+) -> KomboWriteBackOperator:
+    """Write back in a DAG that stages nothing."""
+    settings = PushSettings(
+        source=source,
+        extract_sql="",
+        defined_in=defined_in,
+        write_back_table=table,
+        write_back_key=key,
+        connections=connections,
+    )
+    return _write_back_task(settings, judged=False)
 
 
 def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBackOperator:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from kombo_provider import __version__
 from kombo_provider.client.created import Endpoint
+from kombo_provider.client.limits import Pacing
 from kombo_provider.client.outcome import (
     NotSentError,
     Outcome,
@@ -20,11 +21,14 @@ from kombo_provider.client.outcome import (
     classify_exception,
 )
 from kombo_provider.client.query import query_pairs
-from kombo_provider.client.reads import Reader
+from kombo_provider.client.reads import Page, Reader
 from kombo_provider.client.settings import base_url as checked_base_url
 from kombo_provider.client.settings import is_header_value
 from kombo_provider.client.transport import NETWORK_ERRORS, Transport
 from kombo_provider.errors import ApiError, ConfigurationError
+
+Model = Literal["applications", "candidates", "jobs"]
+"""Kinds of records that Kombo lists page by page."""
 
 
 class KomboClient:
@@ -46,6 +50,7 @@ class KomboClient:
         user_agent: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        pacing: Pacing | None = None,
     ) -> None:
         if not is_header_value(api_key):
             raise ConfigurationError("The API key is empty or holds characters that no key has.")
@@ -72,6 +77,7 @@ class KomboClient:
             max_idle=max_connections,
             clock=clock,
             sleep=sleep,
+            pacing=pacing,
         )
 
     def __repr__(self) -> str:
@@ -142,27 +148,32 @@ class KomboClient:
 
     def applications(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield applications from Kombo's own database, as the filters of `GET /ats/applications` say."""
-        return self._pages("/ats/applications", integration_id, filters)
+        return _records(self.pages("applications", integration_id, **filters))
 
     def candidates(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield candidates from Kombo's own database, as the filters of `GET /ats/candidates` say."""
-        return self._pages("/ats/candidates", integration_id, filters)
+        return _records(self.pages("candidates", integration_id, **filters))
 
     def jobs(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         """Yield jobs from Kombo's own database, as the filters of `GET /ats/jobs` say."""
-        return self._pages("/ats/jobs", integration_id, filters)
+        return _records(self.pages("jobs", integration_id, **filters))
+
+    def pages(self, model: Model, integration_id: str, **filters: Any) -> Iterator[Page]:
+        """Yield what `GET /ats/<model>` returns for the filters, page by page."""
+        pairs = query_pairs(filters)
+        return iter(()) if pairs is None else self._reader.pages(f"/ats/{model}", pairs, _checked(integration_id))
 
     def close(self) -> None:
         """Close the connections that are kept open for reads."""
         self._reader.close()
 
-    def _pages(self, path: str, integration_id: str, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        checked, pairs = _checked(integration_id), query_pairs(filters)
-        return iter(()) if pairs is None else self._reader.pages(path, pairs, checked)
-
     def _failed(self, exc: Exception, started: float, *, sending_began: bool) -> Outcome:
         outcome = classify_exception(exc, sending_began=sending_began, timeout_seconds=self._timeout_seconds)
         return replace(outcome, duration_seconds=self._clock() - started)
+
+
+def _records(pages: Iterator[Page]) -> Iterator[dict[str, Any]]:
+    return (record for page in pages for record in page.results)
 
 
 def _user_agent() -> str:

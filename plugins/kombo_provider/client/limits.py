@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Final
+from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,38 @@ _SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
 def _tell_once(name: str, what: str) -> None:
     """Say once a process that a header makes no sense: it may come with every answer."""
     log.warning("Kombo's header %s %s", name, what)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What one answer says about Kombo's rate limit; `refused`: it was the limit that refused the request."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_seconds: float | None = None
+    refused: bool = False
+
+
+class Pacing(Protocol):
+    """Keeps reads to a rate limit that others share."""
+
+    def wait(self) -> None:
+        """Return when the next request may leave."""
+
+    def heed(self, limits: RateLimits) -> None:
+        """Take in what an answer says."""
+
+
+def rate_limits(headers: Mapping[str, str], *, refused_for_seconds: float | None = None) -> RateLimits:
+    """Return what the headers say; `refused_for_seconds` is what a refusal asks to wait."""
+    lower = {name.lower(): str(value) for name, value in headers.items()}
+    reset = seconds(lower, "ratelimit-reset") if refused_for_seconds is None else refused_for_seconds
+    return RateLimits(
+        limit=whole_number(lower, "ratelimit-limit"),
+        remaining=whole_number(lower, "ratelimit-remaining"),
+        reset_seconds=None if reset is None else min(reset, LONGEST_PAUSE_SECONDS),
+        refused=refused_for_seconds is not None,
+    )
 
 
 def whole_number(headers: Mapping[str, str], name: str, *, at_least: int = 0) -> int | None:

@@ -7,13 +7,14 @@ import http.client
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from urllib3.util import wait_for_read
 
 from kombo_provider.client.advice import api_error
 from kombo_provider.client.codes import OutcomeClass
 from kombo_provider.client.envelope import parse_envelope
+from kombo_provider.client.limits import Pacing, rate_limits
 from kombo_provider.client.outcome import Outcome, classify_answer, classify_exception
 from kombo_provider.client.query import query_string
 from kombo_provider.client.transport import NETWORK_ERRORS, Transport
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
 _WORTH_REPEATING: Final = frozenset({None, 429, 502, 503, 504})
+_RATE_LIMIT_PAUSE_SECONDS: Final = 5.0
 
 
 def retry_pause_seconds(outcome: Outcome, attempt: int) -> float | None:
@@ -38,9 +40,21 @@ def retry_pause_seconds(outcome: Outcome, attempt: int) -> float | None:
     return _BACKOFF_SECONDS[attempt] if outcome.pause_seconds is None else outcome.pause_seconds
 
 
+def _is_rate_limit(outcome: Outcome) -> bool:
+    return outcome.outcome_class is OutcomeClass.SAFE and outcome.account_wide
+
+
+class Page(NamedTuple):
+    """The records of one page, and whether any other follows."""
+
+    results: list[dict[str, Any]]
+    is_last: bool
+
+
 class Reader:
     """GETs on connections that are kept open; each call ends within `timeout_seconds`, repeats included.
 
+    With a `pacing` the waits for the rate limit are the pacing's, and no part of that time.
     It does not use urllib3's `Retry`, whose warnings print the URL with its query: an e-mail address.
     """
 
@@ -53,7 +67,9 @@ class Reader:
         max_idle: int,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        pacing: Pacing | None = None,
     ) -> None:
+        self._pacing = pacing
         self._transport = transport
         self._headers = {**transport.headers, **headers}
         self._timeout_seconds = timeout_seconds
@@ -68,6 +84,7 @@ class Reader:
         deadline = self._clock() + self._timeout_seconds
         attempt = 0
         while True:
+            deadline += self._wait_for_turn()
             try:
                 answer = self._ask(self._transport.target(path, query), headers, deadline)
             except NETWORK_ERRORS as exc:
@@ -75,25 +92,29 @@ class Reader:
             else:
                 envelope = parse_envelope(answer.body)
                 if answer.http_status == 200 and envelope.status == "success":
+                    self._heed(answer)
                     return envelope.data
                 if answer.complete and 200 <= answer.http_status < 300 and not envelope.is_error:
                     raise self._unreadable(path, answer.http_status)
                 outcome = classify_answer(
                     answer.http_status, answer.headers, answer.body, "application", "", complete=answer.complete
                 )
+                self._heed(answer, outcome)
             self._sleep(self._pause_seconds(outcome, attempt, deadline, path, integration_id))
             attempt += 1
 
-    def pages(self, path: str, pairs: list[tuple[str, str]], integration_id: str) -> Iterator[dict[str, Any]]:
-        """Yield the results of all pages; raises `CursorError` if a cursor comes back."""
+    def pages(self, path: str, pairs: list[tuple[str, str]], integration_id: str) -> Iterator[Page]:
+        """Yield page after page; raises `CursorError` if a cursor comes back."""
         seen: set[str] = set()
         cursor: str | None = None
         while True:
             data = self.get(path, query=query_string(pairs, cursor), integration_id=integration_id)
-            yield from self._results(data, path)
+            results = self._results(data, path)
             cursor = data.get("next")
             if not isinstance(cursor, str) or not cursor:
+                yield Page(results, is_last=True)
                 return
+            yield Page(results, is_last=False)
             if cursor in seen:
                 raise CursorError(
                     f"{self._call(path)} gave the same cursor twice, so the read would never end. Report it to Kombo.",
@@ -112,10 +133,28 @@ class Reader:
     ) -> float:
         """Return how long to wait before the next attempt; raises if there is to be none."""
         pause = retry_pause_seconds(outcome, attempt)
+        if pause is not None and self._pacing is not None and _is_rate_limit(outcome):
+            return 0.0  # it is the pacing that waits
         if pause is None or self._clock() + pause >= deadline:
             raise api_error(outcome, call=self._call(path), integration_id=integration_id)
         log.info("%s: %s; again in %.1f s", self._call(path), outcome.http_status or "no answer", pause)
         return pause
+
+    def _wait_for_turn(self) -> float:
+        """Wait until the next request may leave; return for how many seconds."""
+        if self._pacing is None:
+            return 0.0
+        before = self._clock()
+        self._pacing.wait()
+        return self._clock() - before
+
+    def _heed(self, answer: Answer, outcome: Outcome | None = None) -> None:
+        if self._pacing is None:
+            return
+        refused_for = None
+        if outcome is not None and _is_rate_limit(outcome):
+            refused_for = outcome.pause_seconds or _RATE_LIMIT_PAUSE_SECONDS
+        self._pacing.heed(rate_limits(answer.headers, refused_for_seconds=refused_for))
 
     def _ask(self, target: str, headers: Mapping[str, str], deadline: float) -> Answer:
         """Ask once; if a kept connection turns out to be dead, once more on a fresh one."""

@@ -91,8 +91,12 @@ def is_for_job(application: Mapping[str, Any], job_id: str) -> bool:
 
 def is_about(candidate: Mapping[str, Any], doubt: Doubt, digest_of: DigestOf) -> bool:
     """Tell whether one of a candidate's addresses is the delivery's; nobody has an unknown address."""
-    entries = [entry.get("email_address") for entry in objects(candidate.get("email_addresses"))]
-    addresses = [address for address in entries if isinstance(address, str)]
     if doubt.email is not None:
-        return doubt.email.strip().lower() in (address.strip().lower() for address in addresses)
-    return doubt.email_sha256 is not None and doubt.email_sha256 in map(digest_of, addresses)
+        return doubt.email.strip().lower() in addresses_of(candidate)
+    return doubt.email_sha256 is not None and doubt.email_sha256 in map(digest_of, addresses_of(candidate))
+
+
+def addresses_of(candidate: Mapping[str, Any]) -> list[str]:
+    """Return a candidate's e-mail addresses, in lower case."""
+    entries = [entry.get("email_address") for entry in objects(candidate.get("email_addresses"))]
+    return [address.strip().lower() for address in entries if isinstance(address, str)]

@@ -51,13 +51,13 @@ def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run:
         by_integration[doubt.key.integration_id].append(doubt)
     counts: Counter[str] = Counter()
     for doubts in by_integration.values():
-        counts += _look_up_all(ledger, client, doubts, by)
+        counts += look_up(ledger, client, doubts, doubts, by)
     return counts
 
 
-def _look_up_all(ledger: Ledger, client: Reads, doubts: Sequence[Doubt], by: By) -> Counter[str]:
-    """Look up the rows of one integration, until it cannot be read."""
-    same = Counter(_identity(ledger, doubt) for doubt in doubts if doubt.kombo_application_id is None)
+def look_up(ledger: Ledger, client: Reads, doubts: Sequence[Doubt], unsettled: Sequence[Doubt], by: By) -> Counter[str]:
+    """Look up rows of one integration, until it cannot be read; `unsettled` are all of it that could own a record."""
+    same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.kombo_application_id is None)
     counts: Counter[str] = Counter()
     failures = 0
     for doubt in doubts:

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseHook
@@ -16,6 +15,7 @@ from kombo_provider.errors import ConfigurationError, KomboError
 
 if TYPE_CHECKING:
     from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
+    from kombo_provider.client.limits import Pacing
 
 # Somebody waits in front of the form for the Test button's answer.
 _TEST_TIMEOUT_SECONDS = 20.0
@@ -81,7 +81,7 @@ class KomboHook(BaseHook):
     def get_conn(self) -> KomboClient:
         """Return the client, the same one each time."""
         if self._client is None:
-            self._client = _client(self.get_settings())
+            self._client = open_client(self.get_settings())
         return self._client
 
     def create_application(self, integration_id: str | None, job_id: str, body: dict[str, Any]) -> Outcome:
@@ -111,7 +111,7 @@ class KomboHook(BaseHook):
         try:
             settings = self.get_settings()
             timeout_seconds = min(settings.timeout_seconds, _TEST_TIMEOUT_SECONDS)
-            client = _client(replace(settings, timeout_seconds=timeout_seconds))
+            client = open_client(settings, timeout_seconds=timeout_seconds)
             environment_id = client.check_api_key()
             found = f"The API key works, for environment {environment_id} at {settings.base_url}."
             if settings.integration_id is None:
@@ -133,14 +133,18 @@ class KomboHook(BaseHook):
         return chosen
 
 
-def _client(settings: ConnectionSettings) -> KomboClient:
+def open_client(
+    settings: ConnectionSettings, *, timeout_seconds: float | None = None, pacing: Pacing | None = None
+) -> KomboClient:
+    """Return a client of its own for a connection; `pacing` says when its reads may leave."""
     from kombo_provider.client import KomboClient
 
     return KomboClient(
         api_key=settings.api_key,
         base_url=settings.base_url,
-        timeout_seconds=settings.timeout_seconds,
+        timeout_seconds=timeout_seconds or settings.timeout_seconds,
         max_connections=settings.max_in_flight,
+        pacing=pacing,
     )
 
 

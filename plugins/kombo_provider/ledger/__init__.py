@@ -10,6 +10,7 @@ from kombo_provider.ledger import (
     dry_run,
     email_digest,
     erasure,
+    forgotten,
     history,
     holds,
     lane_actions,
@@ -19,6 +20,9 @@ from kombo_provider.ledger import (
     open_rows,
     overview,
     passed_over,
+    pulled,
+    pulled_jobs,
+    pulls,
     replay,
     results,
     runs,
@@ -34,6 +38,8 @@ from kombo_provider.ledger.holds import Held
 from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.pulled import Keep
+from kombo_provider.ledger.pulls import Pull
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import COUNTERS, Staging
 from kombo_provider.ledger.status import (
@@ -65,10 +71,12 @@ __all__ = [
     "Held",
     "Hold",
     "Intent",
+    "Keep",
     "LaneState",
     "LaneStatus",
     "Lease",
     "Ledger",
+    "Pull",
     "Resolution",
     "Result",
     "RunRef",
@@ -82,6 +90,7 @@ __all__ = [
     "dry_run",
     "email_digest",
     "erasure",
+    "forgotten",
     "history",
     "holds",
     "lane_actions",
@@ -92,6 +101,9 @@ __all__ = [
     "open_rows",
     "overview",
     "passed_over",
+    "pulled",
+    "pulled_jobs",
+    "pulls",
     "replay",
     "results",
     "runs",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -26,6 +27,23 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Se
     mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
     marks = ", ".join([mark] * len(columns))
     conn.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+Changes = Callable[[Any], dict[str, Any]]
+"""From the columns of a row that could not be inserted to what changes in the one that is there."""
+
+
+def upsert(conn: Connection, table: Table, changes: Changes | None = None) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that changes the row of a key that is there: all of it, or what `changes` names."""
+    insert = postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    values = changes(insert.excluded) if changes is not None else all_columns(table, insert.excluded)
+    return insert.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def all_columns(table: Table, new: Any) -> dict[str, Any]:
+    """Return every column but the key's, as the new row has it."""
+    return {column.name: new[column.name] for column in table.c if not column.primary_key}
 
 
 def qualified(conn: Connection, name: str) -> str:

@@ -119,6 +119,17 @@ def disbelieve_future(conn: Connection, source: str) -> int:
     return conn.execute(update(deliveries).where(*in_future).values(sent_at=at)).rowcount
 
 
+def sources_to_look_up(conn: Connection, kombo_conn_id: str) -> list[str]:
+    """Return the sources that send through a connection and have anything to look up, or could have."""
+    waiting = or_(deliveries.c.status == Status.IN_DOUBT, deliveries.c.kombo_application_id.is_(None))
+    query = select(deliveries.c.source).where(
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.status.in_([Status.IN_DOUBT, Status.DELIVERED]),
+        waiting,
+    )
+    return sorted(conn.scalars(query.distinct()))
+
+
 def rivals(conn: Connection, doubt: Doubt) -> list[DeliveryKey]:
     """Return the other deliveries, of whatever source, with a request for the same person and job not yet settled."""
     others = select(*KEY_COLUMNS).where(

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from kombo_provider.ledger import forgotten
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
@@ -26,7 +27,13 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
     for status in _WAITING:
         move_where(conn, status, Status.CANCELLED, [is_key(key)], cancelled, by, at)
-    return conn.execute(update(deliveries).where(is_key(key)).values({**EMPTIED, "email_sha256": None})).rowcount > 0
+    ids = deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
+    emptied = update(deliveries).where(is_key(key)).values({**EMPTIED, "email_sha256": None}).returning(*ids)
+    found = conn.execute(emptied).first()
+    if found is None:
+        return False
+    forgotten.forget_records(conn, key.integration_id, *found)
+    return True
 
 
 def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> list[DeliveryKey]:
@@ -42,6 +49,8 @@ def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> li
             keys.append(DeliveryKey(*row[:3]))
     for key in keys:
         forget(conn, key, by)
+    for integration_id, candidate_id in forgotten.candidates_with_email(conn, email):
+        forgotten.forget_records(conn, integration_id, None, candidate_id)
     return keys
 
 

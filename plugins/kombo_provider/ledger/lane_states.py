@@ -120,6 +120,18 @@ def snoozed(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]
     return set(conn.scalars(query))
 
 
+RATE_LIMIT_CODE = "PLATFORM.RATE_LIMIT_EXCEEDED"
+
+
+def pause_for_rate_limit(conn: Connection, kombo_conn_id: str, until: datetime) -> None:
+    """Pause all lanes of a connection until Kombo's rate limit is reset; a longer pause, or a stop, stays."""
+    status = own_status(conn, kombo_conn_id, EVERYWHERE)
+    at = now(conn)
+    longer = status.paused_until is not None and status.pause_lasts(at) and status.paused_until >= until
+    if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
+        set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.PAUSED, code=RATE_LIMIT_CODE, paused_until=until)
+
+
 def see_cap(conn: Connection, kombo_conn_id: str, integration_id: str, cap: int) -> None:
     """Remember the concurrency limit that Kombo named for an integration."""
     conn.execute(lane_update(kombo_conn_id, integration_id).values(cap_seen=cap))

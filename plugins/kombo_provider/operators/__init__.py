@@ -6,6 +6,7 @@ from kombo_provider.operators.create import KomboCreateApplicationOperator, Komb
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.stage import KomboStageOperator
+from kombo_provider.operators.sync import KomboSyncOperator
 from kombo_provider.operators.write_back import KomboWriteBackOperator
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "KomboDeliverOperator",
     "KomboReportOperator",
     "KomboStageOperator",
+    "KomboSyncOperator",
     "KomboWriteBackOperator",
 ]

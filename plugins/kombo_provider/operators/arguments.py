@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.operators.settings import Connections, PushSettings
+from kombo_provider.operators.settings import SYNC_MODELS, Connections, PushSettings, SyncSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,6 +119,19 @@ def _check_choice(*choices: str) -> Callable[[str, Any], None]:
 def _check_tuple(name: str, value: Any) -> None:
     if isinstance(value, str):
         raise ConfigurationError(f"{name} is a string; write a tuple: {name}=(…,).")
+
+
+def check_sync(sync: SyncSettings, *, source: str | None, write_back_table: str | None) -> None:
+    """Raise ConfigurationError for the first argument of a sync that cannot be meant."""
+    if (source is None) != (write_back_table is None):
+        raise ConfigurationError("source and write_back_table go together: the table takes the ids of that source.")
+    if not sync.models or not set(sync.models) <= set(SYNC_MODELS):
+        raise ConfigurationError(f"models is {sync.models!r}; it may hold {', '.join(sorted(SYNC_MODELS))}.")
+    if sync.scope not in ("sent", "all"):
+        raise ConfigurationError(f"scope is {sync.scope!r}; it must be sent or all.")
+    _check_count("keep_personal_days", sync.keep_personal_days)
+    _check_span("full_every", sync.full_every)
+    _check_span("run_for", sync.run_for)
 
 
 def _check_count(name: str, value: Any) -> None:

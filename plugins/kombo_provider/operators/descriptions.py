@@ -43,3 +43,16 @@ WHAT_TO_DO: Final = {
     "cancelled": "It was taken out: select it as no longer withdrawn to have it sent.",
 }
 """What a person does about a delivery, by the status in which it stands (names of `ledger.Status`)."""
+
+SYNC_DOC = """
+### What became of the applications
+
+For each integration, what changed in Kombo since the last run is pulled into the ledger's tables `kombo_applications`,
+`kombo_candidates` and `kombo_jobs`, and once a week everything: the view `kombo_funnel` counts them. Ids that an answer
+left out are completed, and rows in doubt that show up are settled.
+
+* **An integration that cannot be read** is passed over and named in the log; the others go on, and the next run pulls
+  what it missed.
+* **Running again is always safe**: what was pulled twice is stored once.
+* Trigger with `full` to read everything anew.
+"""

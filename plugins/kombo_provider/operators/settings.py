@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kombo_provider.client.client import Model
     from kombo_provider.ledger import Endpoint
+    from kombo_provider.sync.plan import Scope
 
 LEDGER_FIELDS = ("source", "kombo_conn_id", "ledger_conn_id", "ledger_schema")
 """Attributes of every operator with a ledger that are kept with the DAG: commands find the ledger through them."""
@@ -56,3 +58,26 @@ class PushSettings:
     approve_above: int = 10_000
     in_doubt: str = "hold"
     keep_failed_payload_days: int = 30
+
+
+SYNC_MODELS: tuple[Model, ...] = ("applications", "candidates", "jobs")
+"""What a sync can pull, in the order in which it does: applications name candidates that an answer left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSettings:
+    """The arguments of `kombo_sync_dag` that are not the DAG's own; documented there."""
+
+    models: tuple[str, ...]
+    connections: Connections = field(default_factory=Connections)
+    scope: Scope = "sent"
+    sync_personal_data: bool = False
+    keep_personal_days: int = 365
+    integration_ids: tuple[str, ...] = ()
+    full_every: timedelta = timedelta(days=7)
+    run_for: timedelta = timedelta(minutes=50)
+
+    @property
+    def keep_personal(self) -> timedelta:
+        """How long after its last change a record's personal data is kept."""
+        return timedelta(days=self.keep_personal_days)

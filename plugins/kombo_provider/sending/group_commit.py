@@ -33,8 +33,6 @@ from kombo_provider.sending.options import SendOptions
 
 log = logging.getLogger(__name__)
 
-_RATE_LIMIT_CODE = "PLATFORM.RATE_LIMIT_EXCEEDED"
-
 
 @dataclass(slots=True)
 class _Step:
@@ -224,15 +222,8 @@ class GroupCommit:
                 pauses=notice.pauses,
             )
         if self._rate_pause is not None:
-            self._publish_rate_pause(conn, step.at, step.at + timedelta(seconds=self._rate_pause))
-
-    def _publish_rate_pause(self, conn: Connection, at: datetime, until: datetime) -> None:
-        status = lane_states.own_status(conn, self._conn_id, EVERYWHERE)
-        longer = status.paused_until is not None and status.pause_lasts(at) and status.paused_until >= until
-        if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
-            lane_states.set_state(
-                conn, self._conn_id, EVERYWHERE, LaneState.PAUSED, code=_RATE_LIMIT_CODE, paused_until=until
-            )
+            until = step.at + timedelta(seconds=self._rate_pause)
+            lane_states.pause_for_rate_limit(conn, self._conn_id, until)
 
     def _read_states(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
         lane_states.hold_off_drain(conn)

@@ -1,0 +1,190 @@
+"""Kombo's records of applications and candidates: those of the ledger's deliveries are kept, and complete their ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, case, exists, func, not_, or_, select, update
+
+from kombo_provider.ledger import forgotten
+from kombo_provider.ledger._bulk import all_columns, upsert
+from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates, syncs
+from kombo_provider.ledger._tables import deliveries, is_key
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
+from kombo_provider.ledger.status import DeliveryKey, Status
+
+Record = dict[str, Any]
+"""One row of a table below by column, without `integration_id` and `synced_at`."""
+
+_COMPLETED = ("kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is stored of the records: of everyone, or of the ledger's own; personal data of those changed since then.
+
+    `personal_since` is None where no personal data is stored.
+    """
+
+    everyone: bool = False
+    personal_since: datetime | None = None
+
+
+def store_applications(conn: Connection, integration_id: str, records: Sequence[Record], keep: Keep) -> int:
+    """Store one page; return how many deliveries got ids from it that they lacked."""
+    ids = [record["id"] for record in records]
+    ours = _bearing(conn, integration_id, deliveries.c.kombo_application_id, ids)
+    kept = [record for record in records if keep.everyone or record["id"] in ours]
+    persons = forgotten.of_applications(conn, integration_id, kept)
+    _store(conn, applications, integration_id, kept, keep, persons)
+    return sum(_complete(conn, integration_id, _ids(record), ours.get(record["id"], ())) for record in records)
+
+
+def store_candidates(
+    conn: Connection, integration_id: str, records: Sequence[tuple[Record, Collection[str]]], keep: Keep
+) -> int:
+    """Store one page of candidates, each with the ids of its applications; return how many deliveries got ids."""
+    application_ids = [name for _, names in records for name in names]
+    ours = _bearing(conn, integration_id, deliveries.c.kombo_candidate_id, [record["id"] for record, _ in records])
+    applied = _bearing(conn, integration_id, deliveries.c.kombo_application_id, application_ids)
+    kept = [
+        (record, names)
+        for record, names in records
+        if keep.everyone or record["id"] in ours or not applied.keys().isdisjoint(names)
+    ]
+    persons = forgotten.of_candidates(conn, integration_id, kept)
+    _store(conn, candidates, integration_id, [record for record, _ in kept], keep, persons)
+    completed = 0
+    for record, _ in records:
+        ids = {"kombo_candidate_id": record["id"], "kombo_candidate_remote_id": record["remote_id"]}
+        completed += _complete(conn, integration_id, ids, ours.get(record["id"], ()))
+    return completed
+
+
+def not_stored(conn: Connection, model: str, integration_id: str, ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that have no row yet."""
+    table = _TABLES[model]
+    found = conn.scalars(select(table.c.id).where(table.c.integration_id == integration_id, table.c.id.in_(ids)))
+    there = set(found)
+    return [name for name in ids if name not in there]
+
+
+def learned(conn: Connection, kombo_conn_id: str, model: str, at_most: int) -> dict[str, list[str]]:
+    """Return, by integration, ids that deliveries got since the last pull began and whose record is not stored.
+
+    Kombo need not have changed such a record since, so no pull of changes would show it. At most so many of each.
+    """
+    table, bearing = _TABLES[model], _BEARING[model]
+    of_model = syncs.c.kombo_conn_id == kombo_conn_id, syncs.c.model == model, syncs.c.watermark.is_not(None)
+    rows = conn.execute(select(syncs.c.integration_id, syncs.c.watermark).where(*of_model))
+    # A result's time is read before its commit, which the pull may not have waited for.
+    since = {row.integration_id: row.watermark - CLOCKS_DIFFER_BY for row in rows}
+    if not since:
+        return {}
+    got_at = deliveries.c.finished_at, deliveries.c.looked_up_at
+    stored = exists().where(table.c.integration_id == deliveries.c.integration_id, table.c.id == bearing)
+    query = select(deliveries.c.integration_id, bearing, *got_at).where(
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.status == Status.DELIVERED,
+        bearing.is_not(None),
+        or_(*(at >= min(since.values()) for at in got_at)),
+        not_(stored),
+    )
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for integration_id, name, *times in conn.execute(query):
+        latest = max((at for at in times if at is not None), default=None)
+        after = since.get(integration_id)
+        if after is None or latest is None or latest < after or len(found[integration_id]) == at_most:
+            continue
+        found[integration_id].append(name)
+    return dict(found)
+
+
+def empty_old(conn: Connection, model: str, integration_id: str, personal_since: datetime | None) -> int:
+    """Empty the personal columns of records that last changed before then, of all without it; return of how many."""
+    table = _TABLES[model]
+    columns = PERSONAL[table.name]
+    filled = or_(*(table.c[name].is_not(None) for name in columns))
+    conditions: list[ColumnElement[bool]] = [table.c.integration_id == integration_id, filled]
+    if personal_since is not None:
+        conditions.append(or_(table.c.changed_at.is_(None), table.c.changed_at < personal_since))
+    return conn.execute(update(table).where(*conditions).values(dict.fromkeys(columns))).rowcount
+
+
+_TABLES = {"applications": applications, "candidates": candidates}
+_BEARING = {"applications": deliveries.c.kombo_application_id, "candidates": deliveries.c.kombo_candidate_id}
+
+
+def _bearing(
+    conn: Connection, integration_id: str, column: ColumnElement[Any], ids: Sequence[str]
+) -> dict[str, list[RowMapping]]:
+    """Return the deliveries of an integration, of whatever source, by which of the ids they bear in the column."""
+    found: defaultdict[str, list[RowMapping]] = defaultdict(list)
+    if ids:
+        columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *_COMPLETED)]
+        query = select(column.label("id"), *columns).where(
+            deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids)))
+        )
+        for row in conn.execute(query).mappings():
+            found[row["id"]].append(row)
+    return dict(found)
+
+
+def _store(
+    conn: Connection, table: Table, integration_id: str, records: Sequence[Record], keep: Keep, persons: Collection[str]
+) -> None:
+    """Insert or update; the personal columns of the `persons`, who are forgotten, stay empty."""
+    if not records:
+        return
+    common = {"integration_id": integration_id, "synced_at": now(conn)}
+    blank = dict.fromkeys(PERSONAL[table.name])
+    rows = [
+        record | common if _is_personal(record, keep) and record["id"] not in persons else record | blank | common
+        for record in records
+    ]
+    changes = _hired_once if table is applications else None
+    conn.execute(upsert(conn, table, changes), rows)
+
+
+def _is_personal(record: Record, keep: Keep) -> bool:
+    """Tell whether the personal data of a record are stored: not for longer than they have an age."""
+    changed_at: datetime | None = record["changed_at"]
+    return keep.personal_since is not None and changed_at is not None and changed_at >= keep.personal_since
+
+
+def _hired_once(new: Any) -> dict[str, Any]:
+    """A hire keeps the time at which it was first seen, until the application is reopened."""
+    first = func.coalesce(applications.c.hired_at, new.hired_at)
+    return all_columns(applications, new) | {"hired_at": case((new.outcome == "HIRED", first))}
+
+
+def _complete(
+    conn: Connection, integration_id: str, ids: Mapping[str, str | None], borne_by: Sequence[RowMapping]
+) -> int:
+    """Fill in ids that the deliveries of a record lack, never overwriting one; return of how many deliveries."""
+    completed = 0
+    for delivery in borne_by:
+        values = {name: value for name, value in ids.items() if value is not None and delivery[name] is None}
+        # An ATS may have merged the candidate into another: the ids of two are not mixed.
+        if delivery["kombo_candidate_id"] not in (None, ids["kombo_candidate_id"]):
+            values.pop("kombo_candidate_remote_id", None)
+        if not values or delivery["status"] != Status.DELIVERED:
+            continue
+        key = DeliveryKey(delivery["source"], integration_id, delivery["applicant_id"])
+        lacking = [deliveries.c[name].is_(None) for name in values]
+        filled = values | {"looked_up_at": now(conn), "written_back_at": None}
+        statement = update(deliveries).where(is_key(key), *lacking).values(filled)
+        completed += conn.execute(statement).rowcount
+    return completed
+
+
+def _ids(application: Record) -> dict[str, str | None]:
+    return {
+        "kombo_application_remote_id": application["remote_id"],
+        "kombo_candidate_id": application["candidate_id"],
+        "kombo_candidate_remote_id": application["candidate_remote_id"],
+    }

@@ -1,0 +1,100 @@
+"""How far the pulls of each integration got: watermarks, and a fence against a pull that another has replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Update, func, select, update
+
+from kombo_provider.ledger._bulk import upsert
+from kombo_provider.ledger._sync_tables import syncs
+from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger.ledger import now
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One pull of one kind of record of one integration, with what the last finished one left.
+
+    `watermark` is when the last one began, `full_at` when the last one began that read everything; `scope` and
+    `personal` are how that one was told to store. Each is None (or false) where there was none.
+    """
+
+    kombo_conn_id: str
+    integration_id: str
+    model: str
+    epoch: int
+    began_at: datetime
+    watermark: datetime | None
+    full_at: datetime | None
+    scope: str | None
+    personal: bool
+
+
+def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
+    """Return the integrations that the ledger has deliveries for, those first that wait longest for a pull."""
+    last = func.min(func.coalesce(syncs.c.ended_at, syncs.c.began_at))
+    query = select(syncs.c.integration_id, last).where(syncs.c.kombo_conn_id == kombo_conn_id)
+    pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
+    known = select(deliveries.c.integration_id).where(deliveries.c.kombo_conn_id == kombo_conn_id).distinct()
+    found = sorted(conn.scalars(known))
+    never = [name for name in found if name not in pulled]
+    return never + sorted((name for name in found if name in pulled), key=lambda name: pulled[name])
+
+
+def begin(conn: Connection, kombo_conn_id: str, integration_id: str, model: str) -> Pull:
+    """Begin a pull; one of the same records that still runs elsewhere stores nothing any more."""
+    key = {"kombo_conn_id": kombo_conn_id, "integration_id": integration_id, "model": model}
+    began_at = now(conn)
+    begun = upsert(conn, syncs, lambda new: {"epoch": syncs.c.epoch + 1, "began_at": new.began_at})
+    conn.execute(begun.values(**key, epoch=1, began_at=began_at))
+    row = conn.execute(select(syncs).filter_by(**key)).one()
+    return Pull(
+        **key,
+        epoch=row.epoch,
+        began_at=began_at,
+        watermark=row.watermark,
+        full_at=row.full_at,
+        scope=row.scope,
+        personal=bool(row.personal),
+    )
+
+
+def hold(conn: Connection, pull: Pull) -> bool:
+    """Keep other pulls of the same records waiting until this transaction ends; False: one has replaced this pull."""
+    query = select(syncs.c.epoch).filter_by(
+        kombo_conn_id=pull.kombo_conn_id, integration_id=pull.integration_id, model=pull.model
+    )
+    return conn.scalar(query.with_for_update()) == pull.epoch
+
+
+def finish(conn: Connection, pull: Pull, *, full: bool, scope: str, personal: bool) -> None:
+    """Move the watermark to where the pull began, in the transaction that stores its last records."""
+    values: dict[str, Any] = {
+        "watermark": pull.began_at,
+        "ended_at": now(conn),
+        "failed_since": None,
+        "code": None,
+        "log_url": None,
+    }
+    if full:
+        values |= {"full_at": pull.began_at, "scope": scope, "personal": int(personal)}
+    conn.execute(_of(pull).values(values))
+
+
+def fail(conn: Connection, pull: Pull, code: str | None, log_url: str | None) -> None:
+    """Remember why a pull ended early; the watermark stays."""
+    at = now(conn)
+    since = func.coalesce(syncs.c.failed_since, at)
+    conn.execute(_of(pull).values(ended_at=at, failed_since=since, code=code, log_url=log_url))
+
+
+def _of(pull: Pull) -> Update:
+    return update(syncs).where(
+        syncs.c.kombo_conn_id == pull.kombo_conn_id,
+        syncs.c.integration_id == pull.integration_id,
+        syncs.c.model == pull.model,
+        syncs.c.epoch == pull.epoch,
+    )

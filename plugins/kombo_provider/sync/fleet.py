@@ -1,0 +1,140 @@
+"""Pulls all integrations of a connection, a few at a time; one that cannot be read keeps no other from it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kombo_provider.client.client import Model
+from kombo_provider.errors import AccountError, ApiError, ConfigurationError
+from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
+from kombo_provider.sync.pacing import TurnOverError
+from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
+from kombo_provider.sync.pull import Reads, ReplacedError, pull
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Integrations read at the same time: a slow one holds up a quarter of the fleet at most."""
+
+
+class Late(Protocol):
+    """Is shown every page, and settles what its records prove, when an integration has been read."""
+
+    def see(self, integration_id: str, records: Sequence[dict[str, Any]]) -> None:
+        """Take in a page."""
+
+    def settle(self, integration_id: str) -> Counter[str]:
+        """Settle; return how many of what."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a sync did: counts over all pulls, codes of the integrations passed over, and those not begun."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    integrations: int = 0
+
+
+class Fleet:
+    """One sync of a connection; once `stop` is set, the pace that knows it (see SharedPace) begins no page any more."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Reads,
+        kombo_conn_id: str,
+        wanted: Wanted,
+        *,
+        late: Late | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._ledger, self._client, self._conn_id = ledger, client, kombo_conn_id
+        self._wanted, self._late, self._stop = wanted, late, stop or threading.Event()
+        self._learned: dict[str, dict[str, list[str]]] = {}
+        self._report = Report()
+        self._lock = threading.Lock()
+
+    def sync(self, models: Sequence[Model], also: Sequence[str] = ()) -> Report:
+        """Pull the models of every integration that the ledger knows, and of those named beside; never half a page.
+
+        Raises AccountError where Kombo refuses the API key, and the last ApiError where nothing at all could be read.
+        """
+        with self._ledger.transaction() as conn:
+            known = pulls.integrations(conn, self._conn_id)
+            for model in models:
+                if model != "jobs":
+                    self._learned[model] = pulled.learned(conn, self._conn_id, model, LEARNED_AT_MOST + 1)
+        wanted = [*known, *(name for name in also if name not in known)]
+        self._report.integrations = len(wanted)
+        pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="kombo-sync")
+        try:
+            done = [pool.submit(self._sync_one, name, models) for name in wanted]
+            errors = [error for future in done if (error := future.result()) is not None]
+        finally:
+            self._stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+        if errors and len(errors) == len(wanted):
+            raise errors[-1]
+        return self._report
+
+    def _sync_one(self, integration_id: str, models: Sequence[Model]) -> ApiError | ConfigurationError | None:
+        """Pull one integration; return what kept it from being read."""
+        counts: Counter[str] = Counter()
+        failure = None
+        try:
+            for model in models:
+                counts += self._pull(integration_id, model)
+                counts += self._keep_age(integration_id, model)
+            if self._late is not None:
+                counts += self._late.settle(integration_id)
+        except TurnOverError:
+            with self._lock:
+                self._report.left.append(integration_id)
+        except ReplacedError:
+            log.warning("%s: another run pulls it now, so this one leaves it", integration_id)
+        except AccountError:
+            raise
+        except (ApiError, ConfigurationError) as exc:
+            failure = exc
+            log.warning("%s is passed over: %s", integration_id, exc)
+            with self._lock:
+                self._report.failed[integration_id] = _code(exc)
+        with self._lock:
+            self._report.counts += counts
+        return failure
+
+    def _pull(self, integration_id: str, model: Model) -> Counter[str]:
+        with self._ledger.transaction() as conn:
+            begun = pulls.begin(conn, self._conn_id, integration_id, model)
+        learned = self._learned.get(model, {}).get(integration_id, [])
+        see = self._late.see if self._late is not None and model != "jobs" else None
+        try:
+            return pull(self._ledger, self._client, begun, self._wanted, learned=learned, see=see)
+        except (ApiError, ConfigurationError) as exc:
+            self._note(begun, exc)
+            raise
+
+    def _note(self, begun: Pull, exc: ApiError | ConfigurationError) -> None:
+        with self._ledger.transaction() as conn:
+            pulls.fail(conn, begun, _code(exc), exc.log_url if isinstance(exc, ApiError) else None)
+
+    def _keep_age(self, integration_id: str, model: Model) -> Counter[str]:
+        if model == "jobs":
+            return Counter()
+        with self._ledger.transaction() as conn:
+            personal_since = self._wanted.keep(now(conn)).personal_since
+            return Counter(emptied=pulled.empty_old(conn, model, integration_id, personal_since))
+
+
+def _code(exc: ApiError | ConfigurationError) -> str:
+    if not isinstance(exc, ApiError):
+        return type(exc).__name__
+    return exc.code or (f"HTTP {exc.http_status}" if exc.http_status else "no answer")

@@ -1,0 +1,62 @@
+"""What one pull asks for: what changed since the last one, or everything. Pure; time is passed in."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from kombo_provider.ledger import Keep, Pull
+
+Scope = Literal["sent", "all"]
+
+OVERLAP = timedelta(minutes=1)
+"""How much earlier than the last pull began the next one looks: clocks differ, and writers commit late.
+
+Whether `updated_after` includes its own second is not documented (Kombo docs: querying-api).
+"""
+
+LEARNED_AT_MOST = 2_500
+"""Records that are asked for by id before everything is read instead, which then takes fewer requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a pipeline stores: whose records, which personal data for how long, and how often everything is read."""
+
+    scope: Scope = "sent"
+    personal: bool = False
+    keep_personal: timedelta = timedelta(days=365)
+    full_every: timedelta = timedelta(days=7)
+    full_now: bool = False
+
+    def keep(self, at: datetime) -> Keep:
+        """Return what is stored of the records now."""
+        return Keep(everyone=self.scope == "all", personal_since=at - self.keep_personal if self.personal else None)
+
+
+def updated_after(pull: Pull, wanted: Wanted, learned: int = 0) -> datetime | None:
+    """Return since when changes are asked for, None for everything.
+
+    Everything is read at first, when more is to be stored than before, and once in `full_every`: Kombo's
+    `updated_after` does not see every change (API reference, section 7.2).
+    """
+    if pull.watermark is None or pull.full_at is None or wanted.full_now or learned > LEARNED_AT_MOST:
+        return None
+    if (wanted.scope == "all" and pull.scope != "all") or (wanted.personal and not pull.personal):
+        return None
+    if _turn(pull, wanted, pull.full_at) != _turn(pull, wanted, pull.began_at):
+        return None
+    return pull.watermark - OVERLAP
+
+
+def _turn(pull: Pull, wanted: Wanted, at: datetime) -> int:
+    """Count the spans of `full_every`; each integration's begin at a time of its own, so that the fleet is spread."""
+    if not wanted.full_every:
+        return int((at - _EPOCH) / timedelta(microseconds=1))
+    share = zlib.crc32(f"{pull.integration_id} {pull.model}".encode()) / 2**32
+    return (at - _EPOCH + share * wanted.full_every) // wanted.full_every
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,115 @@
+"""A person who was forgotten stays so, whatever a later pull brings of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from kombo_provider.ledger import DeliveryKey, Ledger, erasure
+from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates
+from tests.unit.ledger.book import GRACE, Book, key
+from tests.unit.sync.kombo import Kombo, application, candidate, sync
+
+
+def personal(ledger: Ledger) -> set[Any]:
+    """Return every value that a personal column holds."""
+    found: set[Any] = set()
+    with ledger.transaction() as conn:
+        for table in (applications, candidates):
+            columns = [table.c[name] for name in PERSONAL[table.name]]
+            for row in conn.execute(select(*columns)):
+                found |= set(row) - {None}
+    return found
+
+
+def forget(book: Book, key: DeliveryKey) -> None:
+    with book.ledger.transaction() as conn:
+        assert erasure.forget(conn, key, GRACE)
+
+
+def filled(book: Book, **wanted: Any) -> Kombo:
+    """Deliver one person and pull everything that Kombo has of them."""
+    book.deliver("1")
+    kombo = Kombo()
+    kombo.put("applications", application("1", outcome="DECLINED", rejection_reason_name="Too junior"))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, **wanted)
+    return kombo
+
+
+def test_without_being_told_to_a_sync_stores_nothing_personal(book: Book) -> None:
+    filled(book)
+    assert personal(book.ledger) == set()
+
+
+def test_a_sync_that_is_told_to_stores_names_contacts_and_rejections(book: Book) -> None:
+    filled(book, personal=True)
+    assert {"Ada", "Too junior", '{"salary": 1}'} <= personal(book.ledger)
+    assert any("1@example.com" in value for value in personal(book.ledger))
+
+
+def test_to_forget_a_person_empties_what_was_pulled_and_no_later_pull_brings_it_back(book: Book) -> None:
+    kombo = filled(book, personal=True)
+    forget(book, key("1"))
+    assert personal(book.ledger) == set()
+    kombo.put("applications", application("1", changed_at="2099-01-01T00:00:00Z"))
+    kombo.put("candidates", candidate("1", changed_at="2099-01-01T00:00:00Z"))
+    sync(book.ledger, kombo, personal=True)
+    sync(book.ledger, kombo, personal=True, full_now=True)
+    assert personal(book.ledger) == set()
+
+
+@pytest.mark.parametrize("order", [("applications", "candidates"), ("candidates", "applications")])
+def test_a_person_forgotten_before_the_first_pull_is_not_brought_in_by_it(book: Book, order: tuple[str, str]) -> None:
+    book.deliver("1")
+    forget(book, key("1"))
+    kombo = Kombo()
+    kombo.put("applications", application("1"))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, *order, personal=True)
+    assert personal(book.ledger) == set()
+
+
+def test_the_person_s_other_applications_are_forgotten_too(book: Book) -> None:
+    book.deliver("1", "2")
+    kombo = Kombo()
+    kombo.put("applications", application("1"), application("2", candidate_id="cand-1", candidate=None))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, personal=True)
+    forget(book, key("1"))
+    sync(book.ledger, kombo, personal=True, full_now=True)
+    assert personal(book.ledger) == set()
+
+
+def test_a_stranger_is_found_by_the_address_alone(book: Book) -> None:
+    book.deliver("9")
+    kombo = Kombo()
+    kombo.put("candidates", candidate("zoë", email_addresses=[{"email_address": "Zoe@Example.com"}]))
+    sync(book.ledger, kombo, "candidates", scope="all", personal=True)
+    assert personal(book.ledger)
+    with book.ledger.transaction() as conn:
+        erasure.forget_email(conn, " zoe@example.COM", None, GRACE)
+    sync(book.ledger, kombo, "candidates", scope="all", personal=True, full_now=True)
+    assert personal(book.ledger) == set()
+
+
+def test_personal_data_have_an_age_and_an_old_record_does_not_bring_them_back(book: Book) -> None:
+    kombo = filled(book, personal=True)
+    assert personal(book.ledger)
+    sync(book.ledger, kombo, personal=True, keep_personal=timedelta(days=1), full_now=True)
+    assert personal(book.ledger) == set()
+
+
+def test_a_sync_of_jobs_alone_leaves_the_personal_data_of_another_sync(book: Book) -> None:
+    kombo = filled(book, personal=True)
+    sync(book.ledger, kombo, "jobs")
+    assert personal(book.ledger)
+
+
+def test_a_sync_that_is_no_longer_told_to_empties_what_it_stored(book: Book) -> None:
+    kombo = filled(book, personal=True)
+    sync(book.ledger, kombo)
+    assert personal(book.ledger) == set()

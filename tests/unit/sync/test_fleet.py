@@ -1,0 +1,105 @@
+"""The fleet is read a few at a time, in flat memory and few requests; who waits longest comes first."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from kombo_provider.client.reads import Page
+from kombo_provider.errors import AccountError
+from kombo_provider.ledger import Ledger, pulls
+from kombo_provider.ledger._sync_tables import applications, job_questions, job_stages, jobs
+from kombo_provider.sync.fleet import Fleet
+from kombo_provider.sync.pacing import SharedPace, TurnOverError
+from kombo_provider.sync.plan import Wanted
+from tests.unit.ledger.book import VALID, Book
+from tests.unit.sync.kombo import A, B, Kombo, application, stored, sync
+
+
+class Large(Kombo):
+    """Makes its pages as they are asked for: so many applications of each integration."""
+
+    def __init__(self, records_each: int) -> None:
+        super().__init__()
+        self.records_each = records_each
+
+    def pages(self, model: str, integration_id: str, **filters: Any) -> Iterator[Page]:
+        for start in range(0, self.records_each, 250):
+            self.requests += 1
+            end = min(start + 250, self.records_each)
+            page = [application(f"{integration_id}-{number}") for number in range(start, end)]
+            yield Page(page, is_last=end == self.records_each)
+
+
+@pytest.mark.parametrize("pages", [2, 10])
+def test_memory_does_not_grow_with_the_number_of_pages(ledger: Ledger, pages: int) -> None:
+    Book(ledger).stage(*(VALID.but(applicant_id=str(n), integration_id=f"ats:{n}") for n in range(4)))
+    kombo = Large(pages * 250)
+    tracemalloc.start()
+    try:
+        report = sync(ledger, kombo, "applications", scope="all")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kombo.requests == 4 * pages
+    assert report.counts["records"] == 4 * pages * 250
+    assert peak < 40_000_000
+    with ledger.transaction() as conn:
+        assert conn.scalar(select(func.count()).select_from(applications)) == 4 * pages * 250
+
+
+def test_a_refused_key_ends_the_sync(book: Book) -> None:
+    book.stage(VALID)
+
+    def refuse(model: str, integration_id: str, number: int) -> None:
+        raise AccountError("the key is refused")
+
+    with pytest.raises(AccountError):
+        sync(book.ledger, Kombo(before=refuse))
+
+
+def test_an_integration_whose_turn_does_not_come_is_first_in_the_next_run(book: Book) -> None:
+    book.stage(VALID, VALID.but(integration_id=B))
+    kombo = Kombo()
+    order: list[str] = []
+
+    def over(model: str, integration_id: str, number: int) -> None:
+        order.append(integration_id)
+        if integration_id == A and len(order) <= 2:
+            raise TurnOverError
+
+    kombo.before = over
+    report = sync(book.ledger, kombo, "applications")
+    assert report.left == [A]
+    assert not report.failed
+    with book.ledger.transaction() as conn:
+        assert pulls.integrations(conn, "kombo_default")[0] == A
+
+
+def test_integrations_named_beside_are_read_before_anything_was_sent_to_them(book: Book) -> None:
+    kombo = Kombo()
+    stage = {"id": "s1", "name": "Applied", "index": 0}
+    question = {"id": "q1", "title": "Why?", "format": {"type": "TEXT"}}
+    job = {"id": "job-1", "name": "Nurse", "changed_at": "2026-01-01T00:00:00Z"}
+    kombo.put("jobs", job | {"stages": [stage, stage | {"id": "s2"}], "screening_questions": [question]})
+    Fleet(book.ledger, kombo, "kombo_default", Wanted()).sync(["jobs"], also=[A])
+    assert [row["name"] for row in stored(book.ledger, jobs)] == ["Nurse"]
+    assert [row["id"] for row in stored(book.ledger, job_stages)] == ["s1", "s2"]
+    assert [row["type"] for row in stored(book.ledger, job_questions)] == ["TEXT"]
+    kombo.put("jobs", job | {"stages": [stage], "screening_questions": [], "changed_at": "2099-01-01T00:00:00Z"})
+    Fleet(book.ledger, kombo, "kombo_default", Wanted()).sync(["jobs"], also=[A])
+    assert [row["id"] for row in stored(book.ledger, job_stages)] == ["s1"]
+    assert stored(book.ledger, job_questions) == []
+
+
+def test_a_stop_lets_no_page_begin(book: Book) -> None:
+    book.deliver("1")
+    pace = SharedPace(book.ledger, "kombo_default", turn_seconds=0)
+    kombo = Kombo(before=lambda *_: pace.wait())
+    report = sync(book.ledger, kombo, "applications")
+    assert report.left == [A]
+    assert stored(book.ledger) == []

@@ -1,0 +1,99 @@
+"""Reads leave a share of the rate limit to the pushes, and both wait for the same reset."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from kombo_provider.client.limits import RateLimits
+from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, lane_states, now
+from kombo_provider.sync.pacing import SharedPace, TurnOverError
+
+
+class Clock(threading.Event):
+    """A clock that moves only by waiting; stands in for the event that is waited on as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.at += timeout or 0.0
+        return self.is_set()
+
+
+def paced(ledger: Ledger, turn_seconds: float = 3_600) -> tuple[SharedPace, Clock]:
+    clock = Clock()
+    return SharedPace(ledger, "kombo_default", turn_seconds=turn_seconds, stop=clock, clock=clock), clock
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        (RateLimits(), 0),
+        (RateLimits(300, 299, 57.0), 0),
+        (RateLimits(300, 61, 57.0), 0),
+        (RateLimits(300, 60, 57.0), 57),
+        (RateLimits(None, 0, 12.0), 12),
+        (RateLimits(300, 0, None), 0),
+    ],
+)
+def test_reads_wait_for_the_reset_once_only_the_pushes_share_is_left(
+    ledger: Ledger, limits: RateLimits, seconds: float
+) -> None:
+    pace, clock = paced(ledger)
+    pace.heed(limits)
+    pace.wait()
+    assert clock.at == 100.0 + seconds
+
+
+def test_a_refusal_pauses_every_lane_of_the_connection(ledger: Ledger) -> None:
+    pace, _ = paced(ledger)
+    pace.heed(RateLimits(300, 0, 30.0, refused=True))
+    with ledger.transaction() as conn:
+        status = lane_states.own_status(conn, "kombo_default", EVERYWHERE)
+        assert status.pause_lasts(now(conn) + timedelta(seconds=25))
+        assert not status.pause_lasts(now(conn) + timedelta(seconds=31))
+
+
+def test_the_pause_that_a_push_met_pauses_reads(ledger: Ledger) -> None:
+    with ledger.transaction() as conn:
+        lane_states.pause_for_rate_limit(conn, "kombo_default", now(conn) + timedelta(seconds=0.4))
+    began = time.monotonic()
+    SharedPace(ledger, "kombo_default", turn_seconds=60).wait()
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_refusal_shortens_no_pause_and_opens_no_lane_that_is_stopped(ledger: Ledger) -> None:
+    pace, _ = paced(ledger)
+    with ledger.transaction() as conn:
+        lane_states.set_state(conn, "kombo_default", EVERYWHERE, LaneState.BLOCKED, code="X")
+    pace.heed(RateLimits(300, 0, 30.0, refused=True))
+    with ledger.transaction() as conn:
+        assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).state is LaneState.BLOCKED
+
+
+def test_no_read_begins_after_the_turn_or_where_the_wait_would_outlast_it(ledger: Ledger) -> None:
+    pace, clock = paced(ledger, turn_seconds=60)
+    pace.wait()
+    pace.heed(RateLimits(300, 0, 61.0))
+    with pytest.raises(TurnOverError):
+        pace.wait()
+    assert clock.at == 100.0
+    late, clock = paced(ledger, turn_seconds=60)
+    clock.at = 160.0
+    with pytest.raises(TurnOverError):
+        late.wait()
+
+
+def test_a_stop_ends_the_wait(ledger: Ledger) -> None:
+    pace, clock = paced(ledger)
+    clock.set()
+    with pytest.raises(TurnOverError):
+        pace.wait()
