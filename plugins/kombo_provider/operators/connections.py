@@ -87,6 +87,8 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
 
 
 def _engine(conn_id: str) -> Engine:
+    from sqlalchemy.exc import NoSuchModuleError
+
     from kombo_provider.database import ENGINE_OPTIONS, find_silence
     from kombo_provider.driver_errors import CONNECTION_OPTION
 
@@ -95,17 +97,38 @@ def _engine(conn_id: str) -> Engine:
     try:
         hook = connection.get_hook()  # type: ignore[no-untyped-call]
     except AirflowException:
-        raise ConfigurationError(
-            f"Connection {conn_id!r} is of type {connection.conn_type}, which Airflow does not know here. Install the "
-            "provider package of that database, or name another connection in the DAG file."
-        ) from None
+        raise ConfigurationError(_unknown_type(conn_id, connection.conn_type)) from None
     if not hasattr(hook, "get_sqlalchemy_engine"):
         raise ConfigurationError(
             f"Connection {conn_id!r} is not one of a SQL database: its hook, {type(hook).__name__}, gives no "
             "SQLAlchemy engine. Name a connection of a database type."
         )
-    engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
+    try:
+        engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
+    except (ImportError, NoSuchModuleError) as exc:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} gives no SQLAlchemy engine: {exc}. Install that driver or dialect beside Airflow, "
+            "or correct the connection's extra."
+        ) from None
     return find_silence(engine).execution_options(**{CONNECTION_OPTION: conn_id})
+
+
+def _unknown_type(conn_id: str, conn_type: str | None) -> str:
+    """Say what is wrong with a type that no provider has a hook for."""
+    if not conn_type:
+        return f"Connection {conn_id!r} has no type: give its conn_type, such as postgres or sqlite."
+    database, plus, driver = conn_type.partition("+")
+    if plus:
+        plain = {"postgresql": "postgres"}.get(database, database)
+        return (
+            f"Connection {conn_id!r} is of type {conn_type}, as SQLAlchemy writes it. Airflow's types name no driver: "
+            f"write {plain} instead, without +{driver}."
+        )
+    return (
+        f"Connection {conn_id!r} is of type {conn_type}, which Airflow does not know here. Install the database's "
+        f"provider package (such as apache-airflow-providers-{conn_type.replace('_', '-')}), or name another "
+        "connection in the DAG file."
+    )
 
 
 def _digest_secret() -> bytes | None:

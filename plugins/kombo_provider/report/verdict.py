@@ -56,7 +56,10 @@ def _accounts(report: RunReport) -> Iterator[Complaint]:
         tasks = ", ".join(report.failed_tasks)
         yield Complaint(f"Tasks failed: {tasks}.", "read the first line of each failed task's error.")
     missing = report.extracted["extracted"] - sum(report.extracted[name] for name in COUNTERS)
-    if missing:
+    if missing and "stage" in report.failed_tasks:
+        what = f"{missing} rows were read, but not staged before stage failed."
+        yield Complaint(what, "run the DAG again: it reads them again.")
+    elif missing:
         what = f"{missing} extracted rows are not accounted for."
         yield Complaint(what, "report this as a bug of the provider.")
 

@@ -115,3 +115,11 @@ def test_a_thousand_broken_customers_are_not_all_named() -> None:
     assert said is not None
     assert "And 990 more integrations." in said
     assert len(said) < 1500
+
+
+def test_rows_that_a_failed_stage_read_are_no_bug() -> None:
+    read = NOTHING | {"extracted": 5, "new": 2}
+    said = complaint(report({}, extracted=read, failed_tasks=["stage"])) or ""
+    assert "3 rows were read, but not staged" in said
+    assert "bug" not in said
+    assert "3 extracted rows are not accounted for" in (complaint(report({}, extracted=read)) or "")
