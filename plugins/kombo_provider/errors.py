@@ -16,6 +16,7 @@ KomboError
 │   └── CursorError             a paged read does not move forward: report it to Kombo
 ├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
 ├── LanePausedError             sending stopped for now: a later try looks whether it works again
+│   └── TurnOverError           likewise, and the run's time is over: the next run looks
 ├── NotDeliveredError           one applicant is invalid or refused: correct what the message names
 ├── InDoubtError                a request may have been executed: it is looked up, or a person decides
 └── IncompleteRunError          rows of this run are not delivered: the message says how many and why
@@ -104,6 +105,10 @@ class LaneBlockedError(KomboError):
 
 class LanePausedError(KomboError):
     """One or more lanes stopped for now; their rows stay `ready` and trying again later makes sense."""
+
+
+class TurnOverError(LanePausedError):
+    """Lanes stopped for now when the time of their run was over, or nearly: only the next run tries them again."""
 
 
 class NotDeliveredError(KomboError):

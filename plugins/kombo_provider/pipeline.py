@@ -32,12 +32,14 @@ from kombo_provider.errors import (
     SourceError,
     SourceUnavailableError,
     TargetUnavailableError,
+    TurnOverError,
     WriteBackError,
 )
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments, check_sync, push_settings
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
+from kombo_provider.operators.next import KomboNextOperator
 from kombo_provider.operators.push import NAME_TEMPLATE
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.run_params import push_params
@@ -68,9 +70,10 @@ FAIL_AT_ONCE = ExceptionRetryPolicy(
                 LedgerRefusedError,
                 AccountError,
                 LaneBlockedError,
+                TurnOverError,
             ],
             action=RetryAction.FAIL,
-            reason="A person has to act first; trying again would change nothing",
+            reason="A person, or the next run, has to act first; trying again would change nothing",
         ),
     ]
 )
@@ -285,7 +288,11 @@ def _push_tasks(settings: PushSettings) -> None:
     retrying = _retries()
     stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
-        task_id="deliver", push=settings, map_index_template=NAME_TEMPLATE, **retrying
+        task_id="deliver",
+        push=settings,
+        stage_task_id=stage.task_id,
+        map_index_template=NAME_TEMPLATE,
+        **retrying,
     ).expand(integration_ids=stage.output)
     write_back = _write_back_task(settings, trigger_rule=TriggerRule.ALL_DONE, **retrying)
     before = {"stage": stage.task_id, "deliver": deliver.task_id, "write_back": write_back.task_id}
@@ -294,3 +301,11 @@ def _push_tasks(settings: PushSettings) -> None:
     )
     stage >> write_back
     deliver >> write_back >> report
+    if settings.whole_dag:
+        deliver >> KomboNextOperator(
+            task_id="next",
+            push=settings,
+            deliver_task_id=deliver.task_id,
+            trigger_rule=TriggerRule.ALL_DONE,
+            **retrying,
+        )

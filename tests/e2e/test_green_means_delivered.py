@@ -38,6 +38,7 @@ def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(warehouse:
         "deliver": "upstream_failed",
         "write_back": "success",
         "report": "failed",
+        "next": "skipped",
     }
     assert "Tasks failed: stage." in run.message("report")
 

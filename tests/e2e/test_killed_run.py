@@ -50,6 +50,7 @@ def test_after_a_kill_in_the_middle_of_deliver_a_plain_run_finishes_all_but_what
         "deliver": "success",
         "write_back": "success",
         "report": "failed",
+        "next": "skipped",
     }
     message = repeated.message("report")
     assert f"Not delivered: {len(in_doubt)} in_doubt" in message

@@ -132,12 +132,16 @@ def _due(conn: Connection, selection: Selection, integration_id: str, limit: int
             *selection.conditions(),
             deliveries.c.integration_id == integration_id,
             IS_CLAIMABLE,
-            or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at),
+            _is_due(at),
         )
         .order_by(*_IN_TURN)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+
+
+def _is_due(at: datetime) -> ColumnElement[bool]:
+    return or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at)
 
 
 _LARGE_BYTES = 1024 * 1024
@@ -210,12 +214,16 @@ def take_back(conn: Connection, integration_id: str, kombo_conn_id: str, begun: 
     return len(move_where(conn, Status.SENDING, Status.READY, conditions, {"finished_at": at}, by, at))
 
 
-def count_ready(conn: Connection, selection: Selection, integration_ids: Sequence[str] = ()) -> dict[str, int]:
-    """Count the rows of a selection that may be sent, due or not, by integration; the ids narrow where given.
+def count_ready(
+    conn: Connection, selection: Selection, integration_ids: Sequence[str] = (), *, due: bool = False
+) -> dict[str, int]:
+    """Count the rows of a selection that may be sent, by integration; the ids narrow where given, `due` to those now.
 
     Rows that are held are not among them.
     """
     conditions = [*selection.conditions(), IS_CLAIMABLE]
+    if due:
+        conditions.append(_is_due(now(conn)))
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
     query = (

@@ -31,6 +31,7 @@ class PushArguments(TypedDict, total=False):
     endpoint: Endpoint
     source_timezone: str
     lookback: timedelta
+    run_for: timedelta
     sweep_every: timedelta
     first_run: str
     transform: Callable[[pd.DataFrame], pd.DataFrame] | None
@@ -84,6 +85,8 @@ class PushDagArguments(PushArguments, total=False):
 
 _TUPLES = ("extra_fields", "attachment_roots")
 _KEY_PARTS = ({"applicant_id"}, {"applicant_id", "integration_id"})
+_LONGEST_RUN = timedelta(hours=12)
+"""A broker hands a task that lasts a day to a second worker."""
 
 
 def push_settings(arguments: Mapping[str, Any], *, defined_in: str, whole_dag: bool) -> PushSettings:
@@ -151,6 +154,14 @@ def _check_span(name: str, value: Any) -> None:
         )
 
 
+def _check_run_for(name: str, value: Any) -> None:
+    if not isinstance(value, timedelta) or not timedelta(0) < value <= _LONGEST_RUN:
+        raise ConfigurationError(
+            f"{name} is {value!r}; it must be a timedelta above 0 and of at most 12 hours, such as "
+            "timedelta(minutes=50): what a run leaves, the next one sends."
+        )
+
+
 def _check_timezone(name: str, value: Any) -> None:
     try:
         ZoneInfo(value)
@@ -185,6 +196,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "max_failed_share": _check_share,
     "lookback": _check_span,
     "sweep_every": _check_span,
+    "run_for": _check_run_for,
     "source_timezone": _check_timezone,
     "write_back_key": _check_key,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Context
@@ -13,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import remember_log_url
-from kombo_provider.operators.push import LEFT_KEY, PushOperator, named, selection_of
+from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
 
@@ -23,19 +24,22 @@ _SHOWN = ("delivered", "in_doubt", "invalid", "rejected")
 class KomboDeliverOperator(PushOperator, SendingOperator):
     """Sends the `ready` rows of some integrations, each within its cap, and records every answer.
 
-    Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or LanePausedError (requests
-    end in doubt), naming integration, code and log page. While another process sends on a lane that has rows of this
-    run, the task reschedules itself and holds no worker slot. It skips itself where a person snoozed all of its lanes.
+    Takes no new row later than `run_for` after the task `stage_task_id` began, its shortest turn apart; what is left
+    is pushed as XCom `left`. Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or
+    LanePausedError (requests end in doubt), naming integration, code and log page. While another process sends on a
+    lane that has rows of this run, the task reschedules itself and holds no worker slot. It skips itself where a person
+    snoozed all of its lanes.
     """
 
     ui_color = "#e6f4ea"
 
-    def __init__(self, *, integration_ids: Sequence[str], **kwargs: Any) -> None:
+    def __init__(self, *, integration_ids: Sequence[str], stage_task_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.integration_ids = integration_ids
+        self.stage_task_id = stage_task_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send until nothing that is due is left."""
+        """Send until nothing that is due is left, or the turn is over."""
         self._stop = threading.Event()
         push, run = self.push, read_run(context)
         params = read_params(context, whole_dag=push.whole_dag)
@@ -51,6 +55,7 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
                     run.ref,
                     integration_ids,
                     attachment_roots=push.attachment_roots,
+                    send_for_seconds=self._seconds_of_turn(context),
                 )
         finally:
             self._hand_over(context)
@@ -76,6 +81,20 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
             counts.update({what: number for what, number in numbers.items() if what in _SHOWN})
         counts["left"] = sum(self.report.left.values())
         return counted(counts)
+
+    def _seconds_of_turn(self, context: Context) -> float:
+        """Return for how long the task may begin requests.
+
+        Only the first try has a shortest turn: else each failure of one lane would lengthen the run of all.
+        """
+        from kombo_provider.sending.options import turn_ends
+
+        ti, at = context["ti"], datetime.now(UTC)
+        found = ti.xcom_pull(task_ids=self.stage_task_id, key=BEGAN_KEY) if self.stage_task_id else None
+        stage_began = min(at, datetime.fromisoformat(found)) if found else at
+        is_first_try = ti.try_number <= (ti.max_tries or 0) - (self.retries or 0) + 1
+        task_began = (ti.get_first_reschedule_date(context) or at) if is_first_try else None
+        return max(0.0, (turn_ends(self.push.run_for, stage_began, task_began) - at).total_seconds())
 
     def _hand_over(self, context: Context) -> None:
         """Tell the report what waits for the next run by plan; also where the task fails for another lane."""

@@ -9,7 +9,7 @@ PUSH_DOC = """
 
 `stage` reads the new rows of the source into the ledger, `deliver` sends them, one task for each integration,
 `write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if a row of this run was
-not delivered.
+not delivered. Where the run's time is over first, `next` has another one begin.
 
 * **A red `deliver`** names the integration, Kombo's code and its log page; its rows wait, nothing is lost. Correct what
   it names and run the DAG again.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 COUNTS_KEY = "counts"
 """XCom in which `stage` leaves what became of each row."""
 
+BEGAN_KEY = "began"
+"""XCom in which `stage` leaves when it began, as ISO text: the run's time counts from there."""
+
 
 LEFT_KEY = "left"
 """XCom in which `deliver` leaves how many rows of which integration wait for the next run by plan."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from kombo_provider.errors import LaneBlockedError, LanePausedError
+from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
 from kombo_provider.operators.links import KomboLogLink
 
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ class SendingOperator(BaseOperator):
     ) -> DeliverReport:
         """Send the selection's rows on the lanes of some integrations.
 
-        Raises LaneBlockedError or LanePausedError where lanes stopped. Where another process holds a lane that has
-        rows for this task, it reschedules itself and holds no worker slot meanwhile.
+        Raises LaneBlockedError, LanePausedError or TurnOverError where lanes stopped. Where another process holds a
+        lane that has rows for this task, it reschedules itself and holds no worker slot meanwhile.
         """
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
+        from kombo_provider.sending.options import SHORTEST_TURN
 
         options = self._options(context, hook, run, send_for_seconds)
         report = deliver(
@@ -67,9 +68,12 @@ class SendingOperator(BaseOperator):
         for integration_id, numbers in report.numbers.items():
             self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
         if report.problems:
-            raise (LaneBlockedError if report.blocked else LanePausedError)("\n".join(report.problems))
-        if report.held:
-            self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(report.held))
+            stopped = self._stop is not None and self._stop.is_set()  # then another try gives its lanes to `left`
+            over = not stopped and report.seconds_left < SHORTEST_TURN.total_seconds()
+            for_now = TurnOverError if over else LanePausedError
+            raise (LaneBlockedError if report.blocked else for_now)("\n".join(report.problems))
+        if others := [*report.held, *report.outlived]:
+            self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(others))
             raise AirflowRescheduleException(datetime.now(UTC) + HELD_RETRY)  # type: ignore[no-untyped-call]
         return report
 

@@ -48,6 +48,7 @@ class PushSettings:
     endpoint: Endpoint = "application"
     source_timezone: str = "UTC"
     lookback: timedelta = timedelta(days=1)
+    run_for: timedelta = timedelta(minutes=50)
     sweep_every: timedelta = timedelta(days=7)
     first_run: str = "ask"
     transform: Callable[[Any], Any] | None = None

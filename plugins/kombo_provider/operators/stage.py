@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import Context
@@ -12,7 +13,7 @@ from airflow.sdk import Context
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
-from kombo_provider.operators.push import COUNTS_KEY, PushOperator, selection_of
+from kombo_provider.operators.push import BEGAN_KEY, COUNTS_KEY, PushOperator, selection_of
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.staging.stage import StageReport, stage
         from kombo_provider.write_back.write_back import WriteBack
 
+        context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
         sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
@@ -157,6 +159,10 @@ def _in_words(report: StageReport) -> str:
 
 
 def grouped(integration_ids: Sequence[str]) -> list[list[str]]:
-    """Spread integrations over at most GROUPS_AT_MOST groups, one each while they suffice."""
+    """Cut integrations, those with the fewest rows first, into at most GROUPS_AT_MOST groups.
+
+    Airflow starts the groups in their order: short lanes wait for no long one, however few the worker slots.
+    """
     groups = min(GROUPS_AT_MOST, len(integration_ids))
-    return [list(integration_ids[index::groups]) for index in range(groups)]
+    ends = [round(len(integration_ids) * number / groups) for number in range(groups + 1)] if groups else []
+    return [list(integration_ids[begin:end]) for begin, end in pairwise(ends)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -28,11 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class DeliverReport:
-    """What a task did: numbers by integration, sentences about lanes that stopped, lanes that others hold."""
+    """What a task did: numbers by integration, sentences about lanes that stopped, rows on lanes that others hold.
+
+    On the lanes of `outlived` a dead holder left requests that nobody settles before its lease has ended.
+    """
 
     numbers: dict[str, Any]
     problems: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
+    outlived: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
     """Rows by integration that the next run sends: this one's turn was over."""
     snoozed: list[str] = field(default_factory=list)
@@ -40,6 +44,8 @@ class DeliverReport:
     blocked: bool = False
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
+    seconds_left: float = float("inf")
+    """What remains of the task's turn."""
 
 
 def deliver(
@@ -68,9 +74,13 @@ def deliver(
     files = FileReads(read_file, within_seconds=options.tuning.read_files_within, clock=clock)
     requester = Requester(client, files, memory, stop=stop, clock=clock)
     group_commit = GroupCommit(ledger, selection, options, memory, clock)
+    turn_ends = float("inf") if options.send_for_seconds is None else clock() + options.send_for_seconds
     Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes)
     report = _report(ledger, selection, lanes)
-    report.held += _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
+    report.outlived = _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
+    report.seconds_left = turn_ends - clock()
+    if report.seconds_left <= 0:
+        report.left, report.held = report.left | report.held, {}
     return report
 
 
@@ -160,7 +170,7 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
     for lane in lanes:
         waiting = ready.get(lane.integration_id, 0)
         if lane.ending is Ending.HELD:
-            report.held += [lane.integration_id] if waiting else []
+            report.held |= {lane.integration_id: waiting} if waiting else {}
         elif lane.ending is Ending.LEFT:
             report.left |= {lane.integration_id: waiting} if waiting else {}
         elif lane.ending in (None, Ending.DONE):
@@ -187,7 +197,7 @@ def _outlived(
     tuning: Tuning,
     stop: threading.Event,
     *,
-    besides: Sequence[str],
+    besides: Collection[str],
 ) -> list[str]:
     """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
     held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)

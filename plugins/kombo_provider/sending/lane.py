@@ -237,6 +237,10 @@ class Lane:
         elif now - self.last_progress > self.tuning.patience + timeout_seconds:
             self.stop(Ending.PAUSED)
 
+    def end_turn(self, now: float) -> None:
+        """Leave what is left to the next run; a lane that is paused, or was not proven since, is no less paused."""
+        self.stop(Ending.PAUSED if self.breaker.room(0, now) is not None else Ending.LEFT)
+
     def wait(self, until: float) -> None:
         """Claim nothing before a time."""
         self._held_until = max(self._held_until, until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from kombo_provider.ledger import RunRef
 from kombo_provider.ledger.leases import LEASE_SECONDS
@@ -63,3 +64,13 @@ class SendOptions:
     timeout_seconds: float
     tuning: Tuning = field(default_factory=Tuning)
     send_for_seconds: float | None = None
+
+
+SHORTEST_TURN = timedelta(minutes=5)
+"""Of each task that sends, however long it waited for a worker slot."""
+
+
+def turn_ends(run_for: timedelta, stage_began: datetime, task_began: datetime | None) -> datetime:
+    """Return until when a task may begin requests; `task_began` is None where a former try had the task's turn."""
+    end = stage_began + run_for
+    return end if task_began is None else max(end, task_began + min(SHORTEST_TURN, run_for))

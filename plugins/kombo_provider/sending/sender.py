@@ -65,7 +65,8 @@ class Sender:
         self._lanes = lanes
         open_lanes = [lane for lane in lanes if lane.lease is not None]
         self._progress = Progress(self._clock, self._group_commit.count_ready(open_lanes))
-        self._turn_ends = self._clock() + (self._options.send_for_seconds or float("inf"))
+        turn = self._options.send_for_seconds
+        self._turn_ends = float("inf") if turn is None else self._clock() + turn
         threads = max(1, len(open_lanes) * self._options.max_in_flight)
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kombo")
         try:
@@ -89,7 +90,7 @@ class Sender:
             if self._group_commit.has_room():  # a lane that waits for memory is not one that gets nothing through
                 lane.give_up_where_nothing_moves(at, self._options.timeout_seconds)
             if at >= self._turn_ends:
-                lane.stop(Ending.LEFT)
+                lane.end_turn(at)
         claimed = self._commit(claim=not self._stop.is_set())
         for lane, intent in claimed:
             self._on_wire[intent.key] = lane, intent

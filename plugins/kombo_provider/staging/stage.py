@@ -53,18 +53,19 @@ class StageReport:
 
     `counts` says what became of each row, by `extracted` and the ledger's COUNTERS, and is true after a failure as
     well; `by_integration` the same by integration (`""`: of none) and counter. `ready` counts what is to be sent by
-    integration; on the lanes of `on_wire` requests of other processes may run.
+    integration, `due` what of it may leave at once; on the lanes of `on_wire` requests of other processes may run.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     by_integration: Counter[tuple[str, str]] = field(default_factory=Counter)
     ready: dict[str, int] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
     on_wire: set[str] = field(default_factory=set)
 
     @property
     def integration_ids(self) -> list[str]:
-        """The integrations that want a sender."""
-        return sorted(self.on_wire.union(self.ready))
+        """The integrations that want a sender, those with the fewest due rows first."""
+        return sorted(self.on_wire.union(self.ready), key=lambda name: (self.due.get(name, 0), name))
 
 
 def stage(
@@ -208,5 +209,6 @@ def _count_what_to_send(conn: Connection, options: StageOptions, selection: Sele
     if narrowing.limit is not None:
         claims.adopt(conn, selection, integration_ids, narrowing.limit, run)
     report.ready = claims.count_ready(conn, selection, integration_ids)
+    report.due = claims.count_ready(conn, selection, integration_ids, due=True)
     if not narrowing:
         report.on_wire = set(claims.lanes_on_wire(conn, selection.source, selection.kombo_conn_id))

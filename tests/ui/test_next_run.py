@@ -1,0 +1,124 @@
+"""Under a real scheduler: what a run leaves is sent at once by the next one, and nothing spins where nothing moves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+
+from include.demo.environment import DAG_ID, Airflow, Files, demo_connections, free_port
+from include.demo.processes import Processes
+from include.demo.stack import start_airflow
+from include.demo.warehouse import fill
+from kombo_sandbox.testing import SandboxProcess
+from tests.conftest import ROOT
+from tests.ui.conftest import RunningAirflow, wait_until
+
+DAG_FILE = f'''"""Airflow DAG: runs of a few seconds, on no schedule."""
+
+from datetime import timedelta
+
+from kombo_provider.pipeline import kombo_push_dag
+
+dag = kombo_push_dag(
+    dag_id="{DAG_ID}",
+    source="demo.applicants",
+    extract_sql="{ROOT}/include/sql/extract_applicants.sql",
+    write_back_table="applicants",
+    schedule=None,
+    run_for=timedelta(seconds=6),
+)
+'''
+CHAIN_SECONDS = 240
+QUIET_SECONDS = 8
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    files = Files(tmp_path_factory.mktemp("bounded"))
+    dags = files.root / "dags"
+    dags.mkdir()
+    (dags / "bounded.py").write_text(DAG_FILE)
+    since = datetime.now(UTC)
+    fill(files.warehouse, since)
+    with Processes(files.logs) as processes, SandboxProcess() as sandbox:
+        sandbox.config(latency_seconds=0.8, accept_unknown_jobs=True)
+        settings = Airflow(files, port=free_port(), schedule=False, dags=dags)
+
+        def store(api: Any) -> None:
+            for connection_id, fields in demo_connections(files, sandbox.url).items():
+                api.put_connection(connection_id, fields)
+
+        api = start_airflow(processes, settings, settings.environment({}), before_scheduler=store)
+        api.wait_for_dag(DAG_ID, since)
+        api.unpause(DAG_ID)
+        session = requests.Session()
+        session.trust_env = False
+        token = session.get(f"{settings.url}/auth/token", timeout=60).json()["access_token"]
+        session.headers["Authorization"] = f"Bearer {token}"
+        yield RunningAirflow(settings.url, sandbox, files, session)
+
+
+def _add(airflow: RunningAirflow, integration_id: str, rows: int) -> None:
+    for number in range(rows):
+        airflow.execute(
+            "INSERT INTO applicants (applicant_id, integration_id, job_id, changed_at, candidate__first_name, "
+            "candidate__last_name, candidate__email_address) VALUES (?, ?, 'j', ?, 'Ada', 'Applicant', ?)",
+            (str(uuid4()), integration_id, datetime.now(UTC).isoformat(sep=" "), f"ada-{number}@example.com"),
+        )
+
+
+def _statuses(airflow: RunningAirflow, integration_id: str) -> dict[str, int]:
+    if not airflow.execute("SELECT 1 FROM sqlite_master WHERE name = 'kombo_deliveries'"):
+        return {}
+    query = "SELECT status, count(*) FROM kombo_deliveries WHERE integration_id = ? GROUP BY status"
+    return dict(airflow.execute(query, (integration_id,)))
+
+
+def _runs(airflow: RunningAirflow, first: str) -> list[dict[str, Any]]:
+    """Return a run and those that continue it, in their order."""
+    found = airflow.get(f"/dags/{DAG_ID}/dagRuns?limit=100")["dag_runs"]
+    return sorted((run for run in found if run["dag_run_id"].endswith(first)), key=lambda run: run["queued_at"])
+
+
+def test_what_is_left_is_sent_by_runs_that_follow_at_once_whatever_becomes_of_a_red_lane(
+    airflow: RunningAirflow,
+) -> None:
+    slow, red = f"ats:slow-{uuid4()}", f"ats:red-{uuid4()}"
+    _add(airflow, slow, 40)
+    _add(airflow, red, 3)
+    airflow.sandbox.config(per_integration={slow: {"concurrency_limit": 3}, red: {"status": "INACTIVE"}})
+    first = airflow.trigger(DAG_ID, {"integration_ids": [slow, red], "window": "all"})
+    wait_until(lambda: _statuses(airflow, slow) == {"delivered": 40}, "rows were left for good", CHAIN_SECONDS)
+    wait_until(lambda: all(r["state"] in ("failed", "success") for r in _runs(airflow, first)), "a run hangs")
+    runs = _runs(airflow, first)
+    assert [run["dag_run_id"] for run in runs[1:]] == [f"next_{n}__{first}" for n in range(1, len(runs))]
+    assert len(runs) > 1
+    assert all(run["conf"] == {"integration_ids": [red, slow]} for run in runs[1:])
+    assert all(run["logical_date"] is None for run in runs[1:])
+    assert runs[0]["state"] == "failed", "the red lane's"
+    assert _statuses(airflow, red) == {"ready": 3}
+    counts = [count for (at, _, _), count in airflow.sandbox.creates().items() if at == slow]
+    assert counts == [1] * 40
+
+
+def test_nothing_spins_where_all_lanes_are_paused(airflow: RunningAirflow) -> None:
+    dead = f"ats:dead-{uuid4()}"
+    _add(airflow, dead, 60)
+    airflow.sandbox.faults([{"kind": "write_reset"}])
+    try:
+        first = airflow.trigger(DAG_ID, {"integration_ids": [dead], "window": "all"})
+        assert airflow.wait_for(first) == "failed"
+        assert _statuses(airflow, dead)["ready"] > 0
+        time.sleep(QUIET_SECONDS)
+    finally:
+        airflow.sandbox.clear_faults()
+    assert [run["dag_run_id"] for run in _runs(airflow, first)] == [first]
+    states = {task["task_id"]: task["state"] for task in airflow.tasks(first)}
+    assert states["next"] == "skipped"
+    assert states["deliver"] == "failed"
