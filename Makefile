@@ -15,9 +15,10 @@ LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header 
 
 .DEFAULT_GOAL := help
 ROUNDS ?= 500
+ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check bench torture lock clean
+.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,6 +52,9 @@ bench: $(INSTALLED) ## what it costs beside bare loops and the official SDK (abo
 
 torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUNDS=500 SEED=1; about half an hour)
 	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)
+
+fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
+	@FUZZ_ROWS=$(ROWS) $(BIN)/python -m pytest -q tests/reliability/test_fuzzed_rows.py
 
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock

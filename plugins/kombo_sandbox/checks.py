@@ -14,9 +14,11 @@ from kombo_sandbox.errors import input_invalid
 Check = Callable[[Any, str, bool], None]
 """value, its path in the request, whether keys that the schema does not name are refused"""
 
+# Letters of other scripts are taken (RFC 6531): Kombo's documents do not say that they are refused.
+_ABROAD = "\u00a1-\U0010ffff"
+_ATOM, _ALNUM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_ABROAD}-]+", f"A-Za-z0-9{_ABROAD}"
 _EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]"
+    rf"{_ATOM}(?:\.{_ATOM})*@(?:[{_ALNUM}](?:[{_ALNUM}-]*[{_ALNUM}])?\.)+[A-Za-z{_ABROAD}][{_ALNUM}-]*[{_ALNUM}]"
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?)?Z?")
 

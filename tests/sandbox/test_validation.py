@@ -85,7 +85,9 @@ def test_every_form_of_kombos_date_pattern_is_taken(api: Api, date: str) -> None
     assert api.create({"candidate": person(availability_date=date)}).status_code == 200
 
 
-@pytest.mark.parametrize("email", ["o'neil+jobs@example.co.uk", "a.b_c-d@sub.example.org", "x@xn--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "email", ["o'neil+jobs@example.co.uk", "a.b_c-d@sub.example.org", "x@xn--bcher-kva.example", "ü@bücher.example"]
+)
 def test_usual_addresses_are_taken(api: Api, email: str) -> None:
     assert api.create({"candidate": person(email_address=email)}).status_code == 200
 
