@@ -50,6 +50,12 @@ _COMMANDS = (
         ),
     ),
     ActionCommand(
+        name="doctor",
+        help="Check everything a run needs, without sending, and say what to do; fails if there is a problem",
+        func=lazy_load_command("kombo_provider.cli.checking.doctor"),
+        args=(_DAG_ID, _OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
         name="drain",
         help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
         func=lazy_load_command("kombo_provider.cli.commands.drain"),

@@ -1,4 +1,4 @@
-"""`airflow kombo check`: what the rows of a fixture would become, before anything runs."""
+"""`airflow kombo check` and `doctor`: what fixture rows would become, and whether a run would find what it needs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from kombo_provider.cli.airflow_settings import settings_that_hurt
+from kombo_provider.cli.examining import PROBLEM, Finding, examine
 from kombo_provider.cli.output import rendered
-from kombo_provider.cli.pushes import pushes_of
+from kombo_provider.cli.pushes import pushes_of, stages_of
 from kombo_provider.cli.speaking import speaking
 from kombo_provider.errors import ConfigurationError, KomboError
 from kombo_provider.mapping.fields import alias_of, kind_of, walk
@@ -100,3 +102,16 @@ def _number(cell: str) -> Decimal | str:
         return Decimal(cell)
     except InvalidOperation:
         return cell  # the mapping says what is wrong with it
+
+
+@speaking
+def doctor(args: Namespace) -> None:
+    """`airflow kombo doctor DAG_ID`."""
+    stages = stages_of(args.dag_id)
+    findings = list(settings_that_hurt(stages[0].dag))
+    for stage in stages:
+        findings += examine(stage)
+    print(rendered([finding._asdict() for finding in findings], Finding._fields, args.output))
+    problems = sum(finding.result == PROBLEM for finding in findings)
+    if problems:
+        raise SystemExit(f"{problems} of {len(findings)} findings are problems.")

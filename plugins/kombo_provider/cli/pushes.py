@@ -105,15 +105,16 @@ def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
     """Return the rows of an applicant id that the SELECT returns now, whatever the window."""
     push, found = opened.push, []
     with opened.reader.open() as source:
-        mapper = None if push.transform else _mapper(opened, source.columns)
+        mapper = None if push.transform else mapper_of(opened, source.columns)
         for raw in source.frames(Window()):
             frame = transformed(push.transform, raw) if push.transform else raw
-            mapper = mapper or _mapper(opened, list(frame.columns))
+            mapper = mapper or mapper_of(opened, list(frame.columns))
             found += [row for row in mapper.map_chunk(frame) if row.applicant_id == applicant_id]
     return found
 
 
-def _mapper(opened: OpenPush, columns: list[str]) -> RowMapper:
+def mapper_of(opened: OpenPush, columns: list[str]) -> RowMapper:
+    """Return what maps the rows of these columns as `stage` does."""
     push = opened.push
     return RowMapper(
         columns,

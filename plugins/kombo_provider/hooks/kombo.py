@@ -116,7 +116,7 @@ class KomboHook(BaseHook):
             found = f"The API key works, for environment {environment_id} at {settings.base_url}."
             if settings.integration_id is None:
                 return True, f"{found} No integration is set here: each row has to name its own."
-            ok, state = _integration_state(client.integration(settings.integration_id))
+            ok, state = integration_state(client.integration(settings.integration_id))
         except KomboError as exc:
             return False, str(exc)
         except Exception as exc:  # noqa: BLE001  (the border: whatever it is, the form shows it)
@@ -152,7 +152,7 @@ def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _integration_state(integration: dict[str, Any]) -> tuple[bool, str]:
+def integration_state(integration: dict[str, Any]) -> tuple[bool, str]:
     """Return whether an integration takes requests, and its state in words.
 
     The states are Kombo's (Kombo docs: hris/guides/integration-states).

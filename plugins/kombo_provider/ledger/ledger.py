@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, false, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kombo_provider.database import prepare_ledger_engine
 from kombo_provider.driver_errors import Failure, describe, driver_errors, sqlstate
 from kombo_provider.errors import LedgerError, LedgerRefusedError, UnsupportedLedgerError
 from kombo_provider.ledger._migrations import found_version, migrate, refuse_other_version
+from kombo_provider.ledger._tables import metadata
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
 
 _FAILED = "The ledger's database failed"
@@ -64,14 +66,37 @@ class Ledger:
             _refuse_narrow_encoding(conn)
             migrate(conn, self.schema)
 
+    def try_out(self) -> None:
+        """Raise what a run would raise for want of a table, a right or a folder; leaves nothing behind."""
+        file = self._missing_file()
+        if file is not None:
+            if not os.access(file.parent, os.W_OK | os.X_OK):
+                raise LedgerRefusedError(f"{_FAILED}: its file cannot be made. Make the folder {file.parent} writable.")
+            return
+        with self.transaction() as conn:
+            _refuse_narrow_encoding(conn)
+            migrate(conn, self.schema)
+            for table in metadata.sorted_tables:
+                column = next(iter(table.c))
+                conn.execute(table.insert().from_select([column], select(column).where(false())))
+                conn.execute(table.update().where(false()).values({column.name: column}))
+                conn.execute(table.delete().where(false()))
+            conn.rollback()
+
+    def _missing_file(self) -> Path | None:
+        """Return the SQLite file that is to hold the ledger, None where it is there or there is none."""
+        file = self.engine.url.database if self.dialect == "sqlite" else None
+        if not file or file.startswith("file:") or Path(file).exists():
+            return None
+        return Path(file)
+
     def email_digest(self, email: str) -> str | None:
         """Return the digest by which the ledger knows an address; None where it keeps none."""
         return keyed_digest(email, self._digest_secret)
 
     def exists(self) -> bool:
         """Tell whether a run has made the ledger's tables; makes nothing, not even an empty SQLite file."""
-        file = self.engine.url.database if self.dialect == "sqlite" else None
-        if file and not file.startswith("file:") and not Path(file).exists():
+        if self._missing_file() is not None:
             return False
         with self.transaction() as conn:
             return found_version(conn, self.schema) > 0
