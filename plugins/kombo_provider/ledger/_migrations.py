@@ -10,6 +10,7 @@ from sqlalchemy.schema import CreateSchema
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
+from kombo_provider.ledger._indexes import INDEXES
 from kombo_provider.ledger._overview_indexes import OVERVIEW_INDEXES
 from kombo_provider.ledger._run_tables import passed_over
 from kombo_provider.ledger._tables import (
@@ -42,8 +43,6 @@ def _to_2(conn: Connection, schema: str | None) -> None:
     for table, names in _ADDED_IN_2:
         _add_columns(conn, table, names, schema)
     metadata.create_all(conn)
-    for index in deliveries.indexes:
-        index.create(conn, checkfirst=True)
     conn.execute(deliveries.update().where(deliveries.c.email_sha256.is_not(None)).values(email_sha256=None))
     for column in (lanes.c.kombo_conn_id, lanes.c.integration_id):
         conn.execute(lanes.update().where(column == "*").values({column.name: EVERYWHERE}))
@@ -61,11 +60,11 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
 
 
 def _to_3(conn: Connection, schema: str | None) -> None:
-    """Add what Kombo's reads bring back, what tells new failures from older ones, and the page's indexes."""
-    _add_columns(conn, deliveries, ("missed_by",), schema)
+    """Add what Kombo's reads bring back, what tells new failures from older ones, and indexes of what is asked."""
+    _add_columns(conn, deliveries, ("missed_by", "row_digest"), schema)
     passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
-    for index in (*deliveries.indexes, *OVERVIEW_INDEXES):
+    for index in deliveries.indexes.union(INDEXES, OVERVIEW_INDEXES):
         index.create(conn, checkfirst=True)
     _create_sync_views(conn)
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     literal_column,
     or_,
-    text,
     tuple_,
 )
 from sqlalchemy.types import TypeDecorator
@@ -64,6 +63,7 @@ deliveries = Table(
     Column("job_id", Text),
     Column("payload", Text),
     Column("payload_sha256", Text, nullable=False),
+    Column("row_digest", Text),
     Column("has_files", SmallInteger, nullable=False, server_default="0"),
     Column("problems", Text),
     Column("kombo_application_id", Text),
@@ -100,6 +100,13 @@ deliveries = Table(
 KEY_COLUMNS = (deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
 KEY = tuple_(*KEY_COLUMNS)
 
+ID_COLUMNS = (
+    "kombo_application_id",
+    "kombo_application_remote_id",
+    "kombo_candidate_id",
+    "kombo_candidate_remote_id",
+)
+
 EMPTIED = {"payload": None, "error_title": None, "error_message": None, "warnings": None}
 """Columns that may hold personal data, emptied when nobody needs it any more."""
 
@@ -118,61 +125,17 @@ IS_CLAIMABLE = and_(
 """Every condition for sending that lies in the row itself; when it is due, and whose lane it is, comes on top."""
 IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
 IS_REFUSED = deliveries.c.status.in_([literal_column("'invalid'"), literal_column("'rejected'")])
+IS_IN_DOUBT = and_(IS_UNSETTLED, deliveries.c.status == literal_column("'in_doubt'"))
 IS_BY_PERSON = deliveries.c.resolution == literal_column("'human'")
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
-"""What the partial indexes below cover, spelled out: with a bound parameter neither database could use them."""
-
-Index(
-    "kombo_deliveries_ready",
-    deliveries.c.kombo_conn_id,
-    deliveries.c.integration_id,
-    deliveries.c.source,
-    deliveries.c.priority,
-    deliveries.c.staged_at,
-    deliveries.c.applicant_id,
-    postgresql_where=text("status = 'ready'"),
-    sqlite_where=text("status = 'ready'"),
+LACKS_AN_ID = and_(
+    deliveries.c.status == literal_column("'delivered'"), or_(*(deliveries.c[name].is_(None) for name in ID_COLUMNS))
 )
-Index(
-    "kombo_deliveries_unsettled",
-    deliveries.c.kombo_conn_id,
-    deliveries.c.integration_id,
-    deliveries.c.status,
-    postgresql_where=text("status IN ('sending', 'in_doubt')"),
-    sqlite_where=text("status IN ('sending', 'in_doubt')"),
+HOLDS_PERSONAL_DATA = and_(
+    deliveries.c.status.not_in([literal_column("'ready'"), literal_column("'sending'"), literal_column("'in_doubt'")]),
+    or_(*(deliveries.c[name].is_not(None) for name in EMPTIED)),
 )
-Index(
-    "kombo_deliveries_refused",
-    deliveries.c.source,
-    deliveries.c.finished_at,
-    deliveries.c.integration_id,
-    deliveries.c.status,
-    postgresql_where=text("status IN ('invalid', 'rejected')"),
-    sqlite_where=text("status IN ('invalid', 'rejected')"),
-)
-Index(
-    "kombo_deliveries_to_write_back",
-    deliveries.c.source,
-    deliveries.c.integration_id,
-    deliveries.c.applicant_id,
-    postgresql_where=text("status = 'delivered' AND written_back_at IS NULL"),
-    sqlite_where=text("status = 'delivered' AND written_back_at IS NULL"),
-)
-Index(
-    "kombo_deliveries_by_person",
-    deliveries.c.kombo_conn_id,
-    deliveries.c.integration_id,
-    deliveries.c.sent_at,
-    postgresql_where=text("resolution = 'human'"),
-    sqlite_where=text("resolution = 'human'"),
-)
-Index("kombo_deliveries_run", deliveries.c.run_id, deliveries.c.dag_id)
-Index(
-    "kombo_deliveries_application",
-    deliveries.c.kombo_application_id,
-    postgresql_where=text("kombo_application_id IS NOT NULL"),
-    sqlite_where=text("kombo_application_id IS NOT NULL"),
-)
+"""What the partial indexes of `_indexes` cover, spelled out: with a bound parameter neither database could use them."""
 
 delivery_events = Table(
     "kombo_delivery_events",

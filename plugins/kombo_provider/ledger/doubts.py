@@ -7,10 +7,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import EMPTIED, IS_UNSETTLED, KEY_COLUMNS, deliveries, is_key
+from kombo_provider.ledger._tables import (
+    EMPTIED,
+    IS_IN_DOUBT,
+    IS_UNSETTLED,
+    KEY_COLUMNS,
+    LACKS_AN_ID,
+    deliveries,
+    is_key,
+)
 from kombo_provider.ledger.email_digest import email_of, payload_digest
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
@@ -77,34 +85,26 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
     `limit` is for each integration: one that cannot be read keeps no other from its turn.
     """
     disbelieve_future(conn, source)
-    incomplete = or_(
-        deliveries.c.kombo_application_id.is_(None),
-        deliveries.c.kombo_application_remote_id.is_(None),
-        deliveries.c.kombo_candidate_id.is_(None),
-        deliveries.c.kombo_candidate_remote_id.is_(None),
-    )
     known_by = or_(
         deliveries.c.kombo_application_id.is_not(None),
         deliveries.c.kombo_candidate_id.is_not(None),
         deliveries.c.email_sha256.is_not(None),
     )
     recent = deliveries.c.finished_at > now(conn) - MISSING_IDS_FOR
-    missing = and_(deliveries.c.status == Status.DELIVERED, incomplete, known_by, recent)
+    missing = and_(LACKS_AN_ID, known_by, recent)
+    of_source = deliveries.c.source == source, deliveries.c.kombo_conn_id == kombo_conn_id
+    columns = (*_COLUMNS, deliveries.c.staged_at)
+    found = union_all(*(select(*columns).where(*of_source, kind) for kind in (IS_IN_DOUBT, missing))).subquery()
     turn = func.row_number().over(
-        partition_by=deliveries.c.integration_id,
-        order_by=[func.coalesce(deliveries.c.looked_up_at, deliveries.c.staged_at), deliveries.c.applicant_id],
+        partition_by=found.c.integration_id,
+        order_by=[func.coalesce(found.c.looked_up_at, found.c.staged_at), found.c.applicant_id],
     )
-    wanted = (
-        select(*_COLUMNS, turn.label("turn"))
-        .where(
-            deliveries.c.source == source,
-            deliveries.c.kombo_conn_id == kombo_conn_id,
-            or_(deliveries.c.status == Status.IN_DOUBT, missing),
-        )
-        .subquery()
+    wanted = select(found, turn.label("turn")).subquery()
+    query = (
+        select(*(wanted.c[column.name] for column in _COLUMNS))
+        .where(wanted.c.turn <= limit)
+        .order_by(wanted.c.turn, wanted.c.integration_id)
     )
-    columns = [wanted.c[column.name] for column in _COLUMNS]
-    query = select(*columns).where(wanted.c.turn <= limit).order_by(wanted.c.turn, wanted.c.integration_id)
     doubts = [_doubt(row) for row in conn.execute(query)]
     return [replace(doubt, email=email_of(_payload(conn, doubt.key))) for doubt in doubts]
 
@@ -158,7 +158,7 @@ def _payload(conn: Connection, key: DeliveryKey) -> str | None:
 
 def in_doubt(conn: Connection, source: str, integration_id: str | None = None) -> list[Doubt]:
     """Return the rows in doubt of a source, oldest request first."""
-    conditions = [deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT]
+    conditions = [deliveries.c.source == source, IS_IN_DOUBT]
     if integration_id is not None:
         conditions.append(deliveries.c.integration_id == integration_id)
     query = select(*_COLUMNS).where(*conditions).order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
@@ -280,7 +280,7 @@ def to_ask(conn: Connection, source: str, integration_id: str, timeout: timedelt
 
 
 def _of_source_in_doubt(source: str) -> list[ColumnElement[bool]]:
-    return [deliveries.c.source == source, deliveries.c.status == Status.IN_DOUBT]
+    return [deliveries.c.source == source, IS_IN_DOUBT]
 
 
 def _fruitless(conn: Connection, timeout: timedelta) -> list[ColumnElement[bool]]:

@@ -9,12 +9,11 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from kombo_provider.ledger import forgotten
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import EMPTIED, KEY_COLUMNS, deliveries, is_key
+from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, Resolution, Status
 
-_KEPT_WHILE: Final = (Status.READY, Status.SENDING, Status.IN_DOUBT)
 _WAITING: Final = (Status.READY, Status.INVALID, Status.REJECTED)
 
 
@@ -56,14 +55,12 @@ def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> li
 
 def empty_old_payloads(conn: Connection, source: str, keep_days: int) -> int:
     """Empty the personal data of rows that failed, were cancelled or delivered long ago; return how many."""
-    personal = or_(*(deliveries.c[name].is_not(None) for name in EMPTIED))
     statement = (
         update(deliveries)
         .where(
             deliveries.c.source == source,
-            deliveries.c.status.not_in(_KEPT_WHILE),
+            HOLDS_PERSONAL_DATA,
             deliveries.c.finished_at < now(conn) - timedelta(days=keep_days),
-            personal,
         )
         .values(EMPTIED)
     )

@@ -20,6 +20,7 @@ from kombo_provider.errors import SourceError, SourceUnavailableError
 from kombo_provider.source.cut import cut
 from kombo_provider.source.names import column_names
 from kombo_provider.source.rows import read_rows
+from kombo_provider.source.sqlite_ranges import is_served, ranges
 from kombo_provider.source.statement import one_select
 from kombo_provider.source.window import Window
 
@@ -120,6 +121,10 @@ class OpenSource:
         if index is None or (window.lower is None and window.upper is None):
             return self._sql, {}
         column = self._conn.dialect.identifier_preparer.quote(self.columns[index])
+        if self._conn.dialect.name == "sqlite":
+            condition = ranges(column, window)
+            if is_served(self._conn, self._sql.replace(r"\:", ":"), condition):
+                return f"{self._sql} WHERE {condition}", {}
         return cut(self._sql, column, self._conn.dialect.name, self._types[index], window)
 
 

@@ -148,6 +148,5 @@ def _temporary_table(
     marks = ", ".join("?" * len(types))
     if rows:
         conn.exec_driver_sql(f"INSERT INTO temp.{_TEMPORARY} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
-    named = ", ".join(name for name in types if name in _LISTED_AS.values())
-    conn.exec_driver_sql(f"CREATE INDEX temp.{_TEMPORARY}_key ON {_TEMPORARY} ({named})")
+    conn.exec_driver_sql(f"ANALYZE temp.{_TEMPORARY}")  # else SQLite takes it for the larger table, and scans the other
     return table

@@ -22,7 +22,7 @@ def _kinds(source: Engine) -> tuple[str, ...]:
     )
 
 
-def _ids(source: Engine, window: Window, kind: str, values: list[str | None]) -> set[int]:
+def _ids(source: Engine, window: Window, kind: str, values: list[str | None], *, indexed: bool = False) -> set[int]:
     rows = [f"({number}, {'NULL' if value is None else repr(value)})" for number, value in enumerate(values)]
     run(
         source,
@@ -30,13 +30,16 @@ def _ids(source: Engine, window: Window, kind: str, values: list[str | None]) ->
         f"CREATE TABLE people (id INTEGER, changed {kind})",
         f"INSERT INTO people VALUES {', '.join(rows)}",
     )
+    if indexed:
+        run(source, "CREATE INDEX people_changed ON people (changed)")
     return {row["id"] for row in read(source, 'SELECT id, changed AS "Changed_At" FROM people', window)}
 
 
 @pytest.mark.parametrize(
     "window", [Window(LOWER, UPPER), Window(LOWER), Window(upper=UPPER), Window(upper=UPPER, undated=False)]
 )
-def test_no_row_of_the_window_is_left_out_and_far_ones_are(source: Engine, window: Window) -> None:
+@pytest.mark.parametrize("indexed", [False, True])
+def test_no_row_of_the_window_is_left_out_and_far_ones_are(source: Engine, window: Window, *, indexed: bool) -> None:
     steps = (-30, -3, 0, 1, 3, 4, 5, 8, 30)
     instants = [LOWER + timedelta(days=days, minutes=minutes) for days, minutes in product(steps, (-1, 0, 1))]
     for kind in _kinds(source):
@@ -44,7 +47,7 @@ def test_no_row_of_the_window_is_left_out_and_far_ones_are(source: Engine, windo
         for offset, separator in product(offsets, " T"):
             zone = timedelta(hours=int(offset[:3])) if len(offset) > 1 else timedelta(0)
             texts = [(at + zone).strftime(f"%Y-%m-%d{separator}%H:%M:%S") + offset for at in instants]
-            found = _ids(source, window, kind, [*texts, None])
+            found = _ids(source, window, kind, [*texts, None], indexed=indexed)
             assert {number for number, at in enumerate(instants) if window.contains(at)} <= found, (kind, offset)
             assert len(instants) in found, "a row without an instant is left to the caller"
             assert not any(number in found for number, at in enumerate(instants) if _far(window, at)), (kind, offset)
@@ -66,6 +69,14 @@ def test_the_ends_of_time_are_no_error(source: Engine) -> None:
     widest = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     for kind in _kinds(source):
         assert _ids(source, widest, kind, ["2026-03-03", None]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", " 2026-03-03", "yesterday", "20260303", "2025-3-3", "1999-02-31", "1772539200"]
+)
+def test_no_index_hides_a_text_that_begins_with_no_day(source: Engine, value: str) -> None:
+    assert _ids(source, Window(LOWER), "TEXT", [value], indexed=True) == {0}
+    assert _ids(source, Window(LOWER, UPPER), "TEXT", [value], indexed=True) == {0}
 
 
 NO_INSTANTS = [
