@@ -116,6 +116,14 @@ def is_key(key: DeliveryKey) -> ColumnElement[bool]:
     return and_(*(column == value for column, value in zip(KEY_COLUMNS, key, strict=True)))
 
 
+def is_of(source: str) -> ColumnElement[bool]:
+    """Return the condition that a delivery is one of the source, so put that no index is searched for it.
+
+    SQLite would go through all rows of the source rather than through the few of a partial index.
+    """
+    return deliveries.c.source.concat("") == source
+
+
 IS_READY = deliveries.c.status == literal_column("'ready'")
 IS_CLAIMABLE = and_(
     IS_READY,

@@ -30,6 +30,7 @@ from kombo_provider.ledger._tables import (
     KEY_COLUMNS,
     UtcDateTime,
     deliveries,
+    is_of,
 )
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, RunRef, Status
@@ -44,9 +45,13 @@ class Selection:
     applicant_ids: tuple[str, ...] = ()
     staged_by: RunRef | None = None
 
-    def conditions(self) -> list[Any]:
-        """The selection as conditions on `kombo_deliveries`, without the integration."""
-        found = [deliveries.c.source == self.source, deliveries.c.kombo_conn_id == self.kombo_conn_id]
+    def conditions(self, *, in_key_order: bool = False) -> list[Any]:
+        """The selection as conditions on `kombo_deliveries`, without the integration.
+
+        `in_key_order`: the caller sorts by the key, which must not lead SQLite through all rows of the source.
+        """
+        of_source = is_of(self.source) if in_key_order else deliveries.c.source == self.source
+        found: list[Any] = [of_source, deliveries.c.kombo_conn_id == self.kombo_conn_id]
         if self.applicant_ids:
             found.append(deliveries.c.applicant_id.in_(self.applicant_ids))
         if self.staged_by:

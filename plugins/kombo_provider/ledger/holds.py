@@ -51,7 +51,7 @@ def waiting_keys(
     """Return rows that wait and are not held for an id already, as (integration id, applicant id), in key order."""
     key = tuple_(deliveries.c.integration_id, deliveries.c.applicant_id)
     conditions = [
-        *selection.conditions(),
+        *selection.conditions(in_key_order=True),
         IS_READY,
         deliveries.c.staged_at < staged_before,
         deliveries.c.hold.is_distinct_from(Hold.HAS_ID),
@@ -96,7 +96,7 @@ def release(
 
 
 def _held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:
-    conditions = [*selection.conditions(), IS_READY, deliveries.c.hold.is_not(None)]
+    conditions = [*selection.conditions(in_key_order=True), IS_READY, deliveries.c.hold.is_not(None)]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(sorted(integration_ids)))
     return conditions

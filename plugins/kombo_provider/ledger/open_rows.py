@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, case, cast, func, literal_column, select, union_all
 
 from kombo_provider.ledger import passed_over
-from kombo_provider.ledger._tables import IS_READY, IS_REFUSED, IS_UNSETTLED, deliveries
+from kombo_provider.ledger._tables import IS_READY, IS_REFUSED, IS_UNSETTLED, deliveries, is_of
 from kombo_provider.ledger.status import RunRef
 
 NEWEST = 10_000
@@ -66,23 +66,15 @@ def counts(conn: Connection, source: str) -> list[OpenCount]:
 def _counting(source: str) -> Iterator[Select[Any]]:
     refused = deliveries.c.integration_id, deliveries.c.status
     since = func.min(deliveries.c.finished_at)
-    yield select(*refused, func.count(), since).where(_is_of(source), IS_REFUSED).group_by(*refused)
+    yield select(*refused, func.count(), since).where(is_of(source), IS_REFUSED).group_by(*refused)
     waits = case((deliveries.c.hold.is_(None), _WAITS), else_=_HELD).label("what")
     for condition, what, at in (
         (IS_READY, waits, deliveries.c.staged_at),
         (IS_UNSETTLED, deliveries.c.status, deliveries.c.sent_at),
     ):
         by = deliveries.c.integration_id, what, deliveries.c.kombo_conn_id
-        grouped = select(*by[:2], func.count(), func.min(at), by[2]).where(_is_of(source), condition)
+        grouped = select(*by[:2], func.count(), func.min(at), by[2]).where(is_of(source), condition)
         yield grouped.group_by(*by)
-
-
-def _is_of(source: str) -> ColumnElement[bool]:
-    """Return the condition that a row is one of the source, so put that no index is searched for it.
-
-    SQLite would go through all rows of the source rather than through the few of a partial index.
-    """
-    return deliveries.c.source.concat("") == source
 
 
 _CODE = func.coalesce(deliveries.c.error_code, "HTTP " + cast(deliveries.c.http_status, Text))
@@ -105,8 +97,8 @@ def listed(conn: Connection, source: str) -> Iterator[OpenRow]:
     waits = case((deliveries.c.hold.is_(None), _WAITS), else_=_HELD)
     query = union_all(
         _rows(deliveries.c.status, deliveries.c.finished_at).where(deliveries.c.source == source, IS_REFUSED),
-        _rows(deliveries.c.status, deliveries.c.sent_at).where(_is_of(source), IS_UNSETTLED),
-        _rows(waits, deliveries.c.staged_at).where(_is_of(source), IS_READY),
+        _rows(deliveries.c.status, deliveries.c.sent_at).where(is_of(source), IS_UNSETTLED),
+        _rows(waits, deliveries.c.staged_at).where(is_of(source), IS_READY),
     ).subquery()
     for row in conn.execute(select(query).order_by(query.c.integration_id, query.c.what, query.c.applicant_id)):
         yield _open_row(row)

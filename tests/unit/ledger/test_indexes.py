@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import Ledger, RunRef, Selection, Staging, doubts, leases, staging
-from kombo_provider.report import numbers
+from kombo_provider.report import history, numbers
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader
@@ -177,7 +177,8 @@ def test_no_statement_of_an_hourly_run_grows_with_the_ledger(ledger_with_history
         deliver(ledger, client, selection, sending, staged.integration_ids, stop=threading.Event(), read_file=bytes)
         client.close()
     write_back.run(ledger, SOURCE, run=RUN)
-    report = numbers.read(ledger, SOURCE, CONNECTION, RUN, staged.counts)
+    report = numbers.read(ledger, SOURCE, CONNECTION, RUN, numbers.HandedOver(counts=staged.counts))
+    history.keep(ledger, SOURCE, report)
     _look_after_doubts(ledger)
     warehouse.dispose()
     assert report.totals == {"delivered": NEW}, staged.counts
