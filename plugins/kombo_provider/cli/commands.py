@@ -7,7 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from getpass import getpass, getuser
 from typing import TYPE_CHECKING, Any
 
@@ -50,16 +50,17 @@ def preview(args: Namespace) -> None:
     for stage in stages_of(args.dag_id):
         push = stage.push
         with open_push(stage, conf) as opened:
-            for row in find_in_source(opened, args.applicant_id):
+            rows = find_in_source(opened, args.applicant_id)
+            with opened.ledger.transaction() as conn:
+                foreseen = staging.foresee(conn, push.source, rows)
+            for row, would in explaining.planned(rows, foreseen, datetime.now(UTC)):
                 found = True
-                with opened.ledger.transaction() as conn:
-                    (decision,) = staging.foresee(conn, push.source, [row])
-                print(f"Source {push.source}, integration {row.integration_id}, job {row.job_id}")
+                print(printable(f"Source {push.source}, integration {row.integration_id}, job {row.job_id}"))
                 if row.payload is not None:
                     print(json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False))
                 for problem in json.loads(row.problems or "[]"):
                     print(f"- {problem['field']}: {problem['problem']}")
-                print(f"What would be done: {explaining.decision(*decision)}")
+                print(f"What would be done: {would}")
     if not found:
         raise ConfigurationError(
             f"The SELECT of {args.dag_id} returns no row with applicant_id {args.applicant_id!r}. "
@@ -88,7 +89,7 @@ def explain(args: Namespace) -> None:
                     for row in known
                 }
         for line in explaining.explain(push, rows, foreseen, known, events, lanes, watermark):
-            print(line)
+            print(printable(line))
 
 
 @speaking

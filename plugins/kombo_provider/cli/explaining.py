@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from kombo_provider.ledger import LaneState, LaneStatus, Status
+from kombo_provider.ledger import Hold, LaneState, LaneStatus, Status
 from kombo_provider.mapping import MappedRow
 from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.operators.settings import PushSettings
@@ -22,11 +22,34 @@ _DECISIONS: Final = {
     "withdrawn": "nothing is sent: it is withdrawn",
 }
 
+_HELD: Final = {
+    Hold.APPROVAL: "It is held, since its run would send more rows than approve_above: trigger the DAG with "
+    "confirm_rows, as the report says.",
+    Hold.HAS_ID: "It is held, since its row of the target has an application id that no delivery bears: restore the "
+    "newest copy of the ledger; if another tool made that application, select its id as already_sent.",
+    Hold.UNDECIDED: "It is held, since the run that staged it has not finished doing so: the next run decides.",
+}
+
 
 def decision(counter: str, status: Status | None) -> str:
     """Say in words what staging would do with a row."""
     again = " (it waits already)" if counter == "already_known" and status is Status.READY else ""
     return _DECISIONS[counter] + again
+
+
+def planned(
+    rows: Sequence[MappedRow], foreseen: Sequence[tuple[str, Status | None]], at: datetime
+) -> Iterator[tuple[MappedRow, str]]:
+    """Yield what a run that begins at `at` would do with each of the rows that the SELECT returns."""
+    seen: set[str | None] = set()
+    for row, foresight in zip(rows, foreseen, strict=True):
+        if row.integration_id in seen:
+            yield row, "nothing: it repeats the key of the row before, and is left out as a duplicate"
+        elif row.changed_at is not None and row.changed_at > at:
+            yield row, "nothing yet: its changed_at lies in the future"
+        else:
+            yield row, decision(*foresight)
+        seen.add(row.integration_id)
 
 
 def explain(
@@ -42,13 +65,13 @@ def explain(
     yield f"Source {push.source}"
     if not rows:
         yield "  The SELECT returns no such row now."
-    for row, foresight in zip(rows, foreseen, strict=True):
+    for row, would in planned(rows, foreseen, datetime.now(UTC)):
         changed = row.changed_at or "at no known time"
         yield f"  The SELECT returns it for {row.integration_id}, job {row.job_id}, changed {changed}"
         yield from (f"    {p['field']}: {p['problem']}" for p in json.loads(row.problems or "[]"))
         if _outside_window(push, row, watermark):
             yield f"    It lies before the next window, which begins {push.lookback} before {watermark}: use window=all"
-        yield f"    Staged now: {decision(*foresight)}"
+        yield f"    Staged now: {would}"
     if not known:
         yield "  The ledger does not know it."
     for delivery in known:
@@ -79,4 +102,12 @@ def _delivery(delivery: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) 
             f"    {event['at']:%Y-%m-%d %H:%M:%S} {event['from_status']} → {event['to_status']} "
             f"by {event['actor_name'] or event['actor']} {because}".rstrip()
         )
-    yield f"    What to do: {WHAT_TO_DO[status]}"
+    yield f"    What to do: {_what_to_do(delivery, status)}"
+
+
+def _what_to_do(delivery: Mapping[str, Any], status: Status) -> str:
+    if status is Status.READY and delivery["hold"]:
+        return _HELD[Hold(delivery["hold"])]
+    code = {Status.REJECTED: delivery["error_code"], Status.INVALID: "invalid"}.get(status)
+    again = f' Or trigger the DAG with replay=["{code}"].' if code else ""
+    return WHAT_TO_DO[status] + again
