@@ -105,7 +105,8 @@ class Ats:
             record = self.jobs_by_id[event["id"]]
         if "deleted" in fields:
             record.deleted_at = at if fields["deleted"] else None
-        record.changed_at = at
+        if fields.keys() != {"stage_id"}:  # `updated_after` no longer sees that an application moved on
+            record.changed_at = at
 
     def _add_candidate(self, event: dict[str, Any]) -> Candidate:
         seq, at, profile = len(self.candidates) + 1, event["at"], event["profile"]
