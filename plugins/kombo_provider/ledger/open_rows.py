@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -90,6 +90,25 @@ def refused(conn: Connection, source: str, limit: int = NEWEST) -> list[OpenRow]
         .limit(limit)
     )
     return [_open_row(row) for row in conn.execute(query)]
+
+
+class Waiting(NamedTuple):
+    """Which of some ids rows that are `ready` bear."""
+
+    applicant_ids: set[str]
+    integration_ids: set[str]
+
+
+def waiting_among(
+    conn: Connection, source: str, applicant_ids: Collection[str], integration_ids: Collection[str]
+) -> Waiting:
+    """Return which of the ids rows of the source bear that wait to be sent."""
+    asked = ((deliveries.c.applicant_id, applicant_ids), (deliveries.c.integration_id, integration_ids))
+    found = []
+    for column, ids in asked:
+        query = select(column).where(_is_of(source), IS_READY, column.in_(sorted(ids))).distinct()
+        found.append(set(conn.scalars(query)) if ids else set())
+    return Waiting(*found)
 
 
 def listed(conn: Connection, source: str) -> Iterator[OpenRow]:

@@ -14,10 +14,11 @@ INVALID: Final = "invalid"
 """Asks for the rows that failed our own checks, in place of an error code."""
 
 
-def order_replay(conn: Connection, source: str, codes: Collection[str]) -> set[tuple[str, str]]:
+def order_replay(conn: Connection, source: str, codes: Collection[str]) -> dict[tuple[str, str], str]:
     """Have the rows refused with these error codes staged again at their next extract, as if they had changed.
 
-    Returns their (integration id, applicant id). A row stays refused until the SELECT returns it.
+    Returns their (integration id, applicant id), and which of the codes each bears. A row stays refused until the
+    SELECT returns it.
     """
     refused = and_(deliveries.c.status == Status.REJECTED, deliveries.c.error_code.in_(sorted(codes)))
     unchecked = deliveries.c.status == Status.INVALID if INVALID in codes else None
@@ -25,6 +26,9 @@ def order_replay(conn: Connection, source: str, codes: Collection[str]) -> set[t
         update(deliveries)
         .where(deliveries.c.source == source, refused if unchecked is None else or_(refused, unchecked))
         .values(payload_sha256="", retryable_codes=0)
-        .returning(deliveries.c.integration_id, deliveries.c.applicant_id)
+        .returning(deliveries.c.integration_id, deliveries.c.applicant_id, deliveries.c.status, deliveries.c.error_code)
     )
-    return {(row[0], row[1]) for row in conn.execute(statement)}
+    return {
+        (integration_id, applicant_id): INVALID if status == Status.INVALID else code
+        for integration_id, applicant_id, status, code in conn.execute(statement)
+    }

@@ -20,6 +20,9 @@ BEGAN_KEY = "began"
 """XCom in which `stage` leaves when it began, as ISO text: the run's time counts from there."""
 
 
+NOT_FOUND_KEY = "not_found"
+"""XCom in which tasks leave, for params of the run, how many of the things asked for were not found, of how many."""
+
 LEFT_KEY = "left"
 """XCom in which `deliver` leaves how many rows of which integration wait for the next run by plan."""
 

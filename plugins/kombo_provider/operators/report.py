@@ -9,7 +9,7 @@ from airflow.sdk import Context
 
 from kombo_provider.errors import ConfigurationError, IncompleteRunError
 from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, PushOperator, named
+from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, NOT_FOUND_KEY, PushOperator, named
 from kombo_provider.operators.run_params import RunKind, read_params, read_run
 
 if TYPE_CHECKING:
@@ -71,8 +71,18 @@ class KomboReportOperator(PushOperator):
         return HandedOver(
             counts=ti.xcom_pull(task_ids=tasks["stage"], key=COUNTS_KEY) or {},
             missed=written.get("missed", {}),
+            not_found=self._not_found(context),
             left={name: rows for lanes in left if lanes for name, rows in lanes.items()},
         )
+
+    def _not_found(self, context: Context) -> dict[str, tuple[int, int]]:
+        """Gather what this run was asked for and its tasks did not find."""
+        ti = context["ti"]
+        found: dict[str, tuple[int, int]] = {}
+        for task in ("stage", "write_back"):
+            found |= ti.xcom_pull(task_ids=self.task_ids[task], key=NOT_FOUND_KEY) or {}
+        given = context["dag_run"].conf or {}
+        return {name: (missing, asked) for name, (missing, asked) in found.items() if name in given}
 
     def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:
         ti = context["ti"]

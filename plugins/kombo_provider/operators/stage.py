@@ -13,7 +13,7 @@ from airflow.sdk import Context
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
-from kombo_provider.operators.push import BEGAN_KEY, COUNTS_KEY, PushOperator, selection_of
+from kombo_provider.operators.push import BEGAN_KEY, COUNTS_KEY, NOT_FOUND_KEY, PushOperator, selection_of
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
+_NAMED = 20
 
 
 class KomboStageOperator(PushOperator):
@@ -69,12 +70,27 @@ class KomboStageOperator(PushOperator):
                     target=WriteBack(warehouse, table, push.write_back_key) if table else None,
                     report=report,
                 )
+                self._say_not_found(context, report, params)
             finally:
                 self.said = _in_words(report)
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
             if not params.dry_run:
                 self._end(ledger, run, report)
         return grouped(report.integration_ids)
+
+    def _say_not_found(self, context: Context, report: StageReport, params: RunParams) -> None:
+        """Name what a person asked this run for, in vain; what the DAG file asks of every run may be missing now."""
+        given = context["dag_run"].conf or {}
+        not_found: dict[str, tuple[int, int]] = {}
+        for name in sorted(given.keys() & report.not_found.keys()):
+            missing = report.not_found[name]
+            not_found[name] = len(missing), len(getattr(params, name))
+            self.log.warning("%s: nothing was found for %s", name, _named_at_most(missing, _NAMED))
+        if not_found:
+            self.log.warning(
+                "This run takes the rows of its window: with the param window=all it takes those of the whole source"
+            )
+            context["ti"].xcom_push(key=NOT_FOUND_KEY, value=not_found)
 
     def _begin(self, ledger: Ledger, run: RunKind) -> None:
         """Say first what is open of the source, and note the run: it is seen even where it dies."""
@@ -146,6 +162,11 @@ class KomboStageOperator(PushOperator):
             keep_failed_payload_days=push.keep_failed_payload_days,
             timeout=timedelta(seconds=settings.timeout_seconds),
         )
+
+
+def _named_at_most(names: Sequence[str], at_most: int) -> str:
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more
 
 
 def _in_words(report: StageReport) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, Context
 
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
-from kombo_provider.operators.push import PushOperator
+from kombo_provider.operators.push import NOT_FOUND_KEY, PushOperator
 from kombo_provider.operators.run_params import read_params, read_run
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class KomboWriteBackOperator(PushOperator):
                 self._write_back(ledger, run, report, refill=params.refill)
             finally:
                 self.said = _in_words(report)
+            if params.refill and push.write_back_table and not report.handled:
+                self.log.warning("refill: no row of %s is delivered, so there is no id to write", push.source)
+                context["ti"].xcom_push(key=NOT_FOUND_KEY, value={"refill": (1, 1)})
             with ledger.transaction() as conn:
                 statuses = summary.by_status(conn, push.source, run)
         in_doubt = sum(counts.get(Status.IN_DOUBT, 0) for counts in statuses.values())
@@ -97,5 +100,5 @@ class KomboWriteBackOperator(PushOperator):
 
 
 def _in_words(report: WriteBackReport) -> str:
-    missed = report.without_row + report.with_several_rows + report.refused
+    missed = report.handled - report.written
     return f"{report.written} written" + (f", {missed} not" if missed else "")

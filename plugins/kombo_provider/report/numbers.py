@@ -59,6 +59,8 @@ class RunReport:
     """All that is open of the source, whichever run left it."""
     why: list[Why] = field(default_factory=list)
     """What stands behind the newest refused rows of the source; names ids."""
+    not_found: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By param: what of the things asked for was not found, and how many there were."""
     unfinished: list[Unfinished] = field(default_factory=list)
     imported: dict[str, int] = field(default_factory=dict)
     """Those of the delivered rows, by integration, that some earlier tool had sent."""
@@ -115,6 +117,8 @@ class HandedOver:
     counts: Mapping[str, int] = field(default_factory=dict)
     missed: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
+    not_found: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By param: how many of the things that this run was asked for were not found, and how many there were."""
 
 
 def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_over: HandedOver) -> RunReport:
@@ -134,6 +138,7 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_ov
             statuses=statuses,
             new_failures=_new_failures(statuses, passed_over.new(conn, source, run), handed_over.missed),
             imported=summary.imported(conn, source, run),
+            not_found=handed_over.not_found,
             open_counts=open_rows.counts(conn, source),
             why=why(open_rows.refused(conn, source), run),
             unfinished=runs.unfinished(conn, source, run),

@@ -14,6 +14,13 @@ from kombo_provider.report.numbers import RunReport
 UNFINISHED = (Status.READY, Status.SENDING, Status.IN_DOUBT)
 _NEVER_TO_BE_SENT = (Status.CANCELLED,)
 _NAMED_AT_MOST = 10
+_WINDOW = "the log of stage names them; with window=all the run takes the rows of the whole source."
+_LOOK_FOR = {
+    "applicant_ids": _WINDOW,
+    "integration_ids": _WINDOW,
+    "replay": "`airflow kombo failed` shows which codes the refused rows bear.",
+    "refill": "look whether the DAG's source is the one that was delivered: the ledger knows no delivered row of it.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ def verdict(report: RunReport, limits: Limits) -> None:
 
 def complaint(report: RunReport, limits: Limits) -> str | None:
     """Say in two lines what is wrong and what to do; None where the run may be green."""
-    complaints = [*_accounts(report), *_unfinished(report), *_failed_rows(report, limits)]
+    complaints = [*_accounts(report), *_not_found(report), *_unfinished(report), *_failed_rows(report, limits)]
     if not complaints:
         return None
     what = " ".join(one.what for one in complaints)
@@ -62,6 +69,13 @@ def _accounts(report: RunReport) -> Iterator[Complaint]:
     elif missing:
         what = f"{missing} extracted rows are not accounted for."
         yield Complaint(what, "report this as a bug of the provider.")
+
+
+def _not_found(report: RunReport) -> Iterator[Complaint]:
+    """A run that was asked for something and found nothing of it did not do what it was triggered for."""
+    for name, (missing, asked) in report.not_found.items():
+        if missing == asked:
+            yield Complaint(f"Nothing was found for {name}: {missing} asked for.", _LOOK_FOR[name])
 
 
 def _unfinished(report: RunReport) -> Iterator[Complaint]:

@@ -30,6 +30,8 @@ def in_one_line(report: RunReport) -> str:
     for kinds in report.new_failures.values():
         counts.update({kind: kinds[kind] for kind in _OUTSIDE_OF_LEDGER})
     said = [counted(counts) or "nothing to send"]
+    for name, (missing, asked) in report.not_found.items():
+        said.append(f"{name}: {missing} of {asked} not found")
     if report.failed_tasks:
         said.append(f"failed: {', '.join(report.failed_tasks)}")
     return "; ".join(said)

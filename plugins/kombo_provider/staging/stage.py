@@ -61,6 +61,8 @@ class StageReport:
     ready: dict[str, int] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     on_wire: set[str] = field(default_factory=set)
+    not_found: dict[str, list[str]] = field(default_factory=dict)
+    """What the run was asked for and did not find, by param: applicants, integrations, codes."""
 
     @property
     def integration_ids(self) -> list[str]:
@@ -104,6 +106,8 @@ def stage(
     replayed = _order_replay(ledger, options)
     log.info("Taking rows of %s with changed_at in %s", options.staging.source, plan.window)
     stager.run(reader, plan, options.narrowing, started_at=started_at, replayed=replayed)
+    looked_for = frozenset() if options.dry_run else options.replay
+    report.not_found |= stager.asked.not_found(ledger, options.staging.source, looked_for)
     if target is not None and not options.dry_run:
         _hold_sent_elsewhere(ledger, target, selection, started_at)
     if options.dry_run:
@@ -154,15 +158,12 @@ def _plan(ledger: Ledger, options: StageOptions) -> tuple[Plan, datetime]:
     return plan, at
 
 
-def _order_replay(ledger: Ledger, options: StageOptions) -> set[tuple[str, str]]:
-    """Have refused rows tried again; return their keys, which are taken whatever the window."""
+def _order_replay(ledger: Ledger, options: StageOptions) -> dict[tuple[str, str], str]:
+    """Have refused rows tried again; return their keys, which are taken whatever the window, and their codes."""
     if not options.replay or options.dry_run:
-        return set()
+        return {}
     with ledger.transaction() as conn:
-        replayed = replay.order_replay(conn, options.staging.source, options.replay)
-    if not replayed:
-        log.warning("No refused row of %s bears %s", options.staging.source, ", ".join(sorted(options.replay)))
-    return replayed
+        return replay.order_replay(conn, options.staging.source, options.replay)
 
 
 def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: datetime) -> None:

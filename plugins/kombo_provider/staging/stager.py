@@ -15,8 +15,10 @@ from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, h
 from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
+from kombo_provider.staging.asked_for import AskedFor
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
+from kombo_provider.staging.personal_ids import PersonalIds
 from kombo_provider.staging.target import Target, TargetCheck
 from kombo_provider.staging.transform import Transform, transformed
 
@@ -61,7 +63,8 @@ class Stager:
         self._greatest: datetime | None = None
         self._now = _LATEST
         self._seen: set[int] = set()
-        self._passed = PassedRows()
+        self._passed, self._personal_ids = PassedRows(), PersonalIds()
+        self.asked = AskedFor(Narrowing(), {})
         self._held_named: list[tuple[str, str]] = []
         self._remarked: set[str] = set()
         self._used: RowMapper | None = None
@@ -73,14 +76,15 @@ class Stager:
         narrowing: Narrowing,
         *,
         started_at: datetime,
-        replayed: Collection[tuple[str, str]] = (),
+        replayed: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         """Stage the rows of the plan's window and then, unless the run is narrowed, move the watermark.
 
-        `replayed` are keys that are taken whatever the window. Rows later than `started_at` are counted as `not_yet`.
+        `replayed` are keys, and the codes they bear, taken whatever the window. Rows after `started_at` are `not_yet`.
         Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
         """
-        self._now = started_at
+        self._now, replayed = started_at, replayed or {}
+        self.asked = AskedFor(narrowing, replayed)
         started = logged = time.monotonic()
         if self._dry_run:
             with self._ledger.transaction() as conn:
@@ -166,6 +170,7 @@ class Stager:
                 self.counts["extracted"] += 1
                 self.counts["not_yet"] += 1
                 self.by_integration[row.integration_id or "", "not_yet"] += 1
+        self.asked.take(taken)
         return taken
 
     def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
@@ -195,6 +200,7 @@ class Stager:
     def _stage(self, rows: Sequence[MappedRow]) -> None:
         self.counts["extracted"] += len(rows)
         keyed = [row for row in rows if self._has_key(row)]
+        self._personal_ids.look_at(keyed)
         foreign = self._target.foreign_ids([_key(row) for row in keyed]) if self._target is not None else {}
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
@@ -268,6 +274,7 @@ class Stager:
     def _log_end(self, started: float) -> None:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
         self._passed.log()
+        self._personal_ids.log()
         for (field, problem), count in self._used.warnings.items() if self._used is not None else ():
             log.warning("%d rows: %s %s", count, field, problem)
         if self._held_named:

@@ -50,6 +50,11 @@ class WriteBackReport:
     integration_ids: frozenset[str] = frozenset()
     missed: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def handled(self) -> int:
+        """How many delivered rows there were to write."""
+        return self.written + self.without_row + self.with_several_rows + self.refused
+
 
 class Writing:
     """One run over the deliveries: what is written, refused, and how long locks are waited for."""

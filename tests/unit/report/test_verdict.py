@@ -123,3 +123,9 @@ def test_rows_that_a_failed_stage_read_are_no_bug() -> None:
     assert "3 rows were read, but not staged" in said
     assert "bug" not in said
     assert "3 extracted rows are not accounted for" in (complaint(report({}, extracted=read)) or "")
+
+
+@pytest.mark.parametrize(("missing", "red"), [(2, True), (1, False)])
+def test_a_run_that_found_nothing_of_what_it_was_asked_for_is_red(missing: int, red: bool) -> None:
+    said = complaint(report({A: {"delivered": 1}}, not_found={"applicant_ids": (missing, 2)}))
+    assert (said is not None and "Nothing was found for applicant_ids: 2 asked for." in said) == red

@@ -238,3 +238,22 @@ def test_a_run_that_reads_a_part_forgets_nothing_of_the_rest(source: Source) -> 
         assert known == {"without_key": 1, "duplicate": 2}, run
     source.stage(run="sweep", window="all")
     assert _first_seen(source, "sweep") == {}
+
+
+def test_ids_that_are_addresses_are_warned_of_once_and_not_named(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.run("CREATE TABLE mails (id TEXT, ats TEXT, changed TEXT)")
+    source.run("INSERT INTO mails VALUES ('ada@example.com', 'a', '2026-03-01'), ('bo@example.com', 'a', '2026-03-01')")
+    source.stage_from("mails")
+    assert caplog.text.count("applicant_id holds e-mail addresses") == 1
+    assert "ada@" not in caplog.text
+
+
+def test_what_is_read_of_the_future_is_counted_by_integration_too(source: Source) -> None:
+    source.add(range(2), "a")
+    source.add(range(2, 3), "b", "2099-01-01 00:00:00")
+    source.add(range(10, 20), "many")
+    report = source.stage()
+    assert dict(+report.by_integration) == {("a", "new"): 2, ("b", "not_yet"): 1, ("many", "held"): 10}
+    assert sum(report.by_integration.values()) == report.counts["extracted"]
