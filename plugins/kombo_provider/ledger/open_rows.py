@@ -106,7 +106,7 @@ def waiting_among(
     asked = ((deliveries.c.applicant_id, applicant_ids), (deliveries.c.integration_id, integration_ids))
     found = []
     for column, ids in asked:
-        query = select(column).where(_is_of(source), IS_READY, column.in_(sorted(ids))).distinct()
+        query = select(column).where(is_of(source), IS_READY, column.in_(sorted(ids))).distinct()
         found.append(set(conn.scalars(query)) if ids else set())
     return Waiting(*found)
 

@@ -63,7 +63,7 @@ def _accounts(report: RunReport) -> Iterator[Complaint]:
         tasks = ", ".join(report.failed_tasks)
         yield Complaint(f"Tasks failed: {tasks}.", "read the first line of each failed task's error.")
     missing = report.extracted["extracted"] - sum(report.extracted[name] for name in COUNTERS)
-    if missing and "stage" in report.failed_tasks:
+    if missing and any(name.rpartition(".")[2] == "stage" for name in report.failed_tasks):
         what = f"{missing} rows were read, but not staged before stage failed."
         yield Complaint(what, "run the DAG again: it reads them again.")
     elif missing:
