@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.hooks.kombo import known_connection
+from kombo_provider.hooks.sql_hooks import sql_hook
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
@@ -95,12 +96,13 @@ def _engine(conn_id: str) -> Engine:
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
     try:
-        hook = connection.get_hook()  # type: ignore[no-untyped-call]
+        own_hook = connection.get_hook()  # type: ignore[no-untyped-call]
     except AirflowException:
         raise ConfigurationError(_unknown_type(conn_id, connection.conn_type)) from None
-    if not hasattr(hook, "get_sqlalchemy_engine"):
+    hook = sql_hook(own_hook, connection.conn_type, conn_id)
+    if hook is None:
         raise ConfigurationError(
-            f"Connection {conn_id!r} is not one of a SQL database: its hook, {type(hook).__name__}, gives no "
+            f"Connection {conn_id!r} is not one of a SQL database: its hook, {type(own_hook).__name__}, gives no "
             "SQLAlchemy engine. Name a connection of a database type."
         )
     try:

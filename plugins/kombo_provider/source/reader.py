@@ -21,7 +21,7 @@ from kombo_provider.source.cut import cut
 from kombo_provider.source.names import column_names
 from kombo_provider.source.rows import read_rows
 from kombo_provider.source.sqlite_ranges import is_served, ranges
-from kombo_provider.source.statement import one_select
+from kombo_provider.source.statement import one_select, wrapped
 from kombo_provider.source.window import Window
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SourceReader:
     def __init__(self, engine: Engine, sql: str, *, where: str) -> None:
         self._engine = engine
         select = one_select(sql, where, engine.dialect.name)
-        self._sql = f"SELECT * FROM (\n{select}\n) kombo_source".replace(":", r"\:")  # noqa: S608 - the user's own SELECT
+        self._sql = wrapped(select, engine.dialect.name).replace(":", r"\:")
         self._select, self._where = select, where
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _wait_for_writers)
@@ -125,7 +125,7 @@ class OpenSource:
             condition = ranges(column, window)
             if is_served(self._conn, self._sql.replace(r"\:", ":"), condition):
                 return f"{self._sql} WHERE {condition}", {}
-        return cut(self._sql, column, self._conn.dialect.name, self._types[index], window)
+        return cut(self._sql, column, self._conn.dialect, self._types[index], window)
 
 
 def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

@@ -50,6 +50,31 @@ def one_select(sql: str, where: str, dialect: str) -> str:
     return sql[:end]
 
 
+def wrapped(select: str, dialect: str) -> str:
+    """Return the query whose rows are those of the SELECT, to which a condition can be added.
+
+    T-SQL refuses WITH inside of parentheses: what it names stays in front.
+    """
+    begin = _behind_with(select) if dialect == "mssql" else 0
+    return f"{select[:begin]}SELECT * FROM (\n{select[begin:]}\n) kombo_source"  # noqa: S608 - the user's own SELECT
+
+
+def _behind_with(select: str) -> int:
+    """Return where the statement itself begins, behind the names that its WITH gives."""
+    tokens = Dialect.get_or_raise("tsql").tokenize(select)
+    if tokens[0].token_type is not TokenType.WITH:
+        return 0
+    depth = 0
+    for token in tokens:
+        if token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+        elif depth == 0 and token.token_type is TokenType.SELECT:
+            return token.start
+    return 0
+
+
 def _tokens(sql: str, where: str, dialect: str) -> list[Token]:
     rules = Dialect.get_or_raise(_tokenizers_name(dialect))
     try:

@@ -1,4 +1,4 @@
-"""A source in both databases."""
+"""A source in every kind of database."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kombo_provider.database import ENGINE_OPTIONS
 
 
 @pytest.fixture
-def source(database_url: str) -> Iterator[Engine]:
-    """An empty database, once SQLite and once PostgreSQL."""
-    engine = create_engine(database_url, **ENGINE_OPTIONS)
+def source(warehouse_url: str) -> Iterator[Engine]:
+    """An empty database, once of each kind."""
+    engine = create_engine(warehouse_url, **ENGINE_OPTIONS)
     yield engine
     engine.dispose()
 

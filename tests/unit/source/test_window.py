@@ -15,11 +15,17 @@ LOWER, UPPER = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 5, 12, tz
 ODD = ["", " ", "yesterday", "20260303", "2026-3-3", "03.03.2026", "2026-03", "now", "-infinity", "1772539200", "é"]
 
 
-def _kinds(source: Engine) -> tuple[str, ...]:
-    both = ("TEXT", "VARCHAR(60)", "TIMESTAMP")
-    return (
-        (*both, "TIMESTAMPTZ", "CHAR(40)", "DATE") if source.dialect.name == "postgresql" else (*both, "DATETIME", "")
-    )
+def _kinds(source: Engine) -> dict[str, list[str]]:
+    """Return the types of an instant's column, each with the offsets that its values may name."""
+    offsets = ["Z", "+14:00", "-12:00"]
+    kinds = {"TEXT": offsets, "VARCHAR(60)": offsets, "DATE": [""]}
+    if source.dialect.name == "mysql":
+        return kinds | {"DATETIME": [""], "CHAR(40)": offsets}
+    if source.dialect.name == "duckdb":
+        return kinds | {"TIMESTAMP": [""], "TIMESTAMPTZ": offsets, "TIMESTAMP_S": [""]}
+    if source.dialect.name == "postgresql":
+        return kinds | {"TIMESTAMP": [""], "TIMESTAMPTZ": offsets, "CHAR(40)": offsets}
+    return kinds | {"TIMESTAMP": [""], "DATETIME": offsets, "": offsets}
 
 
 def _ids(source: Engine, window: Window, kind: str, values: list[str | None], *, indexed: bool = False) -> set[int]:
@@ -42,8 +48,7 @@ def _ids(source: Engine, window: Window, kind: str, values: list[str | None], *,
 def test_no_row_of_the_window_is_left_out_and_far_ones_are(source: Engine, window: Window, *, indexed: bool) -> None:
     steps = (-30, -3, 0, 1, 3, 4, 5, 8, 30)
     instants = [LOWER + timedelta(days=days, minutes=minutes) for days, minutes in product(steps, (-1, 0, 1))]
-    for kind in _kinds(source):
-        offsets = [""] if kind in ("TIMESTAMP", "DATE") else ["Z", "+14:00", "-12:00"]
+    for kind, offsets in _kinds(source).items():
         for offset, separator in product(offsets, " T"):
             zone = timedelta(hours=int(offset[:3])) if len(offset) > 1 else timedelta(0)
             texts = [(at + zone).strftime(f"%Y-%m-%d{separator}%H:%M:%S") + offset for at in instants]
