@@ -26,6 +26,12 @@ _SAFE_NUMBERS_OF_MYSQL: Final = frozenset(
 _SAFE_KINDS_OF_DUCKDB: Final = frozenset(
     f"{kind}Exception" for kind in ("Parser", "Catalog", "Binder", "IO", "Connection", "Permission", "Transaction")
 )
+_SAFE_AT_RUN_TIME: Final = ("42501", "42P06", "42P07", "42710")
+"""A right is missing, something is there already; the others of class 42 name no value if they say a position."""
+_SQLITE_ERROR: Final = 1
+_OF_SQLITES_PARSER: Final = re.compile(
+    r"no such \w+: |syntax error$|has no column named|ambiguous column name|already exists$|cannot UPDATE generated"
+)
 _LASTING_CLASSES: Final = ("0A", "21", "22", "28", "2F", "38", "39", "3D", "3F", "42", "44", "54", "IM", "P0")
 """SQLSTATE classes that a later try meets again; IM: ODBC's own, no such driver or data source."""
 _LASTING_KINDS: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
@@ -60,6 +66,8 @@ def describe(exc: BaseException) -> str:
     original = _original(exc)
     kind, state, text = type(original).__name__, sqlstate(exc), _text(original)
     text = text.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
+    if _at_run_time(original, state):
+        return f"{describe_value(exc)}{_named_objects(original)}"
     number = _number(original)
     if number in _SAFE_NUMBERS_OF_MYSQL or kind in _SAFE_KINDS_OF_DUCKDB:
         return f"{kind}{f' ({number})' if number else ''}: {text}"
@@ -70,6 +78,18 @@ def describe(exc: BaseException) -> str:
     if state[:2] in _SAFE_CLASSES:
         return f"{kind} ({state}): {text}"
     return f"{kind} (SQLSTATE {state}){_named_objects(original)}"
+
+
+def _at_run_time(original: BaseException, state: str | None) -> bool:
+    """Tell whether this may be about a row's value, over which a trigger of the user's stumbled.
+
+    Only what PostgreSQL finds while it parses has a place in the statement; SQLite's parser has words of its own.
+    """
+    if state is not None and state[:2] in ("0A", "3F", "42"):
+        return state not in _SAFE_AT_RUN_TIME and _position(original) is None
+    if getattr(original, "sqlite_errorcode", None) == _SQLITE_ERROR:
+        return _OF_SQLITES_PARSER.search(_text(original)) is None
+    return False
 
 
 def describe_unread(exc: BaseException) -> str:
@@ -174,6 +194,14 @@ def _text(original: BaseException) -> str:
 def _number(original: BaseException) -> int | None:
     first = original.args[0] if original.args else None
     return first if isinstance(first, int) else None
+
+
+def _position(original: BaseException) -> Any:
+    """Return where in the statement PostgreSQL sees the mistake; only what it finds while parsing has a place."""
+    first = original.args[0] if original.args else None
+    if isinstance(first, dict):  # pg8000
+        return first.get("P")
+    return getattr(getattr(original, "diag", None), "statement_position", None)
 
 
 def _named_objects(original: BaseException) -> str:

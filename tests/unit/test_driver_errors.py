@@ -9,7 +9,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.driver_errors import CONNECTION_OPTION, Failure, describe_value, driver_errors, may_pass, sqlstate
+from kombo_provider.driver_errors import (
+    CONNECTION_OPTION,
+    Failure,
+    describe,
+    describe_value,
+    driver_errors,
+    may_pass,
+    sqlstate,
+)
 from kombo_provider.errors import LedgerError, LedgerRefusedError
 
 ADA = "ada@example.com"
@@ -178,3 +186,58 @@ def test_a_full_disk_of_sqlite_is_said_and_tried_again() -> None:
     said = _said(raised.value)
     assert type(said) is LedgerError
     assert "database or disk is full. Its disk is full: make room there" in str(said)
+
+
+_TRIGGER_ON_POSTGRESQL = """
+CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM {expression}; RETURN NEW; END $$;
+CREATE TRIGGER stumble BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stumble()
+"""
+_TRIGGER_ON_SQLITE = "CREATE TRIGGER stumble BEFORE UPDATE ON people BEGIN SELECT {expression}; END"
+
+
+@pytest.mark.parametrize(
+    ("on_postgresql", "on_sqlite"),
+    [
+        ("to_tsquery('simple', NEW.email || ' &')", "json_extract('{}', '$[' || NEW.email)"),
+        ("NEW.email::regclass", "NEW.email -> '$['"),
+        ("NEW.email::int", "json(NEW.email)"),
+        ("1 / (length(NEW.email) - 15)", "abs(-9223372036854775808 + length(NEW.email) - 15)"),
+    ],
+)
+def test_a_trigger_of_the_target_that_stumbles_over_a_value_is_described_without_it(
+    database_url: str, on_postgresql: str, on_sqlite: str
+) -> None:
+    engine = create_engine(database_url)
+    trigger = _TRIGGER_ON_POSTGRESQL if engine.dialect.name == "postgresql" else _TRIGGER_ON_SQLITE
+    expression = on_postgresql if engine.dialect.name == "postgresql" else on_sqlite
+    with engine.connect() as conn:
+        conn.exec_driver_sql("CREATE TABLE people (email TEXT)")
+        conn.exec_driver_sql(f"INSERT INTO people VALUES ('{ADA}')")
+        conn.exec_driver_sql(trigger.replace("{expression}", expression))
+        with pytest.raises(DBAPIError) as raised:
+            conn.exec_driver_sql("UPDATE people SET email = email")
+    assert ADA not in describe(raised.value)
+    assert "Error" in describe(raised.value) or "SQLSTATE" in describe(raised.value)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [("SELECT * FROM nobody", "nobody"), ("UPDATE people SET nothing = 1", "nothing"), ("SELEC 1", "SELEC")],
+)
+def test_a_statement_that_is_wrong_by_itself_is_described_in_the_drivers_words(
+    database_url: str, sql: str, words: str
+) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as conn:
+        conn.exec_driver_sql("CREATE TABLE people (email TEXT)")
+        with pytest.raises(DBAPIError) as raised:
+            conn.exec_driver_sql(sql)
+    assert words in describe(raised.value)
+    engine.dispose()
+
+
+def test_what_mysql_says_of_a_value_is_left_out_and_of_a_right_is_not() -> None:
+    assert ADA not in describe(OperationalError(1644, f"{ADA} is frozen"))
+    assert ADA not in describe(OperationalError(1366, f"Incorrect integer value: '{ADA}'"))
+    assert "UPDATE command denied" in describe(OperationalError(1142, "UPDATE command denied to user 'bob'"))
