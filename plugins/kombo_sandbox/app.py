@@ -23,6 +23,7 @@ from kombo_sandbox.settings import Settings
 from kombo_sandbox.stats import Stats
 from kombo_sandbox.store import Store
 from kombo_sandbox.syncs import Syncs
+from kombo_sandbox.tracking import import_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +187,8 @@ class App:
             return self._integrations.show(integration_id)
         if route.endpoint == "force_sync":
             return self._syncs.start(integration_id, request.json_object())
+        if route.endpoint == "import_tracked":
+            return import_tracked(self.store, integration_id, request.json_object())
         if route.endpoint == "restrictions":
             return self._integrations.restrictions(integration_id)
         self._integrations.require_working(integration_id, action=False)

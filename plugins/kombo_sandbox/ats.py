@@ -88,6 +88,13 @@ class Ats:
             application.changed_at = application.candidate.changed_at = at
         self.awaiting_sync.clear()
 
+    def track(self, application_id: str) -> None:
+        """Puts an application that Kombo did not know on its list: the next sync shows it."""
+        found = self.applications_by_id[application_id]
+        if not found.visible and found not in self.awaiting_sync:
+            found.mode = "after_sync"
+            self.awaiting_sync.append(found)
+
     def change(self, event: dict[str, Any]) -> None:
         """What somebody did in the ATS: a new outcome or stage, a record deleted."""
         at, fields = event["at"], event["fields"]

@@ -18,6 +18,7 @@ Endpoint = Literal[
     "stages",
     "restrictions",
     "force_sync",
+    "import_tracked",
 ]
 
 
@@ -39,6 +40,7 @@ _FIXED: dict[tuple[str, tuple[str, ...]], Route] = {
     ("GET", ("ats", "actions", "ats_create_application")): Route(
         "restrictions", "GET /ats/actions/ats_create_application"
     ),
+    ("POST", ("ats", "import-tracked-application")): Route("import_tracked", "POST /ats/import-tracked-application"),
     ("POST", ("force-sync",)): Route("force_sync", "POST /force-sync"),
 }
 _CREATE_APPLICATION = Route("create_application", "POST /ats/jobs/{job_id}/applications", is_create=True)

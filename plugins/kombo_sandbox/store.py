@@ -46,6 +46,11 @@ class Store:
         self._journal.append({"event": "sync", "integration_id": integration_id, "at": at})
         self.ats(integration_id).sync(at)
 
+    def track(self, integration_id: str, application_id: str) -> None:
+        event = {"event": "track", "integration_id": integration_id, "id": application_id, "at": self._now()}
+        self.ats(integration_id).track(application_id)
+        self._journal.append(event)
+
     def change(self, integration_id: str, model: str, record_id: str, fields: dict[str, Any]) -> None:
         event = {
             "event": "change",
@@ -88,6 +93,8 @@ class Store:
             self._apply_config(event)
         elif kind == "sync":
             self.ats(event["integration_id"]).sync(event["at"])
+        elif kind == "track":
+            self.ats(event["integration_id"]).track(event["id"])
         elif kind == "change":
             self.ats(event["integration_id"]).change(event)
         else:

@@ -12,7 +12,7 @@ import pytest
 from kombo import Kombo as OfficialClient
 
 from kombo_sandbox.testing import API_KEY, Sandbox
-from tests.e2e.conftest import GREENHOUSE, JOB, PERSONIO, WORKDAY, Warehouse, run_dag
+from tests.e2e.conftest import GREENHOUSE, JOB, PERSONIO, WORKDAY, MakesPipelines, Warehouse, run_dag
 
 LANES = (GREENHOUSE, PERSONIO)
 FOURTEEN = range(14)
@@ -218,3 +218,28 @@ def test_the_mart_of_the_example_counts_hires_by_customer(warehouse: Warehouse, 
     assert WORKDAY not in {row[0] for row in rows}
     assert run_dag("kombo_hires_mart").state == "success"
     assert len(warehouse.execute("SELECT 1 FROM hires_by_customer")) == 2
+
+
+def test_what_an_earlier_tool_sent_is_tracked_and_its_status_and_ids_come_back(
+    warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
+) -> None:
+    sandbox.config(visibility="never")
+    warehouse.add(1)
+    assert run_dag().state == "success"
+    ((remote_id,),) = warehouse.execute("SELECT kombo_application_remote_id FROM kombo_deliveries")
+    for table in ("kombo_deliveries", "kombo_delivery_events", "kombo_sources"):
+        warehouse.execute(f"DELETE FROM {table}")
+    warehouse.execute("UPDATE applicants SET kombo_application_id = NULL, kombo_candidate_id = NULL")
+    select = f"SELECT applicant_id, integration_id, job_id, changed_at, 'remote:{remote_id}' AS already_sent, "
+    select += "candidate__first_name, candidate__last_name, candidate__email_address FROM applicants"
+    run = run_dag(pipeline(extract_sql=select, write_back_table=None))
+    assert run.counts == {"extracted": 1, "imported": 1}
+    assert synced()["tracked"] == 1
+    sandbox.sync(GREENHOUSE)
+    synced()
+    ((application_id, candidate_id),) = warehouse.execute(
+        "SELECT kombo_application_id, kombo_candidate_id FROM applicants"
+    )
+    assert (application_id, candidate_id) != (None, None)
+    assert warehouse.execute("SELECT id, outcome FROM kombo_applications") == [(application_id, "PENDING")]
+    assert list(sandbox.creates().values()) == [1]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from kombo_provider import __version__
+from kombo_provider.client.advice import api_error
 from kombo_provider.client.created import Endpoint
 from kombo_provider.client.limits import Pacing
 from kombo_provider.client.outcome import (
@@ -56,7 +57,7 @@ class KomboClient:
             raise ConfigurationError("The API key is empty or holds characters that no key has.")
         self._base_url = checked_base_url(base_url)
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
+        self._clock, self._pacing = clock, pacing
         self._transport = Transport(self._base_url, clock=clock)
         headers = {
             "Authorization": f"Bearer {api_key}",
@@ -99,11 +100,32 @@ class KomboClient:
         stands and nothing was sent: False takes the request back. What it raises is raised, and then nothing was
         sent.
         """
-        started = self._clock()
         problem = _unsendable(endpoint, integration_id, job_id)
         if problem is not None:
             return Outcome(OutcomeClass.REFUSED, error_title="not sent", error_message=problem)
         path = "/ats/candidates" if endpoint == "candidate" else f"/ats/jobs/{_segment(job_id)}/applications"
+        return self._post(path, integration_id, body, endpoint, job_id, may_begin)
+
+    def import_tracked_application(self, integration_id: str, body: bytes) -> None:
+        """Put an application that the ATS has on Kombo's tracking list; raises `ApiError` or one of its kinds."""
+        if self._pacing is not None:
+            self._pacing.wait()
+        path = "/ats/import-tracked-application"
+        outcome = self._post(path, _checked(integration_id), body, "application", "", None)
+        if outcome.outcome_class is not OutcomeClass.EXECUTED:
+            call = f"POST {path} on {self._transport.host}"
+            raise api_error(outcome, call=call, integration_id=integration_id)
+
+    def _post(
+        self,
+        path: str,
+        integration_id: str,
+        body: bytes,
+        endpoint: Endpoint,
+        job_id: str,
+        may_begin: Callable[[], bool] | None,
+    ) -> Outcome:
+        started = self._clock()
         headers = {**self._create_headers, "X-Integration-Id": integration_id}
         deadline = started + self._timeout_seconds
         try:

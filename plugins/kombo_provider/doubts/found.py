@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kombo_provider.client.envelope import text
-from kombo_provider.ledger import Doubt
-
-REMOTE = "remote:"
+from kombo_provider.ledger import REMOTE, Doubt
 
 DigestOf = Callable[[str], str | None]
 """The ledger's digest of an e-mail address."""

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from kombo_provider.doubts import markdown
-from kombo_provider.doubts.found import REMOTE, DigestOf, Found, found, is_about, is_for_job, object_of, objects
+from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError
-from kombo_provider.ledger import Actor, By, Doubt, Ledger, RunRef, Status
+from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status
 from kombo_provider.ledger import doubts as doubt_store
 
 log = logging.getLogger(__name__)

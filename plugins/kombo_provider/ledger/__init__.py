@@ -28,6 +28,7 @@ from kombo_provider.ledger import (
     runs,
     staging,
     summary,
+    tracking,
 )
 from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import EVERYWHERE
@@ -44,6 +45,7 @@ from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import COUNTERS, Staging
 from kombo_provider.ledger.status import (
     MOVES,
+    REMOTE,
     RETRYABLE_CODES_AT_MOST,
     Actor,
     DeliveryKey,
@@ -60,6 +62,7 @@ __all__ = [
     "COUNTERS",
     "EVERYWHERE",
     "MOVES",
+    "REMOTE",
     "RETRYABLE_CODES_AT_MOST",
     "Actor",
     "By",
@@ -109,4 +112,5 @@ __all__ = [
     "runs",
     "staging",
     "summary",
+    "tracking",
 ]

@@ -155,6 +155,23 @@ syncs = Table(
     Column("log_url", Text),
 )
 
+tracked = Table(
+    "kombo_tracked",
+    metadata,
+    Column("integration_id", Text, primary_key=True),
+    Column("application_remote_id", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("code", Text),
+)
+
+_KNOWN_TO_ATS = "kombo_application_id IS NULL AND kombo_application_remote_id IS NOT NULL"
+Index(
+    "kombo_deliveries_remote",
+    deliveries.c.integration_id,
+    deliveries.c.kombo_application_remote_id,
+    postgresql_where=text(_KNOWN_TO_ATS),
+    sqlite_where=text(_KNOWN_TO_ATS),
+)
 Index(
     "kombo_deliveries_candidate",
     deliveries.c.kombo_candidate_id,

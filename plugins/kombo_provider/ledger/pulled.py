@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from kombo_provider.ledger.status import DeliveryKey, Status
 Record = dict[str, Any]
 """One row of a table below by column, without `integration_id` and `synced_at`."""
 
-_COMPLETED = ("kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
+_COMPLETED = ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ def store_applications(conn: Connection, integration_id: str, records: Sequence[
     """Store one page; return how many deliveries got ids from it that they lacked."""
     ids = [record["id"] for record in records]
     ours = _bearing(conn, integration_id, deliveries.c.kombo_application_id, ids)
+    for record, borne_by in _known_to_the_ats(conn, integration_id, records):
+        ours.setdefault(record["id"], []).extend(borne_by)
     kept = [record for record in records if keep.everyone or record["id"] in ours]
     persons = forgotten.of_applications(conn, integration_id, kept)
     _store(conn, applications, integration_id, kept, keep, persons)
@@ -120,18 +122,30 @@ _BEARING = {"applications": deliveries.c.kombo_application_id, "candidates": del
 
 
 def _bearing(
-    conn: Connection, integration_id: str, column: ColumnElement[Any], ids: Sequence[str]
+    conn: Connection, integration_id: str, column: ColumnElement[Any], ids: Sequence[str], *also: ColumnElement[bool]
 ) -> dict[str, list[RowMapping]]:
     """Return the deliveries of an integration, of whatever source, by which of the ids they bear in the column."""
     found: defaultdict[str, list[RowMapping]] = defaultdict(list)
     if ids:
         columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *_COMPLETED)]
         query = select(column.label("id"), *columns).where(
-            deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids)))
+            deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids))), *also
         )
         for row in conn.execute(query).mappings():
             found[row["id"]].append(row)
     return dict(found)
+
+
+def _known_to_the_ats(
+    conn: Connection, integration_id: str, records: Sequence[Record]
+) -> Iterator[tuple[Record, list[RowMapping]]]:
+    """Yield the records whose deliveries bear the ATS's id alone, as those that an earlier tool made."""
+    remote_id, without_id = deliveries.c.kombo_application_remote_id, deliveries.c.kombo_application_id.is_(None)
+    remote_ids = [record["remote_id"] for record in records if record["remote_id"] is not None]
+    found = _bearing(conn, integration_id, remote_id, remote_ids, without_id)
+    for record in records:
+        if record["remote_id"] in found:
+            yield record, found[record["remote_id"]]
 
 
 def _store(
@@ -184,6 +198,7 @@ def _complete(
 
 def _ids(application: Record) -> dict[str, str | None]:
     return {
+        "kombo_application_id": application["id"],
         "kombo_application_remote_id": application["remote_id"],
         "kombo_candidate_id": application["candidate_id"],
         "kombo_candidate_remote_id": application["candidate_remote_id"],

@@ -12,6 +12,7 @@ from kombo_provider.ledger._bulk import upsert
 from kombo_provider.ledger._sync_tables import syncs
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,15 @@ class Pull:
 
 
 def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
-    """Return the integrations that the ledger has deliveries for, those first that wait longest for a pull."""
+    """Return the integrations that the ledger has valid deliveries for, those first that wait longest for a pull."""
     last = func.min(func.coalesce(syncs.c.ended_at, syncs.c.began_at))
     query = select(syncs.c.integration_id, last).where(syncs.c.kombo_conn_id == kombo_conn_id)
     pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
-    known = select(deliveries.c.integration_id).where(deliveries.c.kombo_conn_id == kombo_conn_id).distinct()
-    found = sorted(conn.scalars(known))
+    known = select(deliveries.c.integration_id).where(
+        deliveries.c.kombo_conn_id == kombo_conn_id,
+        deliveries.c.status.not_in([Status.INVALID, Status.CANCELLED]),
+    )
+    found = sorted(conn.scalars(known.distinct()))
     never = [name for name in found if name not in pulled]
     return never + sorted((name for name in found if name in pulled), key=lambda name: pulled[name])
 

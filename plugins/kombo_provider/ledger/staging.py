@@ -17,7 +17,7 @@ from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
-from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, Hold, Resolution, RunRef, Status
+from kombo_provider.ledger.status import REMOTE, Actor, DeliveryKey, Endpoint, Hold, Resolution, RunRef, Status
 
 __all__ = [
     "COUNTERS",
@@ -184,7 +184,7 @@ def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> b
 
 _REPLACED = (
     *("kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
-    *("kombo_application_id", "resolution", "priority", "hold"),
+    *("kombo_application_id", "kombo_application_remote_id", "resolution", "priority", "hold"),
     *("changed_at", "staged_at", "finished_at", "dag_id", "run_id"),
 )
 _NO_LONGER_TRUE = dict.fromkeys(
@@ -211,7 +211,7 @@ def _values(
         row.payload_sha256,
         int(row.has_files),
         row.problems if status is Status.INVALID else None,
-        (row.already_sent or None) if imported else None,
+        *_ids_of_earlier_tool(row, imported=imported),
         Resolution.IMPORTED.value if imported else None,
         min(before.priority, staging.backfill) if before and waits else int(staging.backfill),
         hold if ready else None,
@@ -221,6 +221,14 @@ def _values(
         staging.run.dag_id,
         staging.run.run_id,
     )
+
+
+def _ids_of_earlier_tool(row: StagedRow, *, imported: bool) -> tuple[str | None, str | None]:
+    """Return Kombo's id and the ATS's of an application that an earlier tool made; it names one of them, or none."""
+    named = row.already_sent if imported else None
+    if named and named.startswith(REMOTE):
+        return None, named.removeprefix(REMOTE) or None
+    return named or None, None
 
 
 def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) -> None:

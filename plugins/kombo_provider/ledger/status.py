@@ -83,6 +83,10 @@ RESTAGED_WHEN_CHANGED = (Status.READY, Status.INVALID, Status.REJECTED, Status.C
 """Statuses that staging may leave again: nothing of such a row is on the wire or in doubt."""
 
 
+REMOTE = "remote:"
+"""Begins an id that is the ATS's own, where Kombo's could stand as well."""
+
+
 class DeliveryKey(NamedTuple):
     """Primary key of the ledger."""
 

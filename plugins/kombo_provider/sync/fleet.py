@@ -16,11 +16,16 @@ from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
 from kombo_provider.sync.pacing import TurnOverError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
 from kombo_provider.sync.pull import Reads, ReplacedError, pull
+from kombo_provider.sync.tracking import Tracks, track
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """Integrations read at the same time: a slow one holds up a quarter of the fleet at most."""
+
+
+class Client(Reads, Tracks, Protocol):
+    """What a sync needs of a client (see kombo_provider.client.client.KomboClient)."""
 
 
 class Late(Protocol):
@@ -49,7 +54,7 @@ class Fleet:
     def __init__(
         self,
         ledger: Ledger,
-        client: Reads,
+        client: Client,
         kombo_conn_id: str,
         wanted: Wanted,
         *,
@@ -95,6 +100,8 @@ class Fleet:
                 counts += self._keep_age(integration_id, model)
             if self._late is not None:
                 counts += self._late.settle(integration_id)
+            if "applications" in models:
+                counts += track(self._ledger, self._client, integration_id)
         except TurnOverError:
             with self._lock:
                 self._report.left.append(integration_id)

@@ -73,6 +73,8 @@ class Kombo:
         self.before = before
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.requests = 0
+        self.tracked: list[tuple[str, bytes]] = []
+        self.refusals: list[Exception] = []
 
     def put(self, model: str, *records: dict[str, Any], of: str = A) -> None:
         """Add records, or replace those of the same id."""
@@ -95,6 +97,12 @@ class Kombo:
             yield Page(page, is_last=start >= len(found))
             if start >= len(found):
                 return
+
+    def import_tracked_application(self, integration_id: str, body: bytes) -> None:
+        """Remember it, or raise what `refusals` holds for it."""
+        self.tracked.append((integration_id, body))
+        if self.refusals:
+            raise self.refusals.pop()
 
     def candidates(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         for record in self.records.get(("candidates", integration_id), []):

@@ -16,7 +16,7 @@ from kombo_provider.ledger._sync_tables import applications, job_questions, job_
 from kombo_provider.sync.fleet import Fleet
 from kombo_provider.sync.pacing import SharedPace, TurnOverError
 from kombo_provider.sync.plan import Wanted
-from tests.unit.ledger.book import VALID, Book
+from tests.unit.ledger.book import INVALID, VALID, Book
 from tests.unit.sync.kombo import A, B, Kombo, application, stored, sync
 
 
@@ -94,6 +94,13 @@ def test_integrations_named_beside_are_read_before_anything_was_sent_to_them(boo
     Fleet(book.ledger, kombo, "kombo_default", Wanted()).sync(["jobs"], also=[A])
     assert [row["id"] for row in stored(book.ledger, job_stages)] == ["s1"]
     assert stored(book.ledger, job_questions) == []
+
+
+def test_an_integration_that_only_invalid_rows_name_is_not_asked_for(book: Book) -> None:
+    book.stage(VALID, INVALID.but(applicant_id="2", integration_id="typo"))
+    kombo = Kombo()
+    sync(book.ledger, kombo, "applications")
+    assert [integration_id for _, integration_id, _ in kombo.asked] == [A]
 
 
 def test_a_stop_lets_no_page_begin(book: Book) -> None:

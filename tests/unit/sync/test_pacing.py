@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from kombo_provider.client import KomboClient
 from kombo_provider.client.limits import RateLimits
 from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, lane_states, now
 from kombo_provider.sync.pacing import SharedPace, TurnOverError
+from kombo_sandbox.testing import API_KEY, Sandbox
+from tests.unit.sync.kombo import A
 
 
 class Clock(threading.Event):
@@ -63,11 +69,11 @@ def test_a_refusal_pauses_every_lane_of_the_connection(ledger: Ledger) -> None:
 
 
 def test_the_pause_that_a_push_met_pauses_reads(ledger: Ledger) -> None:
+    began = time.monotonic()
     with ledger.transaction() as conn:
         lane_states.pause_for_rate_limit(conn, "kombo_default", now(conn) + timedelta(seconds=0.4))
-    began = time.monotonic()
     SharedPace(ledger, "kombo_default", turn_seconds=60).wait()
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 0.4
 
 
 def test_a_refusal_shortens_no_pause_and_opens_no_lane_that_is_stopped(ledger: Ledger) -> None:
@@ -97,3 +103,46 @@ def test_a_stop_ends_the_wait(ledger: Ledger) -> None:
     clock.set()
     with pytest.raises(TurnOverError):
         pace.wait()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        for number in range(6):
+            body = json.dumps({"candidate": person(number)}).encode()
+            assert client(running).create("application", A, "job-1", body).http_status == 200
+        yield running
+
+
+def person(number: int) -> dict[str, str]:
+    return {"first_name": "Ada", "last_name": "L", "email_address": f"ada{number}@example.com"}
+
+
+def client(sandbox: Sandbox, **options: Any) -> KomboClient:
+    return KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=5, **options)
+
+
+def read(sandbox: Sandbox, ledger: Ledger) -> int:
+    pace = SharedPace(ledger, "kombo_default", turn_seconds=60)
+    paced_client = client(sandbox, pacing=pace)
+    found = sum(len(page.results) for page in paced_client.pages("applications", A, page_size=1))
+    paced_client.close()
+    return found
+
+
+def test_reads_meet_no_rate_limit_and_leave_a_fifth_of_it(ledger: Ledger, sandbox: Sandbox) -> None:
+    sandbox.config(rate_limit={"limit": 5, "window_seconds": 0.5})
+    assert read(sandbox, ledger) == 6
+    assert "429" not in sandbox.stats()["by_status"]
+
+
+def test_a_read_that_is_refused_is_repeated_after_the_reset_and_pauses_the_pushes(
+    ledger: Ledger, sandbox: Sandbox
+) -> None:
+    sandbox.faults([{"kind": "rate_limit_429", "count": 2, "reset_seconds": 0.3, "match": {"path": "/ats/*"}}])
+    began = time.monotonic()
+    assert read(sandbox, ledger) == 6
+    assert time.monotonic() - began >= 0.5
+    assert sandbox.stats()["by_status"]["429"] == 2
+    with ledger.transaction() as conn:
+        assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).code == lane_states.RATE_LIMIT_CODE
