@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -209,3 +210,25 @@ def test_the_run_after_a_bad_one_names_what_is_open_its_reasons_and_the_command(
     (why,) = [line for line in said if GREENHOUSE in line]
     assert "12 refused: 12 candidate__email_address: " in why
     assert why.count(" a-") + why.count("(a-") == 10
+
+
+def test_rows_that_wait_under_a_renamed_connection_are_counted_and_the_report_says_what_to_do(
+    warehouse: Warehouse,
+    sandbox: Sandbox,
+    pipeline: MakesPipelines,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warehouse.add(1)
+    sandbox.config(per_integration={GREENHOUSE: {"status": "INACTIVE"}})
+    assert run_dag().state == "failed"
+    warehouse.execute("UPDATE applicants SET changed_at = '2020-01-01'")
+    monkeypatch.setenv("AIRFLOW_CONN_KOMBO_NEW", os.environ["AIRFLOW_CONN_KOMBO_DEFAULT"])
+    sandbox.config(per_integration={GREENHOUSE: {"status": "ACTIVE"}})
+    renamed = pipeline(kombo_conn_id="kombo_new")
+    run = run_dag(renamed)
+    assert run.xcom("report")["open_totals"]["waiting"]["other_connections"] == {"kombo_default": 1}
+    assert "1 rows of the source wait under the connection kombo_default" in caplog.text + capsys.readouterr().out
+    assert run_dag(renamed, window="all").state == "success"
+    assert warehouse.delivered() == {"a-1"}

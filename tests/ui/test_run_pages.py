@@ -149,4 +149,4 @@ def test_the_error_of_a_failed_task_says_what_to_do(page: Page, airflow: Running
     expect(page.get_by_text("Correct it in Kombo's dashboard, then run the DAG again")).to_be_visible()
 
     page.goto(airflow.page_of(failed_run_id, report))
-    expect(page.get_by_text(f"Tasks failed: deliver [{REFUSED}].")).to_be_visible()
+    expect(page.get_by_text(f"Tasks failed: deliver [{REFUSED}].").first).to_be_visible()
