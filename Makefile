@@ -18,7 +18,7 @@ ROUNDS ?= 500
 ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz lock clean
+.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz test-compose lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,10 @@ torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUND
 
 fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
 	@FUZZ_ROWS=$(ROWS) $(BIN)/python -m pytest -q tests/reliability/test_fuzzed_rows.py
+
+test-compose: $(INSTALLED) ## the production shape does its job while it is taken apart (Docker; COMPOSE_CHECK=... brings its own engine)
+	@tests/compose/with_secrets $(if $(COMPOSE_CHECK),"$(COMPOSE_CHECK)" . --profile sandbox --,tests/compose/brought_up) \
+	  $(BIN)/python -m tests.compose.job
 
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock

@@ -41,7 +41,7 @@ class CaseUpdate:
         parameters = _PARAMETERS_OF_DATABRICKS if conn.dialect.name == "databricks" else _PARAMETERS
         self._keys_per_query = min(_KEYS_PER_QUERY, parameters)
         # A row's key stands in the CASE of each column and in the condition, its ids in one CASE each.
-        self._rows_per_update = parameters // (len(key) * (len(WRITTEN_COLUMNS) + 1) + len(WRITTEN_COLUMNS))
+        self.rows_per_update = parameters // (len(key) * (len(WRITTEN_COLUMNS) + 1) + len(WRITTEN_COLUMNS))
         self.update = cache(self._update)
 
     def find(self, pairs: Mapping[int, Pair]) -> list[Found]:
@@ -73,7 +73,7 @@ class CaseUpdate:
     def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
         """Write the ids of these; where Kombo named no id, the table keeps its own."""
         rows = iter(delivered.values())
-        while some := list(islice(rows, self._rows_per_update)):
+        while some := list(islice(rows, self.rows_per_update)):
             parameters: dict[str, Any] = {}
             for number, one in enumerate(some):
                 parameters |= self._parameters(number, one)

@@ -147,8 +147,11 @@ def _described_by(conn: Connection, name: str, schema: Sequence[str]) -> Table:
 
 
 def _alter(conn: Connection, table: Table, missing: Sequence[str]) -> str:
-    preparer = conn.dialect.identifier_preparer
-    instant: Any = DateTime(timezone=True).compile(dialect=conn.dialect)
-    types = {name: instant if name == DELIVERED_AT else "TEXT" for name in missing}
-    quoted = preparer.format_table(table)
-    return "\n".join(f"ALTER TABLE {quoted} ADD COLUMN {preparer.quote(name)} {kind};" for name, kind in types.items())
+    dialect, preparer = conn.dialect, conn.dialect.identifier_preparer
+    # Neither joins or sorts by a text without a length.
+    of_old = dialect.name in ("mssql", "oracle")
+    text: Any = (String(255) if of_old else Text()).compile(dialect=dialect)
+    instant: Any = DateTime(timezone=True).compile(dialect=dialect)
+    types = {name: instant if name == DELIVERED_AT else text for name in missing}
+    add = f"ALTER TABLE {preparer.format_table(table)} ADD{'' if of_old else ' COLUMN'}"
+    return "\n".join(f"{add} {preparer.quote(name)} {kind};" for name, kind in types.items())

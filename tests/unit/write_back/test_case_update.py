@@ -8,7 +8,7 @@ from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from kombo_provider.write_back.case_update import CaseUpdate
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS
+from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, _alter
 
 DIALECTS = [mysql.dialect(), mssql.dialect(), oracle.dialect(), postgresql.dialect(), sqlite.dialect()]
 
@@ -37,3 +37,20 @@ def test_no_bind_parameter_bears_the_name_of_a_column(dialect: Dialect, key: dic
     assert not set(compiled.params) & {*key.values(), *ID_COLUMNS, DELIVERED_AT}
     assert len(compiled.params) == 2 * (len(key) + len(ID_COLUMNS) + 1)
     assert "people" in str(statements.query([1, 2]).compile(dialect=dialect))
+
+
+@pytest.mark.parametrize("key", [{"applicant_id": "no"}, {"applicant_id": "no", "integration_id": "ats"}])
+def test_no_statement_takes_more_parameters_than_sql_server_allows(key: dict[str, str]) -> None:
+    dialect = mssql.dialect()
+    statements = updates(key, dialect)
+    compiled = statements.update(statements.rows_per_update).compile(dialect=dialect)
+    assert 1_000 < str(compiled).count(":") <= 2_100
+
+
+def test_what_is_pasted_into_sql_server_is_its_own_language() -> None:
+    table = Table("people", MetaData(), Column("id", Integer), schema="crm")
+    engine = create_mock_engine("mssql://", lambda *_: None)
+    assert _alter(engine, table, ["kombo_application_id", DELIVERED_AT]) == (
+        "ALTER TABLE crm.people ADD kombo_application_id VARCHAR(255);\n"
+        "ALTER TABLE crm.people ADD kombo_delivered_at DATETIMEOFFSET;"
+    )
