@@ -1,4 +1,4 @@
-"""The ledger's tables about runs: what past ones did, what was told, and which rows never entered the ledger."""
+"""The ledger's tables about runs: what past ones did, what was told, which rows never entered it, and who applied."""
 
 from __future__ import annotations
 
@@ -71,3 +71,13 @@ passed_over = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
 )
 Index("kombo_passed_over_first", passed_over.c.source, passed_over.c.first_run_id, passed_over.c.first_dag_id)
+
+same_person = Table(
+    "kombo_same_person",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("applicant_id", Text, nullable=False),
+)
+Index("kombo_same_person_key", same_person.c.source, same_person.c.integration_id, same_person.c.applicant_id)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from kombo_provider.ledger import forgotten
+from kombo_provider.ledger import forgotten, same_person
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
@@ -23,6 +23,7 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     A row that waited to be sent is cancelled: without its payload it cannot leave.
     """
     at = now(conn)
+    same_person.forget(conn, key.source, (key.integration_id, key.applicant_id))
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
     for status in _WAITING:
         move_where(conn, status, Status.CANCELLED, [is_key(key)], cancelled, by, at)

@@ -33,6 +33,7 @@ class Chunk:
         self.rows = len(frame)
         self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
         self.warnings: defaultdict[int, list[Problem]] = defaultdict(list)
+        self.emails: list[Any] = []
         self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
         self._frame = frame
         self._positions = _positions(frame, aliases)

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from pydantic.fields import FieldInfo
 
 from kombo_provider.errors import SourceError
-from kombo_provider.mapping.bodies import ColumnNode, Node, ObjectNode
+from kombo_provider.mapping.bodies import ColumnNode, Node, Note, ObjectNode
 from kombo_provider.mapping.fields import Path, alias_of, fields_of, holds, is_list, kind_of, model_of
 from kombo_provider.mapping.kinds import PHONE
 from kombo_provider.mapping.models import Model
+from kombo_provider.mapping.persons import note_candidates, note_emails
 from kombo_provider.mapping.phones import note_odd_phones
 from kombo_provider.mapping.structures import Structure
 from kombo_provider.mapping.values import Cleaner
@@ -47,14 +48,21 @@ def _plan_field(
     field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
 ) -> Node | None:
     if path in columns:
-        note = note_odd_phones if holds(field, PHONE) else None
-        return ColumnNode(path[-1], alias_of(path), _cleaner(field), note)
+        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path))
     inner = model_of(field)
     if inner is None or is_list(field) or kind_of(field):
         return None
     required = always and field.is_required()
     node = _plan_object(inner, path, columns, missing, always=required)
     return node if node.fields or required else None
+
+
+def _note(field: FieldInfo, path: Path) -> Note | None:
+    if path == ("candidate", "email_address"):
+        return note_emails
+    if path == ("candidate",):
+        return note_candidates
+    return note_odd_phones if holds(field, PHONE) else None
 
 
 def _cleaner(field: FieldInfo) -> Cleaner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from kombo_provider.errors import ConfigurationError, SourceError
 from kombo_provider.mapping.bodies import bodies
@@ -46,6 +46,14 @@ class MappedRow(NamedTuple):
     """The body names attachment files by `path`, to be read when it is sent."""
     warnings: tuple[Problem, ...] = ()
     """What is odd about a valid row, never with a value; it is sent nevertheless."""
+    email: str | None = None
+    """Whose row it is, where it is valid; it never leaves the process."""
+
+
+_Said: TypeAlias = "tuple[datetime | None, str | None, bool]"
+"""When the row changed, whether it was sent already, whether it is withdrawn."""
+
+_NOTHING_SAID: _Said = (None, None, False)
 
 
 class RowMapper:
@@ -111,7 +119,8 @@ class RowMapper:
         keys = read_keys(chunk, self._default_integration_id)
         stored = self._stored_bodies(chunk, jobs)
         said = zip(changed, sent, withdrawn, strict=True)
-        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, strict=True)]
+        emails = chunk.emails or [None] * chunk.rows
+        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, strict=True)]
         for row in chunk.warnings.keys() - chunk.problems.keys():
             self.warnings.update(chunk.warnings[row])
             rows[row] = rows[row]._replace(warnings=tuple(chunk.warnings[row]))
@@ -123,13 +132,13 @@ class RowMapper:
         chunk.require(0, "applicant_id", "belongs to a row that cannot be mapped: look for an extreme value in it")
         (key,) = read_keys(chunk, self._default_integration_id)
         (job,) = self._jobs(chunk)
-        return self._row(key, job, stored_body(chunk, 0, job or "", "", "", job_in_body=False), (None, None, False))
+        return self._row(key, job, stored_body(chunk, 0, job or "", "", "", job_in_body=False), _NOTHING_SAID)
 
-    def _row(
-        self, key: Key, job_id: str | None, body: StoredBody, said: tuple[datetime | None, str | None, bool]
-    ) -> MappedRow:
+    def _row(self, key: Key, job_id: str | None, body: StoredBody, said: _Said, email: str | None = None) -> MappedRow:
+        integration_id, applicant_id, problem = key
         files = self._rules.attachments_from_files and names_files(body[0])
-        return MappedRow(key.integration_id, key.applicant_id, job_id, *body, *said, key.problem, files)
+        email = None if body[0] is None else email
+        return MappedRow(integration_id, applicant_id, job_id, *body, *said, problem, files, (), email)
 
     def _jobs(self, chunk: Chunk) -> list[str | None]:
         jobs = chunk.cleaned("job_id", reference)

@@ -34,6 +34,7 @@ class PushArguments(TypedDict, total=False):
     run_for: timedelta
     sweep_every: timedelta
     first_run: str
+    same_person: str
     transform: Callable[[pd.DataFrame], pd.DataFrame] | None
     extra_fields: Sequence[str]
     attachment_roots: Sequence[str]
@@ -187,6 +188,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "source": _check_source,
     "endpoint": _check_choice("application", "candidate"),
     "in_doubt": _check_choice("hold", "resend"),
+    "same_person": _check_choice("send", "hold"),
     "first_run": _check_choice("ask", "all", "from_now"),
     "extra_fields": _check_tuple,
     "attachment_roots": _check_tuple,

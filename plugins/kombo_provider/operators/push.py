@@ -13,6 +13,9 @@ from kombo_provider.operators.settings import LEDGER_FIELDS, PushSettings
 if TYPE_CHECKING:
     from kombo_provider.ledger import Selection
 
+SAME_PERSON_KEY = "same_person"
+"""XCom in which `stage` leaves how many rows are of the same person as another, and the keys of the first."""
+
 COUNTS_KEY = "counts"
 """XCom in which `stage` leaves what became of each row."""
 

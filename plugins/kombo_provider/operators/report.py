@@ -9,7 +9,7 @@ from airflow.sdk import Context
 
 from kombo_provider.errors import ConfigurationError, IncompleteRunError
 from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, NOT_FOUND_KEY, PushOperator, named
+from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, NOT_FOUND_KEY, SAME_PERSON_KEY, PushOperator, named
 from kombo_provider.operators.run_params import RunKind, read_params, read_run
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class KomboReportOperator(PushOperator):
         written = ti.xcom_pull(task_ids=tasks["write_back"]) or {}
         return HandedOver(
             counts=ti.xcom_pull(task_ids=tasks["stage"], key=COUNTS_KEY) or {},
+            same_person=ti.xcom_pull(task_ids=tasks["stage"], key=SAME_PERSON_KEY) or {},
             missed=written.get("missed", {}),
             not_found=self._not_found(context),
             left={name: rows for lanes in left if lanes for name, rows in lanes.items()},

@@ -51,6 +51,7 @@ class PushSettings:
     run_for: timedelta = timedelta(minutes=50)
     sweep_every: timedelta = timedelta(days=7)
     first_run: str = "ask"
+    same_person: str = "send"
     transform: Callable[[Any], Any] | None = None
     extra_fields: tuple[str, ...] = ()
     attachment_roots: tuple[str, ...] = ()

@@ -13,7 +13,14 @@ from airflow.sdk import Context
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
-from kombo_provider.operators.push import BEGAN_KEY, COUNTS_KEY, NOT_FOUND_KEY, PushOperator, selection_of
+from kombo_provider.operators.push import (
+    BEGAN_KEY,
+    COUNTS_KEY,
+    NOT_FOUND_KEY,
+    SAME_PERSON_KEY,
+    PushOperator,
+    selection_of,
+)
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 
 if TYPE_CHECKING:
@@ -74,6 +81,7 @@ class KomboStageOperator(PushOperator):
             finally:
                 self.said = _in_words(report)
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
+                context["ti"].xcom_push(key=SAME_PERSON_KEY, value=report.twice)
             if not params.dry_run:
                 self._end(ledger, run, report)
         return grouped(report.integration_ids)
@@ -143,6 +151,7 @@ class KomboStageOperator(PushOperator):
             extra_fields=push.extra_fields,
             attachments_from_files=bool(push.attachment_roots),
             transform=push.transform,
+            same_person=push.same_person,
         )
         return StageOptions(
             staging=Staging(push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill),

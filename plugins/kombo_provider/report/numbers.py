@@ -64,6 +64,8 @@ class RunReport:
     unfinished: list[Unfinished] = field(default_factory=list)
     imported: dict[str, int] = field(default_factory=dict)
     """Those of the delivered rows, by integration, that some earlier tool had sent."""
+    same_person: dict[str, Any] = field(default_factory=dict)
+    """How many `rows` of the extract are of the same person and job as another, `such_as` these; empty for none."""
 
     @property
     def totals(self) -> Counter[str]:
@@ -80,6 +82,7 @@ class RunReport:
             "by_status": dict(self.totals),
             "by_integration": self.statuses,
             "top_errors": [error._asdict() for error in self.errors],
+            "same_person": self.same_person.get("rows", 0),
             "requests": self.requests,
             "rows_per_second": round(self.rows_per_second, 2),
             "latency_ms": {"p50": self.p50_ms, "p95": self.p95_ms},
@@ -110,11 +113,13 @@ class RunReport:
 class HandedOver:
     """What the tasks before counted, and the ledger does not know.
 
-    `counts` of staging; rows by integration whose ids the target could not take for the first time (`missed`), and
-    that waited when the time of the run was over (`left`).
+    `counts` of staging; how many `rows` are of the same person as another, and `such_as` some of these; rows by
+    integration whose ids the target could not take for the first time (`missed`), and that waited when the time of the
+    run was over (`left`).
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
+    same_person: Mapping[str, Any] = field(default_factory=dict)
     missed: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, int] = field(default_factory=dict)
     not_found: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -134,6 +139,7 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_ov
             run=run,
             kombo_conn_id=kombo_conn_id,
             at=now(conn),
+            same_person=dict(handed_over.same_person),
             extracted={name: handed_over.counts.get(name, 0) for name in ("extracted", *COUNTERS)},
             statuses=statuses,
             new_failures=_new_failures(statuses, passed_over.new(conn, source, run), handed_over.missed),

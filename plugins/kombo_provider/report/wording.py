@@ -97,6 +97,9 @@ def _elsewhere(report: RunReport) -> Iterator[str]:
 
 def _log_numbers(report: RunReport) -> None:
     log.info("Source rows: %s", ", ".join(f"{name} {count}" for name, count in report.extracted.items()))
+    if report.same_person:
+        named = ", ".join(report.same_person["such_as"])
+        log.warning("%d rows are of the same person and job as another: %s", report.same_person["rows"], named)
     for integration_id, statuses in report.statuses.items():
         log.info("%s: %s", integration_id, counted(statuses))
     for error in report.errors:

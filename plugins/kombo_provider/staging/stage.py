@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, SourceState, plan_run
 from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
+from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.stager import MappingOptions, Stager
 from kombo_provider.staging.target import Target, hold_sent_elsewhere
 
@@ -63,6 +65,13 @@ class StageReport:
     on_wire: set[str] = field(default_factory=set)
     not_found: dict[str, list[str]] = field(default_factory=dict)
     """What the run was asked for and did not find, by param: applicants, integrations, codes."""
+    same_person: SamePerson | None = None
+
+    @property
+    def twice(self) -> dict[str, Any]:
+        """How many rows are of the same person and job as another, and the first of them; keys and numbers only."""
+        found = self.same_person
+        return {"rows": found.rows, "such_as": found.named} if found is not None and found.rows else {}
 
     @property
     def integration_ids(self) -> list[str]:
@@ -98,6 +107,7 @@ def stage(
         by_integration=report.by_integration,
         target=target,
     )
+    report.same_person = stager.same_person
     if target is not None:
         _stop_before_a_lost_ledger(ledger, stager, reader, target, options.staging.source)
     plan, started_at = _plan(ledger, options)

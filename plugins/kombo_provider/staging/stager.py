@@ -19,6 +19,8 @@ from kombo_provider.staging.asked_for import AskedFor
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.personal_ids import PersonalIds
+from kombo_provider.staging.remarks import Remarks
+from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.target import Target, TargetCheck
 from kombo_provider.staging.transform import Transform, transformed
 
@@ -38,6 +40,7 @@ class MappingOptions:
     extra_fields: tuple[str, ...] = ()
     attachments_from_files: bool = False
     transform: Transform | None = None
+    same_person: str = "send"
 
 
 class Stager:
@@ -66,8 +69,8 @@ class Stager:
         self._passed, self._personal_ids = PassedRows(), PersonalIds()
         self.asked = AskedFor(Narrowing(), {})
         self._held_named: list[tuple[str, str]] = []
-        self._remarked: set[str] = set()
-        self._used: RowMapper | None = None
+        self._remarks = Remarks()
+        self.same_person = SamePerson(staging_for.source, hold=options.same_person == "hold", dry_run=dry_run)
 
     def run(
         self,
@@ -190,11 +193,7 @@ class Stager:
             source_timezone=options.source_timezone,
             attachments_from_files=options.attachments_from_files,
         )
-        for remark in mapper.remarks:
-            if remark not in self._remarked:
-                log.warning("%s", remark)
-        self._remarked.update(mapper.remarks)
-        self._used = mapper
+        self._remarks.of(mapper)
         return mapper
 
     def _stage(self, rows: Sequence[MappedRow]) -> None:
@@ -213,7 +212,7 @@ class Stager:
                     self._passed.duplicate(row)
                     self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
-            staged = self._enter(conn, list(fresh.values()))
+            staged = self._enter(conn, self.same_person.settle(conn, list(fresh.values())))
             self._hold(conn, foreign, known_before, staged)
             passed = self._passed.of_chunk()
             if not self._dry_run:
@@ -275,8 +274,8 @@ class Stager:
         log.info("%d rows extracted, %.0f rows/s: %s", *self._rate(started), _worded(self.counts))
         self._passed.log()
         self._personal_ids.log()
-        for (field, problem), count in self._used.warnings.items() if self._used is not None else ():
-            log.warning("%d rows: %s %s", count, field, problem)
+        self._remarks.log()
+        self.same_person.log()
         if self._held_named:
             log.warning(
                 "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "

@@ -42,6 +42,7 @@ INSTANTS = ("not_before", "changed_at", "staged_at", "sent_at", "finished_at", "
         ("kombo_lanes", LANES),
         ("kombo_sources", "source watermark"),
         ("kombo_dry_run", "source integration_id applicant_id decision problems"),
+        ("kombo_same_person", "source integration_id person applicant_id"),
         ("kombo_passed_over", "source kind digest integration_id problem changed_at first_seen_at last_seen_at"),
     ],
 )

@@ -1,0 +1,121 @@
+"""Which row of a source has an application of a person for a job, so that no second one leaves under another key.
+
+A person and a job are kept as one digest, keyed by a secret that does not lie in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kombo_provider.ledger._by_key import Pair, has_key
+from kombo_provider.ledger._run_tables import same_person as table
+from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
+from kombo_provider.ledger.status import Status
+
+_NEVER_LEFT = (Status.INVALID, Status.REJECTED, Status.CANCELLED)
+_MAY_CHANGE = (Status.READY, *_NEVER_LEFT)
+
+
+class Applied(NamedTuple):
+    """A row that may be sent: its key, and who applies for what."""
+
+    integration_id: str
+    applicant_id: str
+    job_id: str
+    email: str
+
+
+def has_secret(conn: Connection) -> bool:
+    """Tell whether the ledger can keep digests."""
+    return bool(conn.get_execution_options().get(SECRET_OPTION))
+
+
+def others_before(conn: Connection, source: str, rows: Sequence[Applied]) -> dict[Pair, str]:
+    """Enter the rows' persons, and return for each row that is a second one the applicant id of the first.
+
+    `lock_source` was called in the same transaction, and the rows are staged in it. First is who was entered first; of
+    rows that come together, one that the ledger has ready or sent. Who never left makes way.
+    """
+    statuses = _statuses(conn, source, [(row.integration_id, row.applicant_id) for row in rows])
+    digests = {row: _digest(conn, row) for row in rows}
+    changeable = [key for key, status in statuses.items() if status in _MAY_CHANGE]
+    _leave_others(conn, source, changeable, {row[:2]: digest for row, digest in digests.items()})
+    first_known = sorted(rows, key=lambda row: statuses.get(row[:2], Status.INVALID) in _NEVER_LEFT)
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    entered = [_entry(source, row, digests[row]) for row in first_known]
+    conn.execute(insert(table).on_conflict_do_nothing(), entered)
+    return _seconds(conn, source, digests)
+
+
+def forget(conn: Connection, source: str, key: Pair) -> None:
+    """Take a person out who is forgotten."""
+    conn.execute(delete(table).where(*_of(source, [key])))
+
+
+def _leave_others(conn: Connection, source: str, keys: Sequence[Pair], digests: Mapping[Pair, str]) -> None:
+    """Take rows out that have not been sent and now name another person or job."""
+    if not keys:
+        return
+    columns = table.c.integration_id, table.c.applicant_id, table.c.person
+    entered = conn.execute(select(*columns).where(*_of(source, keys))).all()
+    stale = [(row[0], row[2]) for row in entered if digests[row[0], row[1]] != row[2]]
+    if stale:
+        conn.execute(
+            delete(table).where(table.c.source == source, tuple_(table.c.integration_id, table.c.person).in_(stale))
+        )
+
+
+def _seconds(conn: Connection, source: str, digests: Mapping[Applied, str]) -> dict[Pair, str]:
+    """Return the first of each row that is a second, once rows whose first never left have taken its place."""
+    owners = _owners(conn, source, set(digests.values()))
+    here = {row[:2] for row in digests}
+    seconds = {row: owners[row.integration_id, digest] for row, digest in digests.items()}
+    seconds = {row: owner for row, owner in seconds.items() if owner != row.applicant_id}
+    statuses = _statuses(conn, source, [(row.integration_id, owner) for row, owner in seconds.items()])
+    found: dict[Pair, str] = {}
+    taken: dict[tuple[str, str], str] = {}
+    for row, owner in seconds.items():
+        place = row.integration_id, digests[row]
+        owner = taken.get(place, owner)
+        key = row.integration_id, owner
+        if place in taken or key in here or statuses.get(key, Status.INVALID) not in _NEVER_LEFT:
+            found[row[:2]] = owner
+            continue
+        taken[place] = row.applicant_id
+        at = table.c.source == source, table.c.integration_id == place[0], table.c.person == place[1]
+        conn.execute(update(table).where(*at).values(applicant_id=row.applicant_id))
+    return found
+
+
+def _digest(conn: Connection, row: Applied) -> str:
+    secret = conn.get_execution_options().get(SECRET_OPTION)
+    job = row.job_id.encode().hex()  # the digest does not mind case, and jobs do
+    return keyed_digest(f"{row.email} {job}", secret) or ""
+
+
+def _entry(source: str, row: Applied, digest: str) -> dict[str, str]:
+    key = {"source": source, "integration_id": row.integration_id, "applicant_id": row.applicant_id}
+    return {**key, "person": digest}
+
+
+def _of(source: str, keys: Sequence[Pair]) -> tuple[ColumnElement[bool], ...]:
+    return table.c.source == source, tuple_(table.c.integration_id, table.c.applicant_id).in_(keys)
+
+
+def _statuses(conn: Connection, source: str, keys: Sequence[Pair]) -> dict[Pair, Status]:
+    if not keys:
+        return {}
+    columns = deliveries.c.integration_id, deliveries.c.applicant_id, deliveries.c.status
+    found = conn.execute(select(*columns).where(has_key(conn, source, keys)))
+    return {(integration_id, applicant_id): Status(status) for integration_id, applicant_id, status in found}
+
+
+def _owners(conn: Connection, source: str, persons: Collection[str]) -> dict[tuple[str, str], str]:
+    columns = table.c.integration_id, table.c.person, table.c.applicant_id
+    found = conn.execute(select(*columns).where(table.c.source == source, table.c.person.in_(persons)))
+    return {(integration_id, person): applicant_id for integration_id, person, applicant_id in found}
