@@ -13,18 +13,19 @@ from kombo_provider.cli.examining import PROBLEM, WARNING, Finding
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-_LONGEST_TASK = timedelta(minutes=60)
-"""A `deliver` takes no new row after 50 minutes, then waits for the answers it is owed."""
+_ONE_CALL = timedelta(minutes=10)
+"""A `deliver` takes no new row after `run_for`, then waits for the answers it is owed."""
 
 _GROUPS_AT_MOST = 64
 _RUNS_LOOKED_AT = 20
 _REDELIVERING_BROKERS = ("redis", "rediss", "sentinel", "sqs")
 
 
-def settings_that_hurt(dag: DAG) -> Iterator[Finding]:
-    """Yield what is set so that runs of the DAG would be stopped, repeated or starved."""
-    yield from _timeouts(dag)
-    yield from _broker()
+def settings_that_hurt(dag: DAG, run_for: timedelta) -> Iterator[Finding]:
+    """Yield what is set so that runs of the DAG, whose tasks last up to `run_for`, would be stopped or starved."""
+    longest_task = run_for + _ONE_CALL
+    yield from _timeouts(dag, longest_task)
+    yield from _broker(longest_task)
     looked_at = conf.getint("scheduler", "max_dagruns_per_loop_to_schedule", fallback=_RUNS_LOOKED_AT)
     if looked_at < _RUNS_LOOKED_AT:
         yield Finding(
@@ -50,35 +51,35 @@ def settings_that_hurt(dag: DAG) -> Iterator[Finding]:
         )
 
 
-def _timeouts(dag: DAG) -> Iterator[Finding]:
+def _timeouts(dag: DAG, longest_task: timedelta) -> Iterator[Finding]:
     for task in dag.tasks:
         limit = task.execution_timeout
-        if limit is not None and limit < _LONGEST_TASK and task.task_id.rpartition(".")[2] == "deliver":
+        if limit is not None and limit < longest_task and task.task_id.rpartition(".")[2] == "deliver":
             yield Finding(
                 PROBLEM,
                 f"execution_timeout of {task.task_id}",
                 f"It is {limit}: Airflow would stop the task while requests are on the wire, so that rows end in "
-                f"doubt. Take it away, or make it longer than {_LONGEST_TASK}.",
+                f"doubt. Take it away, or make it longer than {longest_task}.",
             )
-    if dag.dagrun_timeout is not None and dag.dagrun_timeout < _LONGEST_TASK:
+    if dag.dagrun_timeout is not None and dag.dagrun_timeout < longest_task:
         yield Finding(
             PROBLEM,
             "dagrun_timeout",
             f"It is {dag.dagrun_timeout}: Airflow would stop tasks while requests are on the wire, so that rows end "
-            f"in doubt. Take it away, or make it longer than {_LONGEST_TASK}.",
+            f"in doubt. Take it away, or make it longer than {longest_task}.",
         )
 
 
-def _broker() -> Iterator[Finding]:
+def _broker(longest_task: timedelta) -> Iterator[Finding]:
     """Redis and SQS hand a task out again once it has lasted longer than the visibility timeout."""
     broker = conf.get("celery", "broker_url", fallback="").partition(":")[0].partition("+")[0]
     if "celery" not in conf.get("core", "executor", fallback="").lower() or broker not in _REDELIVERING_BROKERS:
         return
     seconds = conf.getint("celery_broker_transport_options", "visibility_timeout", fallback=86_400)
-    if timedelta(seconds=seconds) < _LONGEST_TASK:
+    if timedelta(seconds=seconds) < longest_task:
         yield Finding(
             PROBLEM,
             "[celery_broker_transport_options] visibility_timeout",
             f"It is {seconds} s: a task that lasts longer is handed out again and the first one ended. Set it to "
-            f"{_LONGEST_TASK.total_seconds():.0f} or more.",
+            f"{longest_task.total_seconds():.0f} or more.",
         )

@@ -108,7 +108,7 @@ def _number(cell: str) -> Decimal | str:
 def doctor(args: Namespace) -> None:
     """`airflow kombo doctor DAG_ID`."""
     stages = stages_of(args.dag_id)
-    findings = list(settings_that_hurt(stages[0].dag))
+    findings = list(settings_that_hurt(stages[0].dag, max(stage.push.run_for for stage in stages)))
     for stage in stages:
         findings += examine(stage)
     print(rendered([finding._asdict() for finding in findings], Finding._fields, args.output))
