@@ -85,7 +85,7 @@ def _at_run_time(original: BaseException, state: str | None) -> bool:
 
     Only what PostgreSQL finds while it parses has a place in the statement; SQLite's parser has words of its own.
     """
-    if state is not None and state[:2] in ("0A", "3F", "42"):
+    if state is not None and state[:2] in ("0A", "3F", "42") and _number(original) is None:  # MariaDB's have a number
         return state not in _SAFE_AT_RUN_TIME and _position(original) is None
     if getattr(original, "sqlite_errorcode", None) == _SQLITE_ERROR:
         return _OF_SQLITES_PARSER.search(_text(original)) is None
