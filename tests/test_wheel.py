@@ -168,7 +168,9 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel: Path) -> None:
     modules = {path for package in packages for path in package.rglob("*.py")}
     markers = {package / "py.typed" for package in packages}
 
-    assert held == {str(path.relative_to(ROOT / "plugins")) for path in modules | markers}
+    page = {path for path in (ROOT / "plugins" / "kombo_provider" / "ui" / "static").iterdir() if path.is_file()}
+
+    assert held == {str(path.relative_to(ROOT / "plugins")) for path in modules | markers | page}
 
 
 def test_a_dag_of_a_dozen_lines_delivers_from_the_installed_wheel(
