@@ -14,6 +14,7 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation -e /opt/airflow
 # Where the sandbox of docker-compose.yaml keeps its records: a volume takes over the folder's owner.
 RUN mkdir /opt/airflow/sandbox
 
+COPY --chown=airflow:0 docker/healthy.py /opt/kombo/healthy.py
 COPY --chown=airflow:0 include /opt/airflow/include
 COPY --chown=airflow:0 dags /opt/airflow/dags
 ENV PYTHONPATH=/opt/airflow

@@ -13,6 +13,9 @@ PANDAS2 := .venv-pandas2/.installed
 PANDAS2_TESTS := tests/unit/source tests/unit/mapping tests/unit/ledger tests/unit/write_back tests/e2e/test_windows.py
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+AIRFLOW ?=
+OTHER := .venv-airflow-$(AIRFLOW)
+
 .DEFAULT_GOAL := help
 ROUNDS ?= 500
 ROWS ?= 10000
@@ -32,8 +35,8 @@ demo: $(INSTALLED) ## run the whole way once: warehouse -> Airflow -> local Komb
 up: $(INSTALLED) ## Airflow's UI on 127.0.0.1:8080 with the demo loaded, until Ctrl-C (PORT=8081 for another port)
 	@exec $(BIN)/python -m include.demo.up --port $(PORT)
 
-test: $(INSTALLED) ## the whole test suite, two files at a time, with branch coverage (ARGS="-k name" for a part)
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --cov)
+test: $(if $(AIRFLOW),$(OTHER)/.installed,$(INSTALLED)) ## the whole test suite, two files at a time, with branch coverage (ARGS="-k name" for a part, AIRFLOW=3.3.1 for another Airflow)
+	@$(if $(AIRFLOW),$(OTHER)/bin,$(BIN))/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --cov)
 
 quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
@@ -66,7 +69,7 @@ lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --no-deps requirements-pandas2.txt -o requirements-pandas2.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .venv-pandas2 .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
@@ -92,6 +95,15 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@$(PIP) check >.venv/pip-check.log || { cat .venv/pip-check.log >&2; exit 1; }
 	@touch $(INSTALLED)
+
+# Another Airflow with the same pins beside it: without a lock, so that a resolver says what does not go together.
+$(OTHER)/.installed: $(INSTALLED) requirements.txt requirements-dev.txt
+	@$(BIN)/uv venv -q --clear --seed --python $(BIN)/python $(OTHER)
+	@sed 's/^apache-airflow==.*/apache-airflow==$(AIRFLOW)/' requirements.txt >$(OTHER)/requirements.txt
+	@sed '/^-r /d' requirements-dev.txt >$(OTHER)/requirements-dev.txt
+	@$(BIN)/uv pip install -q --python $(OTHER)/bin/python -r $(OTHER)/requirements.txt -r $(OTHER)/requirements-dev.txt
+	@$(BIN)/uv pip install -q --python $(OTHER)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
 
 # What is in .venv, seen from an environment whose own pandas comes first; the editable install is not seen.
 $(PANDAS2): $(INSTALLED) requirements-pandas2.lock
