@@ -106,6 +106,19 @@ def learned(conn: Connection, kombo_conn_id: str, model: str, at_most: int) -> d
     return dict(found)
 
 
+def without_record(conn: Connection, model: str, integration_id: str, at_most: int) -> list[str]:
+    """Return ids that deliveries of an integration bear and whose record is not stored, so many at most."""
+    table, bearing = _TABLES[model], _BEARING[model]
+    stored = exists().where(table.c.integration_id == integration_id, table.c.id == bearing)
+    query = select(bearing).where(
+        deliveries.c.integration_id == integration_id,
+        deliveries.c.status == Status.DELIVERED,
+        bearing.is_not(None),
+        not_(stored),
+    )
+    return sorted(conn.scalars(query.distinct().limit(at_most)))
+
+
 def empty_old(conn: Connection, model: str, integration_id: str, personal_since: datetime | None) -> int:
     """Empty the personal columns of records that last changed before then, of all without it; return of how many."""
     table = _TABLES[model]

@@ -14,7 +14,7 @@ from kombo_provider.client.client import Model
 from kombo_provider.client.reads import Page
 from kombo_provider.ledger import Keep, Ledger, Pull, pulled, pulled_jobs, pulls
 from kombo_provider.sync import records
-from kombo_provider.sync.plan import Wanted, updated_after
+from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted, updated_after
 
 IDS_A_PAGE = 100
 """Ids in one request: how many Kombo takes is not documented, and a URL has its limits."""
@@ -57,7 +57,7 @@ def pull(
             counts += _store(conn, begun, page.results, keep)
             if page.is_last:
                 pulls.finish(conn, begun, full=since is None, scope=wanted.scope, personal=wanted.personal)
-        counts += Counter(pages=1, records=len(page.results))
+        counts += Counter(pages=int(bool(page.results)), records=len(page.results))
         if see is not None:
             see(begun.integration_id, page.results)
     return counts
@@ -66,14 +66,21 @@ def pull(
 def _pages(
     ledger: Ledger, client: Reads, begun: Pull, since: datetime | None, learned: Sequence[str]
 ) -> Iterator[Page]:
-    """Yield what changed and what is asked for by id; the last page says so."""
+    """Yield what changed and what is asked for by id; the last page says so.
+
+    A list that shrinks while it is read may hide a record between two pages: after a full pull those are asked for that
+    the ledger bears and Kombo did not show.
+    """
     model: Model = begun.model  # type: ignore[assignment]  # written by the sync, which knows no other
     filters: dict[str, Any] = {"include_deleted": True, "ignore_unsupported_filters": True}
     changed = client.pages(model, begun.integration_id, **filters, updated_after=since)
-    if since is None or not learned:
+    if model == "jobs" or (since is not None and not learned):
         yield from changed
         return
     yield from (page._replace(is_last=False) for page in changed)
+    if since is None:
+        with ledger.transaction() as conn:
+            learned = pulled.without_record(conn, model, begun.integration_id, LEARNED_AT_MOST)
     for start in range(0, len(learned), IDS_A_PAGE):
         ids = learned[start : start + IDS_A_PAGE]
         with ledger.transaction() as conn:

@@ -144,6 +144,20 @@ def test_a_record_on_two_pages_is_one_row_as_it_was_read_last(book: Book) -> Non
     assert rows["app-2"] == "DECLINED"
 
 
+def test_a_list_that_shrinks_while_it_is_read_hides_no_record(book: Book) -> None:
+    book.deliver(*FIVE)
+    kombo = five()
+
+    def shrink(model: str, integration_id: str, number: int) -> None:
+        if model == "applications" and number == 2:
+            del kombo.records["applications", A][0]
+            kombo.before = None
+
+    kombo.before = shrink
+    sync(book.ledger, kombo, "applications")
+    assert ids(book.ledger) == [f"app-{name}" for name in FIVE]
+
+
 def test_a_record_twice_on_one_page_is_one_row(book: Book) -> None:
     book.deliver("1")
     kombo = Kombo()
