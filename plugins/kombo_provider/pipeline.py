@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 TAG = "kombo"
 """Carried by every DAG of the factories: it is how they are found."""
 
+ASKING_RUNS_AT_MOST = 4
+"""The scheduler looks at twenty running runs at a time: those that wait for a person must not fill them."""
+
 _NOT_CRON = ("@once", "@continuous", "@asset")
 
 FAIL_AT_ONCE = ExceptionRetryPolicy(
@@ -152,20 +155,29 @@ def kombo_ask_dag(
     warehouse_conn_id: str = "warehouse_default",
     ledger_conn_id: str | None = None,
     ledger_schema: str | None = None,
+    notifiers: Sequence[Any] = (),
+    assigned_users: Sequence[Any] | None = None,
     **dag_arguments: Any,
 ) -> DAG:
-    """Build a DAG that asks a person in Airflow's UI about rows in doubt that no look-up settled.
+    """Build a DAG that asks a person in Airflow's UI about rows in doubt that no look-up settled, and about held ones.
 
-    One question is open for each integration; a run waits for its answers, so several runs may be open at once.
+    One question is open for each integration. `notifiers` (Airflow's) tell of each once; `assigned_users` (HITLUser)
+    are those who may answer, None: whoever may in Airflow. A run waits some hours for its answers, and the next one
+    puts what is unanswered again: with four runs open at most, a new doubt never waits for the answer to an old one.
     """
     connections = _connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema)
     description = f"Asks a person about requests for {source} that no look-up settled"
-    own = {"description": description, "doc_md": ASK_DOC.format(source=source), "max_active_runs": 64}
+    own = {"description": description, "doc_md": ASK_DOC.format(source=source), "max_active_runs": ASKING_RUNS_AT_MOST}
     dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
     with dag:
         questions = KomboQuestionsOperator(task_id="questions", source=source, connections=connections)
         KomboAskOperator.partial(
-            task_id="ask", source=source, connections=connections, map_index_template="{{ integration }}"
+            task_id="ask",
+            source=source,
+            connections=connections,
+            notifiers=list(notifiers),
+            assigned_users=list(assigned_users) if assigned_users is not None else None,
+            map_index_template="{{ integration }}",
         ).expand_kwargs(questions.output)
     return dag
 

@@ -11,6 +11,8 @@ from kombo_provider.doubts import markdown
 from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
 from kombo_provider.ledger import By, Doubt, Ledger
 from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger import questions as open_questions
+from kombo_provider.ledger.questions import About, QuestionKey
 
 _INTRODUCTION = (
     "Requests for these rows of {source} were sent to Kombo, and no answer proved what became of them. "
@@ -20,25 +22,67 @@ _INTRODUCTION = (
 )
 
 
+QUESTIONS_AT_MOST = 200
+"""Of one run: a task waits for each, and the next run puts the others."""
+
+
 class Asked(NamedTuple):
-    """One question: an integration, and its rows with the attempt that each is asked about."""
+    """One question: an integration, and its rows with the attempt that each is asked about, or how many are held."""
 
     integration_id: str
     attempts: dict[str, int]
+    about: str = About.DOUBTS
+    rows: int = 0
 
 
-def collect(ledger: Ledger, source: str, *, timeout: timedelta, open_for: timedelta) -> list[Asked]:
+class Question(NamedTuple):
+    """What a person reads; `is_news` where some of it was told to nobody yet."""
+
+    subject: str
+    body: str
+    is_news: bool
+
+
+def collect(ledger: Ledger, source: str, *, timeout: timedelta, open_for: timedelta, asked_by: str = "") -> list[Asked]:
     """Return a question for each integration that has none open, and count them as open from now on.
 
-    A request may be executed until `timeout` after it was sent: nobody is asked before.
+    A request may be executed until `timeout` after it was sent: nobody is asked before. `asked_by` names who asks: it
+    closes the questions.
     """
-    questions = []
+    collected: list[Asked] = []
     with ledger.transaction() as conn:
         for integration_id in doubt_store.integrations_to_ask(conn, source, timeout):
+            key = QuestionKey(source, integration_id, About.DOUBTS)
+            if len(collected) == QUESTIONS_AT_MOST or not open_questions.open_one(conn, key, asked_by, open_for):
+                continue
             doubts = doubt_store.to_ask(conn, source, integration_id, timeout)[:LISTED_AT_MOST]
-            doubt_store.ask_again_after(conn, doubts, open_for)
-            questions.append(Asked(integration_id, {doubt.key.applicant_id: doubt.attempts for doubt in doubts}))
-    return questions
+            collected.append(Asked(integration_id, {doubt.key.applicant_id: doubt.attempts for doubt in doubts}))
+    return collected
+
+
+def put(ledger: Ledger, source: str, asked: Asked) -> Question | None:
+    """Return the question about those of the rows that are in doubt still; None where none is."""
+    doubts = still_in_doubt(ledger, source, asked)
+    if not doubts:
+        return None
+    subject, body = question(source, asked.integration_id, doubts)
+    return Question(subject, body, any(doubt.is_news for doubt in doubts))
+
+
+def told(ledger: Ledger, source: str, asked: Asked) -> None:
+    """Remember that somebody was told of the question."""
+    doubts = still_in_doubt(ledger, source, asked)
+    with ledger.transaction() as conn:
+        open_questions.tell_of_rows(conn, doubts)
+
+
+def close(
+    ledger: Ledger, source: str, asked: Asked, asked_by: str, *, ask_again_after: timedelta | None = None
+) -> None:
+    """Let the next question about the integration be put."""
+    with ledger.transaction() as conn:
+        key = QuestionKey(source, asked.integration_id, About(asked.about))
+        open_questions.close(conn, key, asked_by, ask_again_after=ask_again_after)
 
 
 def still_in_doubt(ledger: Ledger, source: str, asked: Asked) -> list[Doubt]:

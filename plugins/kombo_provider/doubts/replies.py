@@ -1,4 +1,4 @@
-"""What a person may answer about rows in doubt."""
+"""What a person may answer about rows in doubt, and about rows that are held."""
 
 from __future__ import annotations
 
@@ -18,3 +18,14 @@ class Reply(StrEnum):
 
 
 REPLIES = tuple(Reply)
+
+
+class HeldReply(StrEnum):
+    """What a person may say about rows that are held for approval."""
+
+    SEND = "Send them"
+    CANCEL = "Cancel them"
+    LEAVE = "Leave them held"
+
+
+HELD_REPLIES = tuple(HeldReply)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError
-from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status
+from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool
     """Look for one row; `alone`: no other of the rows could own what is found."""
     hits = find(client, doubt, ledger.email_digest)
     with ledger.transaction() as conn:
-        owners = doubt_store.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
+        owners = delivered_ids.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
         free = [hit for hit in hits if owners.get(hit.application_id) in (None, doubt.key)]
         is_theirs = doubt.kombo_application_id is not None or (alone and not doubt_store.rivals(conn, doubt))
         if len(free) == 1 and is_theirs and doubt_store.fill_ids(conn, doubt, free[0].ids(), by):

@@ -61,7 +61,7 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
 
 def _to_3(conn: Connection, schema: str | None) -> None:
     """Add what Kombo's reads bring back, what tells new failures from older ones, and indexes of what is asked."""
-    _add_columns(conn, deliveries, ("missed_by", "row_digest"), schema)
+    _add_columns(conn, deliveries, ("missed_by", "row_digest", "asked_at"), schema)
     passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
     for index in deliveries.indexes.union(INDEXES, OVERVIEW_INDEXES):

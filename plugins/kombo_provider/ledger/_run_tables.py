@@ -81,3 +81,15 @@ same_person = Table(
     Column("applicant_id", Text, nullable=False),
 )
 Index("kombo_same_person_key", same_person.c.source, same_person.c.integration_id, same_person.c.applicant_id)
+
+questions = Table(
+    "kombo_questions",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("integration_id", Text, primary_key=True),
+    Column("about", Text, primary_key=True),
+    Column("asked_by", Text),
+    Column("open_until", UtcDateTime),
+    Column("ask_after", UtcDateTime),
+    Column("rows_told", Integer),
+)

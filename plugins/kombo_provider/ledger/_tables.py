@@ -93,6 +93,7 @@ deliveries = Table(
     Column("email_sha256", Text),
     Column("looked_up_at", UtcDateTime),
     Column("ask_after", UtcDateTime),
+    Column("asked_at", UtcDateTime),
     Column("dag_id", Text),
     Column("run_id", Text),
 )

@@ -110,3 +110,14 @@ def who_bears(conn: Connection, column: str, ids: Collection[str]) -> Mapping[st
         for row in conn.execute(select(bearing, *KEY_COLUMNS).where(bearing.in_(sorted(ids)))):
             found[row[0]].add(DeliveryKey(*row[1:]))
     return found
+
+
+def owned(conn: Connection, integration_id: str, application_ids: Collection[str]) -> dict[str, DeliveryKey]:
+    """Return which of the application ids belong to a delivery already, of whatever source."""
+    query = select(
+        deliveries.c.kombo_application_id, deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id
+    ).where(
+        deliveries.c.integration_id == integration_id,
+        deliveries.c.kombo_application_id.in_(sorted(application_ids)),
+    )
+    return {row[0]: DeliveryKey(*row[1:]) for row in conn.execute(query)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, select, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import (
@@ -31,7 +31,7 @@ MISSING_IDS_FOR = timedelta(days=7)
 
 AUTOMATIC_RESENDS_AT_MOST = 3
 
-ASKED_UNREAD_AFTER = timedelta(days=1)
+ASKED_UNREAD_AFTER = timedelta(hours=12)
 """How long after its request a row is asked about that no look-up could read."""
 
 
@@ -56,7 +56,13 @@ class Doubt:
     kombo_application_remote_id: str | None
     kombo_candidate_id: str | None
     kombo_candidate_remote_id: str | None
+    asked_at: datetime | None
     email: str | None = field(default=None, repr=False)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether nobody was asked about its newest request yet."""
+        return self.asked_at is None or (self.sent_at is not None and self.asked_at < self.sent_at)
 
 
 _COLUMNS = (
@@ -76,6 +82,7 @@ _COLUMNS = (
     deliveries.c.kombo_application_remote_id,
     deliveries.c.kombo_candidate_id,
     deliveries.c.kombo_candidate_remote_id,
+    deliveries.c.asked_at,
 )
 
 
@@ -170,17 +177,6 @@ def _doubt(row: Any) -> Doubt:
     return Doubt(key, Status(row.status), *row[4:])
 
 
-def owned(conn: Connection, integration_id: str, application_ids: Collection[str]) -> dict[str, DeliveryKey]:
-    """Return which of the application ids belong to a delivery already, of whatever source."""
-    query = select(
-        deliveries.c.kombo_application_id, deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id
-    ).where(
-        deliveries.c.integration_id == integration_id,
-        deliveries.c.kombo_application_id.in_(sorted(application_ids)),
-    )
-    return {row[0]: DeliveryKey(*row[1:]) for row in conn.execute(query)}
-
-
 def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
     """Remember that the rows were looked up now."""
     at = now(conn)
@@ -256,27 +252,32 @@ def ask_again_after(conn: Connection, doubts: Sequence[Doubt], wait: timedelta) 
 
 
 def integrations_to_ask(conn: Connection, source: str, timeout: timedelta) -> list[str]:
-    """Return the integrations with rows to ask about (see `to_ask`), and no question open."""
-    open_question = func.max(func.coalesce(deliveries.c.ask_after, deliveries.c.staged_at))
+    """Return the integrations with rows to ask about (see `to_ask`); those come first that nobody was asked about."""
     query = (
         select(deliveries.c.integration_id)
-        .where(*_of_source_in_doubt(source), *_fruitless(conn, timeout))
+        .where(*_to_ask(conn, source, timeout))
         .group_by(deliveries.c.integration_id)
-        .having(open_question <= now(conn))
-        .order_by(deliveries.c.integration_id)
+        .order_by(func.min(_WAS_ASKED), func.min(deliveries.c.sent_at), deliveries.c.integration_id)
     )
     return list(conn.scalars(query))
 
 
 def to_ask(conn: Connection, source: str, integration_id: str, timeout: timedelta) -> list[Doubt]:
-    """Return the rows in doubt that a person may decide about, oldest request first: see `_fruitless`."""
-    conditions = (*_of_source_in_doubt(source), *_fruitless(conn, timeout))
+    """Return the rows in doubt that a person may decide about, first those that nobody was asked about, by age."""
     query = (
         select(*_COLUMNS)
-        .where(*conditions, deliveries.c.integration_id == integration_id)
-        .order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
+        .where(*_to_ask(conn, source, timeout), deliveries.c.integration_id == integration_id)
+        .order_by(_WAS_ASKED, deliveries.c.sent_at, deliveries.c.applicant_id)
     )
     return [_doubt(row) for row in conn.execute(query)]
+
+
+_WAS_ASKED = case((deliveries.c.asked_at >= deliveries.c.sent_at, 1), else_=0)  # about its newest request
+
+
+def _to_ask(conn: Connection, source: str, timeout: timedelta) -> list[ColumnElement[bool]]:
+    may_ask = or_(deliveries.c.ask_after.is_(None), deliveries.c.ask_after <= now(conn))
+    return [*_of_source_in_doubt(source), may_ask, *_fruitless(conn, timeout)]
 
 
 def _of_source_in_doubt(source: str) -> list[ColumnElement[bool]]:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, tuple_, update
 
 from kombo_provider.ledger._by_key import Pair, has_key
-from kombo_provider.ledger._tables import IS_READY, KEY, KEY_COLUMNS, deliveries
+from kombo_provider.ledger._moves import By, move_where
+from kombo_provider.ledger._tables import EMPTIED, IS_READY, KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.claims import Selection
-from kombo_provider.ledger.status import Hold
+from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import Hold, Resolution, Status
 
 
 class Held(NamedTuple):
@@ -93,6 +95,18 @@ def release(
         oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         conditions.append(KEY.in_(select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)))
     return conn.execute(update(deliveries).where(*conditions).values(hold=None)).rowcount
+
+
+def cancel(
+    conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str], by: By, *, limit: int
+) -> int:
+    """Cancel up to `limit` of the held rows for good, the oldest first; return how many."""
+    oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    chosen = select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)
+    at = now(conn)
+    values = {"hold": None, "resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
+    return len(move_where(conn, Status.READY, Status.CANCELLED, [KEY.in_(chosen)], values, by, at))
 
 
 def _held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:

@@ -30,7 +30,9 @@ ASK_DOC = """
 ### Asks a person about rows in doubt
 
 Rows of `{source}` that no look-up settled are listed under **Required actions**, one question for each integration.
-Look the applications up in the ATS, then answer; the ledger keeps who answered and when.
+Look the applications up in the ATS, then answer; the ledger keeps who answered and when. Rows that are held because a
+run would have sent surprisingly many are asked about as well. A question that nobody answers is put again some hours
+later.
 """
 
 WHAT_TO_DO: Final = {

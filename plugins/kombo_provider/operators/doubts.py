@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
-from kombo_provider.doubts.replies import REPLIES, Reply
+from kombo_provider.doubts.replies import HELD_REPLIES, REPLIES, HeldReply, Reply
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
-    from kombo_provider.doubts.questions import Asked
+    from kombo_provider.doubts.questions import Asked, Question
+    from kombo_provider.ledger import By, Ledger, Selection
 
-QUESTION_OPEN_FOR = timedelta(days=7)
+QUESTION_OPEN_FOR = timedelta(hours=5)
+"""Then its run ends, which makes room for new doubts; the next run puts it again, and tells nobody twice."""
+ASKED_WITHIN = timedelta(hours=1)
+"""How long a question may take from its run's begin until it is put."""
 ASK_AGAIN_AFTER = timedelta(days=1)
 _SUBJECT = "Applications in doubt"
 """Stands in the serialized DAG; the question itself is made when it is put."""
@@ -60,24 +64,27 @@ class KomboQuestionsOperator(BaseOperator):
         self.source = source
         self.connections = connections
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the questions as arguments of KomboAskOperator: which requests of which integration."""
-        from kombo_provider.doubts.questions import collect
+        from kombo_provider.doubts import held, questions
 
-        timeout = _timeout(self.connections)
+        timeout, open_for = _timeout(self.connections), QUESTION_OPEN_FOR + ASKED_WITHIN
+        by, selection = _asked_by(context), _selection(self.source, self.connections)
         with open_ledger(self.connections) as ledger:
-            questions = collect(ledger, self.source, timeout=timeout, open_for=QUESTION_OPEN_FOR)
-        return [asked._asdict() for asked in questions]
+            found = questions.collect(ledger, self.source, timeout=timeout, open_for=open_for, asked_by=by)
+            found += held.collect(ledger, selection, open_for=open_for, asked_by=by)
+        return [asked._asdict() for asked in found]
 
 
 class KomboAskOperator(HITLOperator):
-    """Asks in Airflow's UI what to do with an integration's rows in doubt, and does what is answered.
+    """Asks in Airflow's UI what to do with an integration's rows in doubt or held, and does what is answered.
 
     Nothing of it is a template: the question holds texts from outside, and one of them could name a connection.
     """
 
     template_fields: Sequence[str] = ()
     _QUESTION: ClassVar[list[str]] = [str(answer) for answer in REPLIES]
+    _QUESTION_OF_HELD: ClassVar[list[str]] = [str(answer) for answer in HELD_REPLIES]
 
     def __init__(
         self,
@@ -86,56 +93,117 @@ class KomboAskOperator(HITLOperator):
         connections: Connections,
         integration_id: str,
         attempts: Mapping[str, int],
+        about: str = "in_doubt",
+        rows: int = 0,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("options", self._QUESTION)
-        kwargs.setdefault("defaults", [str(Reply.KEEP_LOOKING)])
+        self.is_about_held = about != "in_doubt"
+        unanswered = HeldReply.LEAVE if self.is_about_held else Reply.KEEP_LOOKING
+        kwargs.setdefault("options", self._QUESTION_OF_HELD if self.is_about_held else self._QUESTION)
+        kwargs.setdefault("defaults", [str(unanswered)])
         kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
         super().__init__(subject=_SUBJECT, **kwargs)
         self.source = source
         self.connections = connections
         self.integration_id = integration_id
         self.attempts = attempts
+        self.about = about
+        self.rows = rows
 
     def execute(self, context: Context) -> Any:
-        """Put the question about those of the rows that are still in doubt."""
-        from kombo_provider.doubts.questions import question, still_in_doubt
-
-        with open_ledger(self.connections) as ledger:
-            doubts = still_in_doubt(ledger, self.source, self._asked())
-        if not doubts:
-            raise AirflowSkipException("The rows were settled before anybody was asked")
-        self.subject, self.body = question(self.source, self.integration_id, doubts)
+        """Put the question about those of the rows that still wait for an answer; tell of it once."""
+        asked = self._asked()
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
-        return super().execute(context)
+        with open_ledger(self.connections) as ledger:
+            question = self._put(ledger, asked)
+            if question is None:
+                self._close(ledger, asked, context)
+                raise AirflowSkipException("The rows were settled before anybody was asked")
+        self.subject, self.body = question.subject, question.body
+        if not question.is_news:
+            self.notifiers = []
+        try:
+            return super().execute(context)
+        except TaskAwaitingInput:
+            with open_ledger(self.connections) as ledger:
+                self._told(ledger, asked)
+            raise
+        except Exception:  # a notifier's, say: the next run puts the question, and tells of it
+            with open_ledger(self.connections) as ledger:
+                self._close(ledger, asked, context)
+            raise
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Carry out the answer; the ledger keeps who gave it and when."""
-        from kombo_provider.doubts.questions import carry_out
         from kombo_provider.ledger import Actor, By
 
+        asked = self._asked()
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         answered = super().execute_complete(context, event)
         user = answered.get("responded_by_user") or {}
-        who = user.get("name") or user.get("id")
+        who, answer = user.get("name") or user.get("id"), answered["chosen_options"][0]
         by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
         with open_ledger(self.connections) as ledger:
-            changed = carry_out(
-                ledger,
-                Reply(answered["chosen_options"][0]),
-                self.source,
-                self._asked(),
-                by=by,
-                timeout=_timeout(self.connections),
-                ask_again_after=ASK_AGAIN_AFTER,
-            )
-        self.log.info("%s, says %s: %d rows", answered["chosen_options"][0], by.name, changed)
-        return {"answer": answered["chosen_options"][0], "rows": changed}
+            changed = self._carry_out(ledger, answer, asked, by) if who else 0
+            again = ASK_AGAIN_AFTER if who and answer == HeldReply.LEAVE else None
+            self._close(ledger, asked, context, ask_again_after=again)
+        self.log.info("%s, says %s: %d rows", answer, by.name, changed)
+        return {"answer": answer, "rows": changed}
+
+    def _put(self, ledger: Ledger, asked: Asked) -> Question | None:
+        from kombo_provider.doubts import held, questions
+
+        if self.is_about_held:
+            return held.put(ledger, _selection(self.source, self.connections), asked)
+        return questions.put(ledger, self.source, asked)
+
+    def _told(self, ledger: Ledger, asked: Asked) -> None:
+        from kombo_provider.doubts import held, questions
+
+        if self.is_about_held:
+            held.told(ledger, _selection(self.source, self.connections), asked)
+        else:
+            questions.told(ledger, self.source, asked)
+
+    def _carry_out(self, ledger: Ledger, answer: str, asked: Asked, by: By) -> int:
+        from kombo_provider.doubts import held, questions
+
+        if self.is_about_held:
+            selection = _selection(self.source, self.connections)
+            return held.carry_out(ledger, HeldReply(answer), selection, asked, by=by)
+        return questions.carry_out(
+            ledger,
+            Reply(answer),
+            self.source,
+            asked,
+            by=by,
+            timeout=_timeout(self.connections),
+            ask_again_after=ASK_AGAIN_AFTER,
+        )
+
+    def _close(
+        self, ledger: Ledger, asked: Asked, context: Context, *, ask_again_after: timedelta | None = None
+    ) -> None:
+        from kombo_provider.doubts import questions
+
+        questions.close(ledger, self.source, asked, _asked_by(context), ask_again_after=ask_again_after)
 
     def _asked(self) -> Asked:
         from kombo_provider.doubts.questions import Asked
 
-        return Asked(self.integration_id, dict(self.attempts))
+        return Asked(self.integration_id, dict(self.attempts), self.about, self.rows)
+
+
+def _asked_by(context: Context) -> str:
+    """Name the run that puts a question: only that one closes it."""
+    run = read_run(context).ref
+    return f"{run.dag_id}/{run.run_id}"
+
+
+def _selection(source: str, connections: Connections) -> Selection:
+    from kombo_provider.ledger import Selection
+
+    return Selection(source, connections.kombo_conn_id)
 
 
 def _timeout(connections: Connections) -> timedelta:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from kombo_provider.doubts.questions import Asked, carry_out, collect
+from kombo_provider.doubts.questions import Asked, carry_out, close, collect
 from kombo_provider.doubts.replies import Reply
 from kombo_provider.doubts.resolve import LOOK_UPS_AT_MOST, RECORDS_AT_MOST, resolve
 from kombo_provider.errors import AccountError, ApiError, CursorError, IntegrationError
 from kombo_provider.ledger import Resolution, Status, doubts
 from tests.unit.ledger.book import GRACE, RUN, VALID, Book
 
+SOURCE = "crm.applicants"
 A, B = "greenhouse:a", "personio:b"
 NO_TIME = timedelta()
 WEEK = timedelta(days=7)
@@ -200,8 +201,11 @@ def test_a_send_again_that_ends_in_doubt_is_asked_about_before_the_first_questio
     look_up(book, Kombo())
     assert asked(book) == {A: ["ada"]}
     assert asked(book) == {}
-    with book.ledger.transaction() as conn:
-        doubts.order_resend(conn, doubts.in_doubt(conn, "crm.applicants"), NO_TIME, GRACE)
+    question = Asked(A, {"ada": 1})
+    carry_out(
+        book.ledger, Reply.SEND_AGAIN, SOURCE, question, by=GRACE, timeout=NO_TIME, ask_again_after=timedelta(days=1)
+    )
+    close(book.ledger, SOURCE, question, "")
     book.set("ada", not_before=None)
     (intent,) = book.claim()
     book.record(intent, Status.IN_DOUBT)

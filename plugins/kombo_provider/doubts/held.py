@@ -1,0 +1,71 @@
+"""The question about rows that are held because they are surprisingly many, and what each answer does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kombo_provider.doubts import markdown
+from kombo_provider.doubts.questions import QUESTIONS_AT_MOST, Asked, Question
+from kombo_provider.doubts.replies import HeldReply
+from kombo_provider.ledger import By, Hold, Ledger, Selection, holds
+from kombo_provider.ledger import questions as open_questions
+from kombo_provider.ledger.questions import About, QuestionKey
+
+
+def collect(ledger: Ledger, selection: Selection, *, open_for: timedelta, asked_by: str) -> list[Asked]:
+    """Return a question for each integration with rows held for approval and none open; count them as open."""
+    collected: list[Asked] = []
+    with ledger.transaction() as conn:
+        found = {held.integration_id: held.rows for held in holds.held(conn, selection) if held.hold is Hold.APPROVAL}
+        open_questions.forget_settled(conn, selection.source, About.APPROVAL, found)
+        for integration_id, rows in found.items():
+            key = _key(selection, integration_id)
+            if len(collected) < QUESTIONS_AT_MOST and open_questions.open_one(conn, key, asked_by, open_for):
+                collected.append(Asked(integration_id, {}, About.APPROVAL, rows))
+    return collected
+
+
+def put(ledger: Ledger, selection: Selection, asked: Asked) -> Question | None:
+    """Return the question about the rows; None where none of them is held any more."""
+    with ledger.transaction() as conn:
+        found = [h for h in holds.held(conn, selection, [asked.integration_id]) if h.hold is Hold.APPROVAL]
+        told = open_questions.rows_told(conn, _key(selection, asked.integration_id))
+    if not found:
+        return None
+    rows, since = min(asked.rows, found[0].rows), found[0].since
+    introduction = (
+        f"{rows} rows of {markdown.text(selection.source)} for {markdown.text(asked.integration_id)} are held: a "
+        f"run would have sent more at once than `approve_above` lets it. They wait since {since:%Y-%m-%d %H:%M} "
+        "UTC; nothing of them was sent."
+    )
+    body = "\n".join(
+        [
+            introduction,
+            "",
+            f"* **{HeldReply.SEND}**: the next run of the push sends these rows.",
+            f"* **{HeldReply.CANCEL}**: they are never sent.",
+            f"* **{HeldReply.LEAVE}**: they stay held; asks again in a day, and tells of it only where there are more.",
+        ]
+    )
+    return Question(f"{rows} rows held for {asked.integration_id}", body, rows > told)
+
+
+def told(ledger: Ledger, selection: Selection, asked: Asked) -> None:
+    """Remember that somebody was told of so many rows."""
+    with ledger.transaction() as conn:
+        open_questions.tell(conn, _key(selection, asked.integration_id), asked.rows)
+
+
+def carry_out(ledger: Ledger, reply: HeldReply, selection: Selection, asked: Asked, *, by: By) -> int:
+    """Do what was answered, to no more rows than were asked about; return how many."""
+    lane = [asked.integration_id]
+    with ledger.transaction() as conn:
+        if reply is HeldReply.SEND:
+            return holds.release(conn, selection, Hold.APPROVAL, lane, limit=asked.rows)
+        if reply is HeldReply.CANCEL:
+            return holds.cancel(conn, selection, Hold.APPROVAL, lane, by, limit=asked.rows)
+    return 0
+
+
+def _key(selection: Selection, integration_id: str) -> QuestionKey:
+    return QuestionKey(selection.source, integration_id, About.APPROVAL)

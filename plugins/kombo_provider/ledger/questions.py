@@ -1,0 +1,93 @@
+"""Which questions are open: one at a time about each integration's rows of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Update, and_, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from kombo_provider.ledger._run_tables import questions
+from kombo_provider.ledger._tables import deliveries, is_key
+from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.ledger import now
+
+
+class About(StrEnum):
+    """What a question is about: rows in doubt, or rows that are held for approval."""
+
+    DOUBTS = "in_doubt"
+    APPROVAL = "approval"
+
+
+class QuestionKey(NamedTuple):
+    """What tells one question from all others."""
+
+    source: str
+    integration_id: str
+    about: About
+
+
+def open_one(conn: Connection, key: QuestionKey, asked_by: str, open_for: timedelta) -> bool:
+    """Count a question as open for so long; return False where another one about the same is open, or not yet due."""
+    at = now(conn)
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    opened: dict[str, Any] = {"asked_by": asked_by, "open_until": at + open_for, "ask_after": None}
+    statement = (
+        insert(questions)
+        .values(**key._asdict(), **opened)
+        .on_conflict_do_update(index_elements=list(questions.primary_key), set_=opened, where=_may_open(at))
+        .returning(questions.c.integration_id)
+    )
+    return conn.scalar(statement) is not None
+
+
+def _may_open(at: datetime) -> ColumnElement[bool]:
+    closed = or_(questions.c.open_until.is_(None), questions.c.open_until <= at)
+    return and_(closed, or_(questions.c.ask_after.is_(None), questions.c.ask_after <= at))
+
+
+def close(conn: Connection, key: QuestionKey, asked_by: str, *, ask_again_after: timedelta | None = None) -> None:
+    """Count the question as answered, unless another run has put it since."""
+    again = None if ask_again_after is None else now(conn) + ask_again_after
+    conn.execute(_of(key).where(questions.c.asked_by == asked_by).values(open_until=None, ask_after=again))
+
+
+def rows_told(conn: Connection, key: QuestionKey) -> int:
+    """Return how many rows whoever is notified was told of last; only for questions that are about a number."""
+    return conn.scalar(select(func.coalesce(questions.c.rows_told, 0)).where(*_is(key))) or 0
+
+
+def tell(conn: Connection, key: QuestionKey, rows: int) -> None:
+    """Remember of how many rows somebody was told."""
+    conn.execute(_of(key).values(rows_told=rows))
+
+
+def tell_of_rows(conn: Connection, doubts: Sequence[Doubt]) -> None:
+    """Remember that somebody was told of these requests in doubt."""
+    at = now(conn)
+    for doubt in doubts:
+        same_request = [is_key(doubt.key), deliveries.c.attempts == doubt.attempts]
+        conn.execute(update(deliveries).where(*same_request).values(asked_at=at))
+
+
+def forget_settled(conn: Connection, source: str, about: About, integration_ids: Collection[str]) -> None:
+    """Drop closed questions about integrations that have no such rows any more: the next ones are new."""
+    settled = [
+        questions.c.source == source,
+        questions.c.about == about,
+        or_(questions.c.open_until.is_(None), questions.c.open_until <= now(conn)),
+        questions.c.integration_id.not_in(sorted(integration_ids)),
+    ]
+    conn.execute(delete(questions).where(*settled))
+
+
+def _of(key: QuestionKey) -> Update:
+    return update(questions).where(*_is(key))
+
+
+def _is(key: QuestionKey) -> list[ColumnElement[bool]]:
+    return [questions.c[name] == value for name, value in key._asdict().items()]
