@@ -56,6 +56,21 @@ _COMMANDS = (
         args=(_DAG_ID, _OUTPUT, ARG_VERBOSE),
     ),
     ActionCommand(
+        name="plan",
+        help="Say how many rows of an interval would be sent, to whom, and for how many hours; sends nothing",
+        func=lazy_load_command("kombo_provider.cli.planning.plan"),
+        args=(
+            _DAG_ID,
+            _arg(
+                ("--from",), dest="from_date", type=datetime.fromisoformat, required=True, help="From this changed_at"
+            ),
+            _arg(("--to",), dest="to_date", type=datetime.fromisoformat, required=True, help="To this changed_at"),
+            _CONF,
+            _OUTPUT,
+            ARG_VERBOSE,
+        ),
+    ),
+    ActionCommand(
         name="drain",
         help="Stop new requests everywhere and wait until nothing is on the wire (before a deploy)",
         func=lazy_load_command("kombo_provider.cli.commands.drain"),

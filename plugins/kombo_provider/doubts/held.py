@@ -7,7 +7,7 @@ from datetime import timedelta
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.questions import QUESTIONS_AT_MOST, Asked, Question
 from kombo_provider.doubts.replies import HeldReply
-from kombo_provider.ledger import By, Hold, Ledger, Selection, holds
+from kombo_provider.ledger import By, Hold, Ledger, Selection, estimate, holds
 from kombo_provider.ledger import questions as open_questions
 from kombo_provider.ledger.questions import About, QuestionKey
 
@@ -30,13 +30,16 @@ def put(ledger: Ledger, selection: Selection, asked: Asked) -> Question | None:
     with ledger.transaction() as conn:
         found = [h for h in holds.held(conn, selection, [asked.integration_id]) if h.hold is Hold.APPROVAL]
         told = open_questions.rows_told(conn, _key(selection, asked.integration_id))
+        hours = estimate.hours(conn, selection.kombo_conn_id, {asked.integration_id: asked.rows})
     if not found:
         return None
     rows, since = min(asked.rows, found[0].rows), found[0].since
+    lasting = hours[asked.integration_id]
+    takes = "" if lasting is None else f" To send them takes {lasting:.1f} hours."
     introduction = (
         f"{rows} rows of {markdown.text(selection.source)} for {markdown.text(asked.integration_id)} are held: a "
         f"run would have sent more at once than `approve_above` lets it. They wait since {since:%Y-%m-%d %H:%M} "
-        "UTC; nothing of them was sent."
+        f"UTC; nothing of them was sent.{takes}"
     )
     body = "\n".join(
         [

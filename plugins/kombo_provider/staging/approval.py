@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import Hold, Selection, holds
+from kombo_provider.ledger import Hold, Selection, estimate, holds
 from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def decide_holds(
         confirmed = _confirmed(conn, asked, narrowing, confirm_rows)
     held = _count(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
     if held:
-        log.warning("%s", worded(held, approve_above))
+        log.warning("%s", worded(held, approve_above, estimate.hours(conn, selection.kombo_conn_id, held)))
     return set(too_many).intersection(held)
 
 
@@ -62,13 +62,17 @@ def _count(conn: Connection, selection: Selection, hold: Hold, integration_ids: 
     return {found.integration_id: found.rows for found in held if found.hold is hold}
 
 
-def worded(held: Mapping[str, int], approve_above: int) -> str:
-    """Say what is held and how to let it go."""
+def worded(held: Mapping[str, int], approve_above: int, hours: Mapping[str, float | None]) -> str:
+    """Say what is held, for how many hours it would send, and how to let it go."""
     total = sum(held.values())
-    each = "; ".join(f"{integration_id}: {rows}" for integration_id, rows in sorted(held.items()))
+    each = "; ".join(f"{name}: {rows}{_taking(hours.get(name))}" for name, rows in sorted(held.items()))
     return (
         f"{total} rows are held, since a run would newly have sent more than approve_above={approve_above} to one "
         f"integration (or {ALL_HELD_ABOVE} times that in all); nothing of them is sent. Per integration: {each}. To "
         f"confirm, trigger the DAG with the param confirm_rows={total}; to send a part first, with integration_ids or "
         "limit beside it; to take rows out, select them as withdrawn or already_sent."
     )
+
+
+def _taking(hours: float | None) -> str:
+    return "" if hours is None else f" ({hours:.1f} h)"
