@@ -36,7 +36,8 @@ later.
 """
 
 WHAT_TO_DO: Final = {
-    "ready": "It waits: the next run of the DAG sends it, unless its integration is blocked or narrowed away.",
+    "ready": "It waits, maybe because its run's time (run_for) was over: the next run of the DAG sends it, unless its "
+    "integration is blocked or narrowed away.",
     "sending": "A request is on the wire, or its process died: then the next run puts it in doubt.",
     "delivered": "Nothing: Kombo has it, and it is never sent again.",
     "invalid": "Correct the row, or the SELECT: it is staged again when it changes.",
