@@ -15,26 +15,10 @@ from airflow.sdk import (
     CronDataIntervalTimetable,
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
-    ExceptionRetryPolicy,
-    RetryAction,
-    RetryRule,
     TaskGroup,
     TriggerRule,
 )
-from airflow.sdk.definitions._internal.contextmanager import DagContext
 
-from kombo_provider.errors import (
-    AccountError,
-    ConfigurationError,
-    ConfirmationRequiredError,
-    LaneBlockedError,
-    LedgerRefusedError,
-    SourceError,
-    SourceUnavailableError,
-    TargetUnavailableError,
-    TurnOverError,
-    WriteBackError,
-)
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments, check_sync, push_settings
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC
@@ -42,6 +26,7 @@ from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOper
 from kombo_provider.operators.next import KomboNextOperator
 from kombo_provider.operators.push import NAME_TEMPLATE
 from kombo_provider.operators.report import KomboReportOperator
+from kombo_provider.operators.retries import retries
 from kombo_provider.operators.run_params import push_params
 from kombo_provider.operators.settings import Connections, PushSettings, SyncSettings
 from kombo_provider.operators.stage import KomboStageOperator
@@ -59,28 +44,6 @@ ASKING_RUNS_AT_MOST = 4
 """The scheduler looks at twenty running runs at a time: those that wait for a person must not fill them."""
 
 _NOT_CRON = ("@once", "@continuous", "@asset")
-
-FAIL_AT_ONCE = ExceptionRetryPolicy(
-    rules=[
-        # The first that matches decides, and these two are of classes that fail at once.
-        RetryRule(exception=[SourceUnavailableError, TargetUnavailableError], action=RetryAction.RETRY),
-        RetryRule(
-            exception=[
-                ConfigurationError,
-                SourceError,
-                WriteBackError,
-                ConfirmationRequiredError,
-                LedgerRefusedError,
-                AccountError,
-                LaneBlockedError,
-                TurnOverError,
-            ],
-            action=RetryAction.FAIL,
-            reason="A person, or the next run, has to act first; trying again would change nothing",
-        ),
-    ]
-)
-"""Airflow's retries are for what may pass by itself; everything else fails at the first try."""
 
 
 def kombo_push_dag(
@@ -227,7 +190,7 @@ def kombo_sync_dag(
     dag = _dag(dag_id, timetable, defined_in, own | dag_arguments)
     with dag:
         outlets = [AssetAlias(APPLICATIONS_ASSET)]
-        sync = KomboSyncOperator(task_id="sync", sync=settings, outlets=outlets, **_retries())
+        sync = KomboSyncOperator(task_id="sync", sync=settings, outlets=outlets, **retries())
         if source is not None and write_back_table is not None:
             sync >> _write_back_of(source, write_back_table, write_back_key, connections, defined_in)
     return dag
@@ -282,22 +245,8 @@ def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBack
     return KomboWriteBackOperator(task_id="write_back", push=settings, outlets=outlets, **arguments)
 
 
-def _retries() -> dict[str, Any]:
-    """Return how the tasks are tried again, as far as the DAG's `default_args` do not say it."""
-    dag = DagContext.get_current_dag()
-    given = dag.default_args if dag is not None else {}
-    ours = {
-        "retries": 3,
-        "retry_delay": timedelta(seconds=20),
-        "retry_exponential_backoff": 3.0,
-        "max_retry_delay": timedelta(minutes=10),
-        "retry_policy": FAIL_AT_ONCE,
-    }
-    return {name: value for name, value in ours.items() if name not in given}
-
-
 def _push_tasks(settings: PushSettings) -> None:
-    retrying = _retries()
+    retrying = retries()
     stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
         task_id="deliver",

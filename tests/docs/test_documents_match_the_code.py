@@ -24,6 +24,7 @@ from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import fields_of
 from kombo_provider.mapping.models import Attachment
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments
+from kombo_provider.operators.retries import FAIL_AT_ONCE
 from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.provider_info import get_provider_info
 from tests.conftest import ROOT
@@ -181,7 +182,7 @@ def test_the_documents_say_which_errors_airflow_does_not_retry() -> None:
     for row in table(DOC["operations"], "## Errors", "error"):
         error = getattr(errors, code_in(row["error"])[0])
         if row["again"] in ("yes", "no") and error is not errors.IncompleteRunError:  # report has no retries at all
-            decision = pipeline.FAIL_AT_ONCE.evaluate(error("what failed"), try_number=1, max_tries=3)
+            decision = FAIL_AT_ONCE.evaluate(error("what failed"), try_number=1, max_tries=3)
             assert (row["again"] == "no") == (decision.action is RetryAction.FAIL), row["error"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import RetryAction
 
 from kombo_provider import errors
-from kombo_provider.pipeline import FAIL_AT_ONCE
+from kombo_provider.operators.retries import FAIL_AT_ONCE
 
 
 def _action(error: type[Exception]) -> RetryAction:
