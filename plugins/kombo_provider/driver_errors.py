@@ -31,6 +31,7 @@ _SAFE_AT_RUN_TIME: Final = ("42501", "42P06", "42P07", "42710")
 _SQLITE_ERROR: Final = 1
 _OF_SQLITES_PARSER: Final = re.compile(
     r"no such \w+: |syntax error$|has no column named|ambiguous column name|already exists$|cannot UPDATE generated"
+    r"|because it is a view$|may not be modified$|^not authorized$"
 )
 _LASTING_CLASSES: Final = ("0A", "21", "22", "28", "2F", "38", "39", "3D", "3F", "42", "44", "54", "IM", "P0")
 """SQLSTATE classes that a later try meets again; IM: ODBC's own, no such driver or data source."""
