@@ -107,6 +107,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "config": _CONFIG,
-        "extra-links": ["kombo_provider.operators.links.KomboLogLink"],
+        "extra-links": [
+            "kombo_provider.operators.links.KomboLogLink",
+            "kombo_provider.operators.links.KomboPageLink",
+        ],
         "cli": ["kombo_provider.cli.get_kombo_cli_commands"],
     }

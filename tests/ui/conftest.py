@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,9 +96,10 @@ class RunningAirflow:
         return f"{page}/{tab}".rstrip("/")
 
 
-@pytest.fixture(scope="package")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
-    files = Files(tmp_path_factory.mktemp("demo"))
+@contextmanager
+def running_airflow(folder: Path) -> Iterator[RunningAirflow]:
+    """Start an Airflow with the demo in it, and end it."""
+    files = Files(folder)
     since = datetime.now(UTC)
     fill(files.warehouse, since)
     with Processes(files.logs) as processes, SandboxProcess() as sandbox:
@@ -117,6 +118,12 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow
         token = session.get(f"{settings.url}/auth/token", timeout=60).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
         yield RunningAirflow(settings.url, sandbox, files, session)
+
+
+@pytest.fixture(scope="package")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    with running_airflow(tmp_path_factory.mktemp("demo")) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

@@ -29,5 +29,5 @@ OVERVIEW_INDEXES = (
         postgresql_where=_HELD,
         sqlite_where=_HELD,
     ),
-    Index("kombo_runs_lane", runs.c.source, runs.c.integration_id, runs.c.ended_at),
+    Index("kombo_runs_lane", runs.c.source, runs.c.integration_id, runs.c.began_at),
 )

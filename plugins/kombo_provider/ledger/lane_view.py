@@ -38,7 +38,7 @@ def recent_runs(conn: Connection, source: str, integration_id: str) -> list[dict
     query = (
         select(runs)
         .where(runs.c.source == source, runs.c.integration_id == integration_id)
-        .order_by(runs.c.ended_at.desc())
+        .order_by(runs.c.began_at.desc())
         .limit(RUNS_SHOWN)
     )
     return [dict(row) for row in conn.execute(query).mappings()]

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, Text, and_, case, cast, exists, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    text,
+)
 
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, lanes
@@ -91,7 +103,9 @@ def sources_on(conn: Connection, integration_id: str, sources: Collection[str]) 
 
 
 def _has_rows(source: str, integration_id: str) -> ColumnElement[bool]:
-    return exists().where(deliveries.c.source == source, deliveries.c.integration_id == integration_id)
+    # Not "SELECT *", which would need the right on every column.
+    any_row: Select[Any] = select(literal_column("1")).select_from(deliveries)
+    return any_row.where(deliveries.c.source == source, deliveries.c.integration_id == integration_id).exists()
 
 
 def lane_numbers(
@@ -104,7 +118,7 @@ def lane_numbers(
         names = [integration_id] if sources_on(conn, integration_id, [source]) else []
     waiting = _waiting(conn, source, kombo_conn_id, integration_id)
     held = _held(conn, source)
-    doubts = _doubts(conn, source)
+    doubts = _doubts(conn, source, kombo_conn_id)
     at = now(conn)
     snoozed = is_snoozed(at).label("snoozed")
     query = select(lanes, snoozed).where(lanes.c.kombo_conn_id == kombo_conn_id)
@@ -159,7 +173,7 @@ def _waiting(
             runs.c.integration_id == deliveries.c.integration_id,
             runs.c.p50_ms.is_not(None),
         )
-        .order_by(runs.c.ended_at.desc())
+        .order_by(runs.c.began_at.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -182,13 +196,15 @@ def _held(conn: Connection, source: str) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
-def _doubts(conn: Connection, source: str) -> dict[tuple[str, str], tuple[int, datetime | None]]:
+def _doubts(conn: Connection, source: str, kombo_conn_id: str) -> dict[tuple[str, str], tuple[int, datetime | None]]:
+    """Count what is unsettled: of the whole connection, for a condition on the source would have it all read."""
+    columns = deliveries.c.source, deliveries.c.integration_id, deliveries.c.status
     query = (
-        select(deliveries.c.integration_id, deliveries.c.status, func.count(), func.min(deliveries.c.sent_at))
-        .where(deliveries.c.source == source, IS_UNSETTLED)
-        .group_by(deliveries.c.integration_id, deliveries.c.status)
+        select(*columns, func.count(), func.min(deliveries.c.sent_at))
+        .where(deliveries.c.kombo_conn_id == kombo_conn_id, IS_UNSETTLED)
+        .group_by(*columns)
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
+    return {(row[1], row[2]): (row[3], row[4]) for row in conn.execute(query) if row[0] == source}
 
 
 def stops(conn: Connection, kombo_conn_id: str) -> list[Stop]:
@@ -211,20 +227,38 @@ def stops(conn: Connection, kombo_conn_id: str) -> list[Stop]:
     return [Stop(row.kombo_conn_id == EVERYWHERE, *row[1:]) for row in conn.execute(query)]
 
 
-def days(conn: Connection, source: str, integration_ids: Sequence[str] | None = None) -> list[Day]:
-    """Return what the runs of the last 30 days left behind, by day: of each lane named, or of all lanes together."""
-    day = _day(conn)
-    delivered = func.sum(_status(conn, Status.DELIVERED))
-    refused = func.sum(_status(conn, Status.INVALID) + _status(conn, Status.REJECTED))
-    left = func.sum(_status(conn, Status.READY) + _status(conn, Status.IN_DOUBT) + _status(conn, Status.SENDING))
-    since = now(conn) - timedelta(days=DAYS_SHOWN)
-    of_source = and_(runs.c.source == source, runs.c.ended_at >= since)
-    if integration_ids is None:
-        query = select(day, delivered, refused, left).where(of_source).group_by(day)
-        return [Day(None, row[0], *_whole(row[1:])) for row in conn.execute(query)]
-    lane = runs.c.integration_id
-    named = select(lane, day, delivered, refused, left).where(of_source, lane.in_(list(integration_ids)))
-    return [Day(row[0], row[1], *_whole(row[2:])) for row in conn.execute(named.group_by(lane, day))]
+def day(conn: Connection, source: str, begins: datetime) -> Day | None:
+    """Return what the runs that ended on the day left behind, on all lanes of the source together."""
+    within = runs.c.ended_at >= begins, runs.c.ended_at < begins + timedelta(days=1)
+    sums = conn.execute(select(*_sums(conn)).where(runs.c.source == source, *within)).one()
+    return None if sums[0] is None else Day(None, f"{begins:%Y-%m-%d}", *_whole(sums))
+
+
+def days_of_lanes(conn: Connection, source: str, integration_ids: Sequence[str], since: datetime) -> list[Day]:
+    """Return the same of each of some lanes, by day, for runs that began since then."""
+    lane, name = runs.c.integration_id, _day_name(conn)
+    of_lanes = runs.c.source == source, lane.in_(list(integration_ids)), runs.c.began_at >= since
+    query = select(lane, name, *_sums(conn)).where(*of_lanes, runs.c.ended_at.is_not(None)).group_by(lane, name)
+    return [Day(row[0], row[1], *_whole(row[2:])) for row in conn.execute(query)]
+
+
+def first_day_shown(at: datetime) -> datetime:
+    """Return when the 30 days begin that end with the day of an instant (UTC)."""
+    return today(at) - timedelta(days=DAYS_SHOWN - 1)
+
+
+def today(at: datetime) -> datetime:
+    """Return when the day of an instant begins (UTC)."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+_OPEN = (Status.READY, Status.IN_DOUBT, Status.SENDING, "held", "left", "snoozed")
+"""Standings of a row that a run left open, as `kombo_runs` has them."""
+
+
+def _sums(conn: Connection) -> list[ColumnElement[int]]:
+    kinds = [(Status.DELIVERED,), (Status.INVALID, Status.REJECTED), _OPEN]
+    return [sum((func.sum(_status(conn, name)) for name in names), start=literal_column("0")) for names in kinds]
 
 
 def _whole(sums: Sequence[int | None]) -> tuple[int, int, int]:
@@ -232,13 +266,13 @@ def _whole(sums: Sequence[int | None]) -> tuple[int, int, int]:
     return delivered, refused, left
 
 
-def _day(conn: Connection) -> ColumnElement[str]:
+def _day_name(conn: Connection) -> ColumnElement[str]:
     if conn.dialect.name == "sqlite":
         return func.substr(cast(runs.c.ended_at, Text), 1, 10)
     return func.to_char(runs.c.ended_at, text("'YYYY-MM-DD'"))
 
 
-def _status(conn: Connection, status: Status) -> ColumnElement[int]:
+def _status(conn: Connection, status: str) -> ColumnElement[int]:
     """Read one number out of a run's statuses, which are JSON text."""
     if conn.dialect.name == "sqlite":
         return func.coalesce(func.json_extract(runs.c.statuses, text(f"'$.{status}'")), 0)

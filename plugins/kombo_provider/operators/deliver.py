@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
-from kombo_provider.operators.links import remember_log_url
+from kombo_provider.operators.links import KomboLogLink, KomboPageLink, remember_log_url
 from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
@@ -32,6 +32,7 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
     """
 
     ui_color = "#e6f4ea"
+    operator_extra_links = (KomboLogLink(), KomboPageLink())
 
     def __init__(self, *, integration_ids: Sequence[str], stage_task_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

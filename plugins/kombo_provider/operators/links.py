@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlencode
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 from kombo_provider.errors import ApiError
 
@@ -23,6 +25,22 @@ class KomboLogLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - signature
         """Return the page that the task remembered while it ran."""
         return getattr(operator, "kombo_log_url", None) or ""
+
+
+class KomboPageLink(BaseOperatorLink):
+    """Leads to the page *Kombo*: to the lane that stopped in the task, else to the overview."""
+
+    name = "Kombo page"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address where the worker knows Airflow's, else one relative to it, which the UI resolves."""
+        query = {"dag": ti_key.dag_id, "source": getattr(operator, "source", "")}
+        stopped = getattr(getattr(operator, "report", None), "stopped", None)
+        if stopped:
+            query["lane"] = stopped[0]
+        base_url = conf.get("api", "base_url", fallback="")
+        page = f"plugin/kombo?{urlencode(query)}"
+        return f"{base_url.rstrip('/')}/{page}" if base_url else page
 
 
 class HasLogUrl(Protocol):

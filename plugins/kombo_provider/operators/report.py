@@ -9,6 +9,7 @@ from airflow.sdk import Context
 
 from kombo_provider.errors import ConfigurationError, IncompleteRunError
 from kombo_provider.operators.connections import open_ledger
+from kombo_provider.operators.links import KomboPageLink
 from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, NOT_FOUND_KEY, SAME_PERSON_KEY, PushOperator, named
 from kombo_provider.operators.run_params import RunKind, read_params, read_run
 
@@ -27,6 +28,7 @@ class KomboReportOperator(PushOperator):
     """
 
     ui_color = "#fce8e6"
+    operator_extra_links = (KomboPageLink(),)
 
     def __init__(self, *, task_ids: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)

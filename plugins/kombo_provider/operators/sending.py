@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
@@ -25,7 +25,7 @@ HELD_RETRY = timedelta(seconds=30)
 class SendingOperator(BaseOperator):
     """Base of the operators whose tasks send requests to Kombo."""
 
-    operator_extra_links = (KomboLogLink(),)
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (KomboLogLink(),)
     kombo_log_url: str | None = None
     tuning: ClassVar[Tuning | None] = None
     """Waits and thresholds of the sending; None: the usual ones."""

@@ -41,6 +41,8 @@ class DeliverReport:
     """Rows by integration that the next run sends: this one's turn was over."""
     snoozed: list[str] = field(default_factory=list)
     """Lanes that stand still and that a person told runs to pass over: no problem of this task."""
+    stopped: list[str] = field(default_factory=list)
+    """Lanes that stopped before their rows were sent."""
     blocked: bool = False
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
@@ -185,6 +187,7 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
     unremarkable = (None, Ending.DONE, Ending.HELD, Ending.LEFT)
     red = [lane for lane in lanes if lane.integration_id not in report.snoozed]
     stopped = [lane for lane in red if lane.ending not in unremarkable]
+    report.stopped = [lane.integration_id for lane in stopped]
     report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from airflow.configuration import conf
@@ -13,12 +15,14 @@ from sqlalchemy import Connection
 
 from kombo_provider.deployment import KnownPipelines, Pipeline
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import overview
+from kombo_provider.ledger import now, overview
+from kombo_provider.ledger.overview import Day
 from kombo_provider.operators.connections import change_ledger, read_ledger
 from kombo_provider.ui.access import may_look, may_trigger
 from kombo_provider.ui.bounded import BoundedWork
 
 T = TypeVar("T")
+_SUM_UP_SECONDS = 0.4
 
 
 @dataclass(slots=True)
@@ -27,6 +31,7 @@ class Desk:
 
     known: KnownPipelines
     work: BoundedWork
+    _closed_days: dict[tuple[object, ...], dict[datetime, Day | None]] = field(default_factory=dict)
 
     def fleets(self, user: Any) -> list[tuple[Pipeline, list[str]]]:
         """Return each source once, with the DAGs that work on it, as far as the user may look at them.
@@ -61,6 +66,21 @@ class Desk:
                 return look(conn)
 
         return await self.work.run((pipeline.ledger_conn_id, pipeline.ledger_schema), reading)
+
+    def days(self, conn: Connection, pipeline: Pipeline) -> tuple[list[Day], bool]:
+        """Return the source's last 30 days, and whether these are all: what is missing comes with the next question.
+
+        Days before today are over, so each is summed up once; how many at a time, the clock decides.
+        """
+        today, source = overview.today(now(conn)), pipeline.source
+        known = self._closed_days.setdefault((pipeline.ledger_conn_id, pipeline.ledger_schema, source), {})
+        shown = [today - timedelta(days=back) for back in range(1, overview.DAYS_SHOWN)]
+        until = time.monotonic() + _SUM_UP_SECONDS
+        for begins in shown:
+            if begins not in known and time.monotonic() < until:
+                known[begins] = overview.day(conn, source, begins)
+        found = [overview.day(conn, source, today), *(known.get(begins) for begins in shown)]
+        return [day for day in found if day is not None], all(begins in known for begins in shown)
 
     async def change(self, pipeline: Pipeline, act: Callable[[Connection], T]) -> T:
         """Change something in the pipeline's ledger, in one transaction."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from kombo_provider.errors import KomboError
-from kombo_provider.ledger import DeliveryKey, lane_view, overview
+from kombo_provider.ledger import DeliveryKey, lane_view, now, overview
 from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.ui import airflow_side
 from kombo_provider.ui.access import may_trigger
@@ -60,14 +60,13 @@ def pipelines(desk: DeskDep, user: GetUserDep) -> list[dict[str, Any]]:
 
 @router.get("/dags/{dag_id}/fleet")
 async def fleet(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
-    """A source's lanes and what its runs of the last 30 days left behind; without its ledger, what XCom has."""
+    """A source's lanes; without its ledger, what the last report left in XCom."""
     airflow = await run_in_threadpool(airflow_side.dag_state, pipeline.dag_id)
 
     def look(conn: Connection) -> dict[str, Any]:
         return {
             "lanes": all_shown(overview.lane_numbers(conn, pipeline.source, pipeline.kombo_conn_id)),
             "stops": all_shown(overview.stops(conn, pipeline.kombo_conn_id)),
-            "days": all_shown(overview.days(conn, pipeline.source)),
         }
 
     try:
@@ -77,11 +76,22 @@ async def fleet(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
         return {"airflow": airflow, "problem": str(exc), "report": report}
 
 
+@router.get("/dags/{dag_id}/days")
+async def days(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
+    """What the runs of the last 30 days left behind; the page asks again while it is not complete."""
+    found, complete = await desk.read(pipeline, lambda conn: desk.days(conn, pipeline))
+    return {"days": all_shown(found), "complete": complete}
+
+
 @router.post("/dags/{dag_id}/days")
-async def days(desk: DeskDep, pipeline: PipelineDep, asked: Lanes) -> list[dict[str, Any]]:
+async def days_of_lanes(desk: DeskDep, pipeline: PipelineDep, asked: Lanes) -> list[dict[str, Any]]:
     """The last 30 days of the lanes that the page shows just now."""
-    found = await desk.read(pipeline, lambda conn: overview.days(conn, pipeline.source, asked.integration_ids))
-    return all_shown(found)
+    return await desk.read(pipeline, lambda conn: _days_of(conn, pipeline.source, asked.integration_ids))
+
+
+def _days_of(conn: Connection, source: str, integration_ids: list[str]) -> list[dict[str, Any]]:
+    since = overview.first_day_shown(now(conn))
+    return all_shown(overview.days_of_lanes(conn, source, integration_ids, since))
 
 
 @router.get("/dags/{dag_id}/lane")
@@ -96,7 +106,7 @@ async def lane(desk: DeskDep, pipeline: PipelineDep, user: GetUserDep, integrati
         numbers = {
             "lane": shown(found[0]),
             "stops": all_shown(overview.stops(conn, conn_id)),
-            "days": all_shown(overview.days(conn, source, [integration_id])),
+            "days": _days_of(conn, source, [integration_id]),
             "runs": all_shown(lane_view.recent_runs(conn, source, integration_id)),
             "codes": all_shown(lane_view.codes(conn, source, integration_id)),
             "actions": all_shown(lane_view.actions(conn, conn_id, integration_id)),

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from kombo_provider.ledger import LaneState, lane_states, now
 from kombo_provider.ledger._run_tables import runs
-from kombo_provider.ledger._tables import lane_events
+from kombo_provider.ledger._tables import EMPTIED, deliveries, lane_events, metadata
 from tests.unit.ledger.book import INVALID, VALID, Book
-from tests.unit.ui.conftest import JSON, SOURCE, Site, push_dag
+from tests.unit.ui.conftest import JSON, SOURCE, Site, connection, push_dag
 
 LANE = "greenhouse:a"
-GETS = [("fleet", {}), ("lane", {"integration_id": LANE})]
+GETS: list[tuple[str, dict[str, Any]]] = [("fleet", {}), ("days", {}), ("lane", {"integration_id": LANE})]
 LOOKS: list[tuple[str, dict[str, Any]]] = [
     ("days", {"integration_ids": [LANE]}),
     ("rows", {"integration_id": LANE, "what": "waiting"}),
@@ -126,7 +126,9 @@ def _run(book: Book, run_id: str, *, days_ago: int = 0, **values: Any) -> None:
     with book.ledger.transaction() as conn:
         key = {"source": SOURCE, "dag_id": "push", "run_id": run_id, "integration_id": LANE}
         at = now(conn) - timedelta(days=days_ago)
-        conn.execute(runs.insert().values(key | {"kombo_conn_id": "kombo_default", "ended_at": at} | values))
+        conn.execute(
+            runs.insert().values(key | {"kombo_conn_id": "kombo_default", "began_at": at, "ended_at": at} | values)
+        )
 
 
 def test_the_last_30_days_are_summed_by_day(site: Site, book: Book) -> None:
@@ -136,12 +138,18 @@ def test_the_last_30_days_are_summed_by_day(site: Site, book: Book) -> None:
     _run(book, "r3", days_ago=2, statuses=json.dumps({"delivered": 9}))
     _run(book, "r4", days_ago=31, statuses=json.dumps({"delivered": 100}))
     _run(book, "r5", statuses=None)
-    found = site.get("dags/push/fleet").json()["days"]
+    answer = site.get("dags/push/days").json()
+    found = answer["days"]
+    assert answer["complete"]
     shown = {(day["day"], day["delivered"], day["refused"], day["open"]) for day in found}
     today = datetime.now(UTC).date()
     assert shown == {(str(today), 7, 2, 4), (str(today - timedelta(days=2)), 9, 0, 0)}
-    (other, of_lane) = site.post("dags/push/days", {"integration_ids": [LANE]}).json()
-    assert {other["integration_id"], of_lane["integration_id"]} == {LANE}
+    again = site.get("dags/push/days").json()["days"]
+    assert {(day["day"], day["delivered"]) for day in again} == {(day, rows) for day, rows, *_ in shown}
+    of_lane = site.post("dags/push/days", {"integration_ids": [LANE]}).json()
+    assert {(day["integration_id"], day["day"], day["delivered"]) for day in of_lane} == {
+        (LANE, day, delivered) for day, delivered, *_ in shown
+    }
 
 
 def test_a_lane_shows_its_refusals_and_their_rows_page_by_page(site: Site, book: Book) -> None:
@@ -247,3 +255,39 @@ def test_an_open_lane_cannot_be_snoozed(site: Site, book: Book) -> None:
         409,
         "The lane is neither blocked nor paused: there is nothing to snooze.",
     )
+
+
+def test_a_ledger_that_is_not_reached_is_said_in_one_sentence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = json.dumps({"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "schema": "secret_db"})
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DEFAULT", nowhere)
+    fleet = site.get("dags/push/fleet")
+    assert fleet.status_code == 200
+    assert fleet.json()["problem"].startswith("The ledger cannot be read")
+    assert fleet.json()["report"] is None
+    assert site.get("dags/push/lane", integration_id=LANE).status_code == 503
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 503
+
+
+def test_the_page_reads_with_a_connection_of_its_own_without_rights_on_payload_and_messages(
+    site: Site, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if book.ledger.dialect != "postgresql":
+        pytest.skip("SQLite knows no rights")
+    book.stage(VALID, INVALID.but(applicant_id="2"))
+    columns = [column.name for column in deliveries.c if column.name not in EMPTIED]
+    with book.ledger.transaction() as conn:
+        conn.execute(text("DROP ROLE IF EXISTS kombo_page"))
+        conn.execute(text("CREATE ROLE kombo_page LOGIN"))
+        others = ", ".join(name for name in metadata.tables if name != "kombo_deliveries")
+        conn.execute(text(f"GRANT SELECT ON {others} TO kombo_page"))
+        conn.execute(text(f"GRANT SELECT ({', '.join(columns)}) ON kombo_deliveries TO kombo_page"))
+    theirs = json.loads(connection(book.ledger.engine.url.render_as_string(hide_password=False)))
+    monkeypatch.setenv("AIRFLOW_CONN_KOMBO_PAGE", json.dumps(theirs | {"login": "kombo_page"}))
+    monkeypatch.setenv("AIRFLOW__KOMBO__PAGE_CONNECTIONS", '{"warehouse_default": "kombo_page"}')
+    answers = [site.get(f"dags/push/{name}", **query) for name, query in GETS]
+    answers += [site.post(f"dags/push/{name}", body) for name, body in LOOKS]
+    problems = [answer.text for answer in answers if answer.status_code != 200 or 'problem":"' in answer.text]
+    with book.ledger.transaction() as conn:
+        conn.execute(text("DROP OWNED BY kombo_page"))
+        conn.execute(text("DROP ROLE kombo_page"))
+    assert "\n".join(problems) == ""

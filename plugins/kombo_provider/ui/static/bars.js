@@ -1,5 +1,5 @@
 // Thirty days as bars: delivered, refused, left open. Colours are the host's, so they follow light and dark.
-import { h } from "./host.js";
+import { h, Text } from "./host.js";
 import { count } from "./words.js";
 
 const DAYS = 30;
@@ -17,6 +17,15 @@ function lastDays() {
 }
 
 const total = (day) => KINDS.reduce((sum, [kind]) => sum + (day?.[kind] ?? 0), 0);
+
+/** What the colours mean. */
+export const Legend = () =>
+  h(
+    Text,
+    { fontSize: "xs", color: "fg.muted", "aria-hidden": true },
+    "30 days: ",
+    KINDS.map(([kind, color]) => h("span", { key: kind }, h("span", { style: { color } }, "■"), ` ${kind}  `)),
+  );
 
 export function Bars({ days, width = 180, height = 36 }) {
   const byDay = new Map((days ?? []).map((day) => [day.day, day]));

@@ -1,6 +1,6 @@
 // The first view: each pipeline's state, and all its lanes.
 import { Box, h, Heading, HStack, Text, useState, VStack } from "./host.js";
-import { Bars } from "./bars.js";
+import { Bars, Legend } from "./bars.js";
 import { LookUp } from "./look_up.js";
 import { Age, Card, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
 import { get, ofDag, post, useLoaded } from "./server.js";
@@ -52,6 +52,12 @@ export const Stops = ({ stops }) =>
     ),
   );
 
+function Days({ pipeline }) {
+  const load = () => get(ofDag(pipeline, "days"), { source: pipeline.source });
+  const { data } = useLoaded(load, [pipeline.dag_id, pipeline.source]);
+  return data && h(Box, null, h(Bars, { days: data.days }), h(Legend));
+}
+
 function Pipeline({ fleet }) {
   const { pipeline, airflow, lanes } = fleet;
   const last = airflow?.last_run;
@@ -72,7 +78,7 @@ function Pipeline({ fleet }) {
         last && h(InsideLink, { to: runPage(pipeline.dag_id, last.run_id) }, last.state),
         last && h(Text, { as: "span", color: "fg.muted" }, ` ${age(last.began_at)} ago`),
       ),
-      fleet.days && h(Bars, { days: fleet.days }),
+      lanes && h(Days, { pipeline }),
     ),
     fleet.problem && h(Unreached, { fleet }),
     h(Stops, { stops: fleet.stops }),

@@ -68,7 +68,7 @@ function Row({ row, laneAddress }) {
       h(Fact, { name: "Code" }, reasonOf(row)),
       h(Fact, { name: "Requests" }, row.attempts),
       h(Fact, { name: "Changed" }, when(row.changed_at)),
-      h(Fact, { name: "Kombo's log" }, h(OutsideLink, { url: row.log_url }, "open")),
+      row.log_url && h(Fact, { name: "Kombo's log" }, h(OutsideLink, { url: row.log_url }, "open")),
       row.kombo_application_id && h(Fact, { name: "Application" }, row.kombo_application_id),
     ),
     (row.problems ?? []).map((one, key) =>
@@ -76,7 +76,8 @@ function Row({ row, laneAddress }) {
     ),
     standing && h(HStack, null, "Its lane is ", h(State, row), row.lane.code),
     h(Text, { marginY: "2", fontWeight: "semibold" }, `What to do: ${todo ?? ""}`),
-    h(History, { row }),
+    row.history.length > 0 && h(History, { row }),
+    row.history.length === 0 && h(Text, { color: "fg.muted" }, `Staged ${when(row.staged_at)}; nothing changed since.`),
   );
 }
 

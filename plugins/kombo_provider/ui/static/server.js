@@ -1,6 +1,7 @@
 // Questions to the page's own server. URLs are relative to where Airflow lives; an applicant's id goes into a body.
 import { useCallback, useEffect, useRef, useState } from "./host.js";
 
+const WHILE_INCOMPLETE_MS = 500;
 const WHILE_A_RUN_IS_ON_MS = 5_000;
 const OTHERWISE_MS = 60_000;
 
@@ -51,12 +52,15 @@ export function useLoaded(load, keys) {
       latest.current++;
     };
   }, [reload]);
-  const runs = Array.isArray(state.data)
-    ? state.data.some((one) => one.airflow?.running)
-    : state.data?.airflow?.running;
+  const parts = Array.isArray(state.data) ? state.data : [state.data];
+  const pause = parts.some((one) => one?.complete === false)
+    ? WHILE_INCOMPLETE_MS
+    : parts.some((one) => one?.airflow?.running)
+      ? WHILE_A_RUN_IS_ON_MS
+      : OTHERWISE_MS;
   useEffect(() => {
-    const timer = setInterval(() => document.hidden || reload(), runs ? WHILE_A_RUN_IS_ON_MS : OTHERWISE_MS);
+    const timer = setInterval(() => document.hidden || reload(), pause);
     return () => clearInterval(timer);
-  }, [reload, runs]);
+  }, [reload, pause]);
   return { ...state, reload };
 }

@@ -74,7 +74,9 @@ export function DataTable({ label, columns, rows, idOf, textOf, choices, firstSo
   const at = Math.min(page, pages - 1);
   const shown = found.slice(at * PAGE, (at + 1) * PAGE);
   const ids = shown.map(idOf).join("\n");
-  useEffect(() => onShown?.(shown), [ids]);
+  useEffect(() => {
+    onShown?.(shown); // nothing is returned: React would take it for what undoes the effect
+  }, [ids]);
   const restart = (set) => (value) => {
     set(value);
     setPage(0);
