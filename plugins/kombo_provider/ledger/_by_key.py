@@ -18,6 +18,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -40,7 +41,7 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
         return {}
     found = conn.execute(_of(conn, source, keys, *(deliveries.c[name] for name in Known._fields))).all()
     changeable = [(row[0], row[1]) for row in found if row[2] in RESTAGED_WHEN_CHANGED]
-    locked = _lock(conn, source, changeable)
+    locked = lockable(conn, source, changeable)
     return {
         (integration_id, applicant_id): Known(Status(status), *others)
         if status not in RESTAGED_WHEN_CHANGED or (integration_id, applicant_id) in locked
@@ -49,12 +50,30 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
     }
 
 
-def _lock(conn: Connection, source: str, keys: Collection[Pair]) -> Collection[Pair]:
-    """Return the keys whose rows could be locked and may be changed still; SQLite locks the whole ledger anyway."""
+def lockable(
+    conn: Connection, source: str, keys: Collection[Pair], statuses: Sequence[Status] = RESTAGED_WHEN_CHANGED
+) -> Collection[Pair]:
+    """Return the keys whose rows have one of the statuses still and could be locked; SQLite has the whole ledger."""
     if not keys or conn.dialect.name != "postgresql":
         return set(keys)
-    query = _of(conn, source, keys).where(deliveries.c.status.in_(RESTAGED_WHEN_CHANGED))
+    query = _of(conn, source, keys).where(deliveries.c.status.in_(statuses))
     return {(row[0], row[1]) for row in conn.execute(query.with_for_update(skip_locked=True))}
+
+
+def recognise(conn: Connection, source: str, kombo_conn_id: str, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
+    """Return digest and status of the keys' rows, where staging would leave them as they are if the digest is the same.
+
+    A row that was taken out, waits for another connection, or is to be tried again is always staged.
+    """
+    if not keys:
+        return {}
+    query = _of(conn, source, keys, deliveries.c.row_digest, deliveries.c.status).where(
+        deliveries.c.row_digest.is_not(None),
+        deliveries.c.payload_sha256 != "",
+        deliveries.c.status != Status.CANCELLED,
+        or_(deliveries.c.status != Status.READY, deliveries.c.kombo_conn_id == kombo_conn_id),
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
 
 
 def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:

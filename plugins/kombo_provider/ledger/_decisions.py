@@ -46,6 +46,10 @@ class StagedRow(Protocol):
     def withdrawn(self) -> bool: ...
     @property
     def has_files(self) -> bool: ...
+    @property
+    def row_digest(self) -> str | None: ...
+    @property
+    def known(self) -> str | None: ...
 
 
 class Known(NamedTuple):
@@ -61,6 +65,7 @@ class Known(NamedTuple):
     priority: int
     changed_at: datetime | None
     retryable_codes: int
+    row_digest: str | None
 
 
 def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
-from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read
+from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lockable
+from kombo_provider.ledger._by_key import recognise as _recognise
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
-from kombo_provider.ledger.status import REMOTE, Actor, DeliveryKey, Endpoint, Hold, Resolution, RunRef, Status
+from kombo_provider.ledger.status import (
+    REMOTE,
+    RESTAGED_WHEN_CHANGED,
+    Actor,
+    DeliveryKey,
+    Endpoint,
+    Hold,
+    Resolution,
+    RunRef,
+    Status,
+)
 
 __all__ = [
     "COUNTERS",
@@ -29,6 +40,7 @@ __all__ = [
     "known_keys",
     "lock_source",
     "move_watermark",
+    "recognise",
     "stage",
     "watermark",
 ]
@@ -109,6 +121,14 @@ def holds_any(conn: Connection, source: str) -> bool:
     return conn.execute(select(deliveries.c.source).where(deliveries.c.source == source).limit(1)).first() is not None
 
 
+def recognise(conn: Connection, staging: Staging, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
+    """Return digest and status of the keys' rows, where a source row with the same digest would change nothing."""
+    return _recognise(conn, staging.source, staging.kombo_conn_id, keys)
+
+
+Stamp = Callable[[datetime | None], Any]
+
+
 @dataclass(slots=True)
 class _Writes:
     """What a chunk does to the ledger."""
@@ -116,6 +136,26 @@ class _Writes:
     inserted: list[tuple[Any, ...]] = field(default_factory=list)
     replaced: dict[tuple[Status, Status], list[Change]] = field(default_factory=dict)
     kept: list[Pair] = field(default_factory=list)
+    digests: dict[Pair, str] = field(default_factory=dict)
+
+    def add(
+        self, staging: Staging, row: StagedRow, before: Known | None, status: Status | None, at: datetime, stamp: Stamp
+    ) -> None:
+        """Note what a row that takes on a status, or stays as it is, changes in the ledger."""
+        same = before is not None and before.payload_sha256 == row.payload_sha256
+        if before and same and row.row_digest is not None and row.row_digest != before.row_digest:
+            self.digests[_pair(row)] = row.row_digest
+        if status is None:
+            return
+        if before is None:
+            entered = _values(staging, row, status, None, stamp(row.changed_at), stamp(at))
+            self.inserted.append((*_key(staging, row), status.value, *entered))
+        elif _stays(staging, row, before, status):
+            self.kept.append(_pair(row))
+        else:
+            replaced = _values(staging, row, status, before, row.changed_at, at)
+            change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
+            self.replaced.setdefault((before.status, status), []).append(change)
 
 
 def stage(
@@ -132,26 +172,18 @@ def stage(
     delivered ones never change; `on_job_changed` hears of a delivered key that now names another job.
     `by_integration` takes in the same counts by integration and counter.
     """
-    known = lock_and_read(conn, staging.source, [_pair(row) for row in rows])
+    waiting = [_pair(row) for row in rows if row.known == Status.READY]
+    writes = _Writes(kept=list(lockable(conn, staging.source, waiting, (Status.READY,))))
+    known = lock_and_read(conn, staging.source, [_pair(row) for row in rows if row.known is None])
     at, stamp = now(conn), stamper(conn)
     counters: list[str] = []
-    writes = _Writes()
     for row in rows:
-        before = known.get((row.integration_id, row.applicant_id))  # type: ignore[arg-type]
-        counter, status = decide(row, before)
+        before = known.get(_pair(row))
+        counter, status = ("already_known", None) if row.known is not None else decide(row, before)
         counters.append(counter)
-        if status is None:
-            if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
-                on_job_changed(_key(staging, row))
-        elif before is None:
-            entered = _values(staging, row, status, None, stamp(row.changed_at), stamp(at))
-            writes.inserted.append((*_key(staging, row), status.value, *entered))
-        elif _stays(staging, row, before, status):
-            writes.kept.append(_pair(row))
-        else:
-            replaced = _values(staging, row, status, before, row.changed_at, at)
-            change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
-            writes.replaced.setdefault((before.status, status), []).append(change)
+        if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
+            on_job_changed(_key(staging, row))
+        writes.add(staging, row, before, status, at, stamp)
     _write(conn, staging, writes, at)
     if by_integration is not None:
         by_integration.update(zip((row.integration_id or "" for row in rows), counters, strict=True))
@@ -183,7 +215,7 @@ def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> b
 
 
 _REPLACED = (
-    *("kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "has_files", "problems"),
+    *("kombo_conn_id", "endpoint", "job_id", "payload", "payload_sha256", "row_digest", "has_files", "problems"),
     *("kombo_application_id", "kombo_application_remote_id", "resolution", "priority", "hold"),
     *("changed_at", "staged_at", "finished_at", "dag_id", "run_id"),
 )
@@ -209,6 +241,7 @@ def _values(
         row.job_id,
         row.payload if ready else None,
         row.payload_sha256,
+        row.row_digest,
         int(row.has_files),
         row.problems if status is Status.INVALID else None,
         *_ids_of_earlier_tool(row, imported=imported),
@@ -237,6 +270,31 @@ def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) ->
         move_each(conn, from_status, to_status, changes, By(Actor.STAGE, staging.run), at)
     if writes.kept:
         _keep(conn, staging, writes.kept)
+    _learn(conn, staging.source, writes.digests)
+
+
+_LEARNED = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)
+
+
+def _learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
+    """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
+    found = lockable(conn, source, list(digests), _LEARNED)
+    if found:
+        conn.execute(
+            _LEARN,
+            [{"key": source, "integration": pair[0], "applicant": pair[1], "digest": digests[pair]} for pair in found],
+        )
+
+
+_LEARN = (
+    update(deliveries)
+    .where(
+        deliveries.c.source == bindparam("key"),
+        deliveries.c.integration_id == bindparam("integration"),
+        deliveries.c.applicant_id == bindparam("applicant"),
+    )
+    .values(row_digest=bindparam("digest"))
+)
 
 
 def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:

@@ -14,6 +14,7 @@ from kombo_provider.mapping.columns import read_columns
 from kombo_provider.mapping.instants import instant, zone_named
 from kombo_provider.mapping.keys import Key, already_sent, read_keys
 from kombo_provider.mapping.kinds import TEXT, flag, reference
+from kombo_provider.mapping.kinds import email as email_address
 from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
 from kombo_provider.mapping.plans import plan_body
 from kombo_provider.mapping.problems import Problem
@@ -48,12 +49,36 @@ class MappedRow(NamedTuple):
     """What is odd about a valid row, never with a value; it is sent nevertheless."""
     email: str | None = None
     """Whose row it is, where it is valid; it never leaves the process."""
+    row_digest: str | None = None
+    """Of the source row, as the caller gave it."""
+    known: str | None = None
+    """Where the ledger has this very row: its status there. Such a row was not mapped."""
 
 
 _Said: TypeAlias = "tuple[datetime | None, str | None, bool]"
 """When the row changed, whether it was sent already, whether it is withdrawn."""
 
 _NOTHING_SAID: _Said = (None, None, False)
+
+_EMAIL = "candidate__email_address"
+
+
+class Identity(NamedTuple):
+    """What is told of a row that is not mapped."""
+
+    integration_id: str
+    applicant_id: str
+    changed_at: datetime | None
+    job_id: str | None
+    email: str | None
+
+    def known_as(self, status: str) -> MappedRow:
+        """Return the row, which the ledger has already; an invalid one is nobody's."""
+        email = None if status == "invalid" else self.email
+        return MappedRow(
+            *(self.integration_id, self.applicant_id, self.job_id, None, "", None),
+            *(self.changed_at, None, False, None, False, (), email, None, status),
+        )
 
 
 class RowMapper:
@@ -95,14 +120,14 @@ class RowMapper:
                 f"the SELECT lacks {', '.join(missing)}: add it (integration_id may be set on the connection instead)"
             )
 
-    def map_chunk(self, frame: pandas.DataFrame) -> list[MappedRow]:
-        """Return one MappedRow per row of the frame, in its order.
+    def map_chunk(self, frame: pandas.DataFrame, digests: Sequence[str | None] | None = None) -> list[MappedRow]:
+        """Return one MappedRow per row of the frame, in its order; each takes on its digest, where there are some.
 
         The frame has the columns that the mapper was made for, in any order and case, of any dtype. A row that
         cannot be sent says why in `problems` or `key_problem`. Raises SourceError if the columns differ.
         """
         try:
-            return self._map(frame)
+            return self._map(frame, digests or [None] * len(frame))
         except SourceError:
             raise
         except Exception:  # noqa: BLE001  (the border to the user's values: whatever it is, one row brought it)
@@ -110,7 +135,25 @@ class RowMapper:
                 return [self._unmappable(frame)]
             return [row for number in range(len(frame)) for row in self.map_chunk(frame.iloc[number : number + 1])]
 
-    def _map(self, frame: pandas.DataFrame) -> list[MappedRow]:
+    def identified(self, frame: pandas.DataFrame) -> list[Identity | None]:
+        """Return who each row is about; None for one that tells it no plain way, and has to be mapped."""
+        if _EMAIL not in self._aliases.values():
+            return [None] * len(frame)
+        try:
+            chunk = Chunk(frame, self._aliases, self._rules)
+            keys = read_keys(chunk, self._default_integration_id)
+            told = (("changed_at", instant), ("job_id", reference), (_EMAIL, email_address))
+            others = zip(*(chunk.cleaned(alias, clean) for alias, clean in told), strict=True)
+        except SourceError:
+            raise
+        except Exception:  # noqa: BLE001  (the same border: `map_chunk` finds out which row it is)
+            return [None] * len(frame)
+        return [
+            None if problem is not None or row in chunk.problems else Identity(integration_id, applicant_id, *told)
+            for row, ((integration_id, applicant_id, problem), told) in enumerate(zip(keys, others, strict=True))
+        ]
+
+    def _map(self, frame: pandas.DataFrame, digests: Sequence[str | None]) -> list[MappedRow]:
         chunk = Chunk(frame, self._aliases, self._rules)
         jobs = self._jobs(chunk)
         changed = _usable(chunk.cleaned("changed_at", instant))
@@ -120,7 +163,7 @@ class RowMapper:
         stored = self._stored_bodies(chunk, jobs)
         said = zip(changed, sent, withdrawn, strict=True)
         emails = chunk.emails or [None] * chunk.rows
-        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, strict=True)]
+        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, digests, strict=True)]
         for row in chunk.warnings.keys() - chunk.problems.keys():
             self.warnings.update(chunk.warnings[row])
             rows[row] = rows[row]._replace(warnings=tuple(chunk.warnings[row]))
@@ -134,11 +177,19 @@ class RowMapper:
         (job,) = self._jobs(chunk)
         return self._row(key, job, stored_body(chunk, 0, job or "", "", "", job_in_body=False), _NOTHING_SAID)
 
-    def _row(self, key: Key, job_id: str | None, body: StoredBody, said: _Said, email: str | None = None) -> MappedRow:
+    def _row(
+        self,
+        key: Key,
+        job_id: str | None,
+        body: StoredBody,
+        said: _Said,
+        email: str | None = None,
+        row_digest: str | None = None,
+    ) -> MappedRow:
         integration_id, applicant_id, problem = key
         files = self._rules.attachments_from_files and names_files(body[0])
         email = None if body[0] is None else email
-        return MappedRow(integration_id, applicant_id, job_id, *body, *said, problem, files, (), email)
+        return MappedRow(integration_id, applicant_id, job_id, *body, *said, problem, files, (), email, row_digest)
 
     def _jobs(self, chunk: Chunk) -> list[str | None]:
         jobs = chunk.cleaned("job_id", reference)

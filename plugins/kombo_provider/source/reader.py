@@ -133,7 +133,9 @@ def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
     chunk_bytes = 0
     for row in rows:
         chunk.append(row)
-        chunk_bytes += sum([_bytes(value) for value in row if value.__class__ not in _SMALL])
+        chunk_bytes += sum(
+            [len(value) if value.__class__ is str else _bytes(value) for value in row if value.__class__ not in _SMALL]
+        )
         if len(chunk) >= CHUNK_ROWS or chunk_bytes >= CHUNK_BYTES:
             yield chunk
             chunk, chunk_bytes = [], 0
@@ -143,8 +145,6 @@ def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _bytes(value: Any) -> int:
     """Return about how much memory a value takes: of text, binary data, and what is nested in arrays and objects."""
-    if value.__class__ is str:
-        return len(value)
     if isinstance(value, dict):
         return sum(map(_bytes, value.values())) + 64 * len(value)
     if isinstance(value, list | tuple):

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -16,31 +16,21 @@ from kombo_provider.mapping import MappedRow, RowMapper
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.asked_for import AskedFor
+from kombo_provider.staging.mapping_options import MappingOptions as MappingOptions
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.personal_ids import PersonalIds
+from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.target import Target, TargetCheck
-from kombo_provider.staging.transform import Transform, transformed
+from kombo_provider.staging.transform import transformed
 
 log = logging.getLogger(__name__)
 
 _LOG_EVERY_SECONDS = 30.0
 _REASONS_SHOWN = 5
 _LATEST = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class MappingOptions:
-    """How source rows become request bodies: what a RowMapper takes besides the columns, and the transform."""
-
-    default_integration_id: str | None = None
-    source_timezone: str = "UTC"
-    extra_fields: tuple[str, ...] = ()
-    attachments_from_files: bool = False
-    transform: Transform | None = None
-    same_person: str = "send"
 
 
 class Stager:
@@ -92,8 +82,9 @@ class Stager:
         if self._dry_run:
             with self._ledger.transaction() as conn:
                 dry_run.clear(conn, self._staging.source)
+        looks = not (self._dry_run or narrowing or replayed) and self._options.same_person != "hold"
         with reader.open() as source:
-            for rows in self._mapped(source, plan.window, narrowing, replayed):
+            for rows in self._mapped(source, plan.window, narrowing, replayed, looks=looks):
                 self._stage(rows)
                 if time.monotonic() - logged > _LOG_EVERY_SECONDS:
                     logged = time.monotonic()
@@ -138,9 +129,16 @@ class Stager:
             passed_over.forget_gone(conn, source, read, started_at=started_at)
 
     def _mapped(
-        self, source: OpenSource, window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
+        self,
+        source: OpenSource,
+        window: Window,
+        narrowing: Narrowing,
+        replayed: Collection[tuple[str, str]],
+        *,
+        looks: bool = False,
     ) -> Iterator[list[MappedRow]]:
         transform = self._options.transform
+        recognition = Recognition(self._ledger, self._staging, self._options.rules, looks=looks)
         mapper = None if transform else self._mapper(source.columns)
         # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
         cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
@@ -148,7 +146,7 @@ class Stager:
             frame = transformed(transform, raw) if transform else raw
             if mapper is None:
                 mapper = self._mapper(list(frame.columns))
-            rows = self._taken(mapper.map_chunk(frame), window, narrowing, replayed)
+            rows = self._taken(recognition.map_chunk(mapper, frame), window, narrowing, replayed)
             if narrowing.limit is not None:
                 rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
             yield rows

@@ -38,6 +38,8 @@ class Row:
     already_sent: str | None = None
     withdrawn: bool = False
     has_files: bool = False
+    row_digest: str | None = None
+    known: str | None = None
 
     def but(self, **changes: Any) -> Row:
         """Return the row with some values changed."""

@@ -1,0 +1,85 @@
+"""Rows that the ledger has as they are, known again by a digest of the source row: they need no mapping."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import marshal
+import pickle
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kombo_provider import __version__
+from kombo_provider.ledger import Ledger, Staging, staging
+from kombo_provider.mapping import MappedRow, RowMapper
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WITHOUT_REFERENCES = 2
+"""The version of `marshal` whose bytes depend on the values alone, not on who else refers to them."""
+
+
+class Recognition:
+    """Maps chunks, all rows but those that the ledger has already; on an empty ledger it does not look.
+
+    `by` is all that the mapping depends on besides the row, the columns and the endpoint; `looks` is False where each
+    row has to be mapped whatever the ledger has.
+    """
+
+    def __init__(self, ledger: Ledger, staging_for: Staging, by: tuple[object, ...], *, looks: bool) -> None:
+        self._ledger, self._staging, self._by = ledger, staging_for, by
+        with ledger.transaction() as conn:
+            self._looks = looks and staging.holds_any(conn, staging_for.source)
+
+    def map_chunk(self, mapper: RowMapper, frame: pd.DataFrame) -> list[MappedRow]:
+        """Return one row for each of the frame's, in order; `known` tells those that were not mapped."""
+        digests = self._digests(frame)
+        if not self._looks:
+            return mapper.map_chunk(frame, digests)
+        found = self._found(mapper, frame, digests)
+        rest = [number for number, row in enumerate(found) if row is None]
+        if rest:
+            mapped = mapper.map_chunk(frame.iloc[rest], [digests[number] for number in rest])
+            for number, row in zip(rest, mapped, strict=True):
+                found[number] = row
+        return [row for row in found if row is not None]
+
+    def _found(self, mapper: RowMapper, frame: pd.DataFrame, digests: Sequence[str | None]) -> list[MappedRow | None]:
+        """Return the known rows, None for each other one."""
+        rows = mapper.identified(frame)
+        keys = [row[:2] for row in rows if row is not None]
+        with self._ledger.transaction() as conn:
+            known = staging.recognise(conn, self._staging, keys)
+        found: list[MappedRow | None] = []
+        for row, digest in zip(rows, digests, strict=True):
+            there = known.get(row[:2]) if row is not None else None
+            same = row is not None and there is not None and there[0] == digest
+            found.append(row.known_as(there[1]) if row and there and same else None)
+        return found
+
+    def _digests(self, frame: pd.DataFrame) -> list[str | None]:
+        columns = [str(column) for column in frame.columns]
+        by_what = repr((__version__, self._staging.endpoint, columns, self._by))
+        key = hashlib.blake2b(by_what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return [_digest(row, key) for row in frame.itertuples(index=False, name=None)]
+
+
+def _digest(row: tuple[Any, ...], key: bytes) -> str | None:
+    """Return a digest of a row; None where its values have no bytes of their own."""
+    try:
+        stored = marshal.dumps(row, _WITHOUT_REFERENCES)
+    except ValueError:
+        try:
+            stored = _pickled(row)
+        except Exception:  # noqa: BLE001 - the border to the user's values: such a row is mapped each time
+            return None
+    return hashlib.blake2b(stored, digest_size=16, key=key).hexdigest()
+
+
+def _pickled(row: tuple[Any, ...]) -> bytes:
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=5)
+    pickler.fast = True  # without a memo, whose references would depend on the identity of equal values
+    pickler.dump(row)
+    return buffer.getvalue()
