@@ -103,12 +103,13 @@ def has_key(conn: Connection, source: str, keys: Collection[Sequence[str | None]
     """
     one = deliveries.alias("one")
     columns = (one.c.integration_id, one.c.applicant_id, *(one.c[name] for name in also))
-    if conn.dialect.name == "postgresql":
+    dialect = conn.dialect.name
+    if dialect == "postgresql":
         wanted = _arrays(keys)
-        return at_places(conn, _places(f"one.{place(conn)}", one, source, columns, list(wanted.c), wanted))
+        return at_places(dialect, _places(f"one.{place(dialect)}", one, source, columns, list(wanted.c), wanted))
     listed = func.json_each(json.dumps(list(keys), ensure_ascii=False)).table_valued("value")
     values = [func.json_extract(listed.c.value, f"$[{number}]") for number in range(len(columns))]
-    return at_places(conn, _places(f"one.{place(conn)}", one, source, columns, values, listed))
+    return at_places(dialect, _places(f"one.{place(dialect)}", one, source, columns, values, listed))
 
 
 def _arrays(keys: Collection[Sequence[str | None]]) -> TableValuedAlias:
@@ -131,14 +132,14 @@ def _places(
     return select(found.correlate(wanted).scalar_subquery()).select_from(wanted)
 
 
-def place(conn: Connection) -> str:
+def place(dialect: str) -> str:
     """Return the name of the column that holds a row's place."""
-    return "ctid" if conn.dialect.name == "postgresql" else "rowid"
+    return "ctid" if dialect == "postgresql" else "rowid"
 
 
-def at_places(conn: Connection, chosen: Select[Any]) -> ColumnElement[bool]:
+def at_places(dialect: str, chosen: Select[Any]) -> ColumnElement[bool]:
     """Return the condition that a row lies at one of the places that the query returns."""
-    found: ColumnElement[Any] = column(place(conn))
-    if conn.dialect.name == "postgresql":
+    found: ColumnElement[Any] = column(place(dialect))
+    if dialect == "postgresql":
         return found == any_(func.array(chosen.scalar_subquery()))
     return found.in_(chosen)

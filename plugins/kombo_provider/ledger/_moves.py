@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, Update, bindparam, select, update
 
 from kombo_provider.ledger._bulk import insert_rows
 from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, deliveries, delivery_events
@@ -54,6 +54,42 @@ def enter(conn: Connection, columns: Sequence[str], rows: Sequence[tuple[Any, ..
     insert_rows(conn, deliveries, columns, rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A statement that moves rows from one status to another; made once where it runs at every step."""
+
+    statement: Executable
+    from_status: Status
+    to_status: Status
+
+
+def prepare_move(
+    from_status: Status,
+    to_status: Status,
+    conditions: Iterable[ColumnElement[bool]],
+    values: Mapping[str, Any],
+    returning: Sequence[ColumnElement[Any]] = (),
+) -> Move:
+    """Return the move of the rows that meet the conditions; it returns their keys, and the columns asked for."""
+    _check(from_status, to_status)
+    statement = (
+        update(deliveries)
+        .where(deliveries.c.status == from_status, *conditions)
+        .values(status=to_status, **values)
+        .returning(*KEY_COLUMNS, *returning)
+    )
+    return Move(statement, from_status, to_status)
+
+
+def make_move(
+    conn: Connection, move: Move, by: By, at: datetime, parameters: Mapping[str, Any] | None = None
+) -> Sequence[Row[Any]]:
+    """Move the rows and tell of each; return what the move returns of them."""
+    moved = conn.execute(move.statement, dict(parameters or {})).all()
+    _tell(conn, move.from_status, move.to_status, [(DeliveryKey(*row[:3]), Answer()) for row in moved], by, at)
+    return moved
+
+
 def move_where(
     conn: Connection,
     from_status: Status,
@@ -62,20 +98,9 @@ def move_where(
     values: Mapping[str, Any],
     by: By,
     at: datetime,
-    *,
-    returning: Sequence[ColumnElement[Any]] = (),
 ) -> Sequence[Row[Any]]:
-    """Move the rows in `from_status` that meet the conditions; return their keys, and the columns asked for."""
-    _check(from_status, to_status)
-    statement = (
-        update(deliveries)
-        .where(deliveries.c.status == from_status, *conditions)
-        .values(status=to_status, **values)
-        .returning(*KEY_COLUMNS, *returning)
-    )
-    moved = conn.execute(statement).all()
-    _tell(conn, from_status, to_status, [(DeliveryKey(*row[:3]), Answer()) for row in moved], by, at)
-    return moved
+    """Move the rows in `from_status` that meet the conditions; return their keys."""
+    return make_move(conn, prepare_move(from_status, to_status, conditions, values), by, at)
 
 
 def move_each(

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Select,
+    Text,
     and_,
+    bindparam,
     case,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -22,7 +26,7 @@ from sqlalchemy import (
 )
 
 from kombo_provider.ledger._by_key import at_places, place
-from kombo_provider.ledger._moves import By, move_where
+from kombo_provider.ledger._moves import By, Move, make_move, move_where, prepare_move
 from kombo_provider.ledger._tables import (
     IS_CLAIMABLE,
     IS_UNSETTLED,
@@ -103,49 +107,53 @@ def claim(
     Rows that another transaction has locked are passed over: a sender waits for nobody. `memory` ends the claim sooner.
     """
     at = now(conn)
-    due = _due(conn, selection, integration_id, limit, at)
+    parameters = {"lane": integration_id, "rows": limit, "now": at, "dag": run.dag_id, "run": run.run_id}
     if memory is not None:
-        due = _those_that_fit(conn, due, memory)
+        parameters |= {"room": memory.room, "files": memory.files}
+    move = _claim(conn.dialect.name, selection, bounded=memory is not None)
+    return [_intent(row) for row in make_move(conn, move, By(Actor.DELIVERY, run), at, parameters)]
+
+
+@lru_cache(maxsize=64)
+def _claim(dialect: str, selection: Selection, *, bounded: bool) -> Move:
+    """Build the claim of a selection's rows once: it runs at every step of a sender."""
+    due = _due(dialect, selection)
+    if bounded:
+        due = _those_that_fit(dialect, due)
     values = {
         "attempts": deliveries.c.attempts + 1,
-        "sent_at": at,
-        "first_sent_at": func.coalesce(deliveries.c.first_sent_at, literal(at, UtcDateTime())),
+        "sent_at": _NOW,
+        "first_sent_at": func.coalesce(deliveries.c.first_sent_at, _NOW),
         "finished_at": None,
-        "dag_id": run.dag_id,
-        "run_id": run.run_id,
+        "dag_id": bindparam("dag", type_=Text),
+        "run_id": bindparam("run", type_=Text),
     }
-    claimed = move_where(
-        conn,
-        Status.READY,
-        Status.SENDING,
-        [at_places(conn, due)],
-        values,
-        By(Actor.DELIVERY, run),
-        at,
-        returning=_INTENT_COLUMNS,
-    )
-    return [_intent(row) for row in claimed]
+    return prepare_move(Status.READY, Status.SENDING, [at_places(dialect, due)], values, _INTENT_COLUMNS)
 
 
-def _due(conn: Connection, selection: Selection, integration_id: str, limit: int, at: datetime) -> Select[Any]:
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+def _due(dialect: str, selection: Selection) -> Select[Any]:
     """Return the places of the next rows that may leave, in turn; those that somebody has locked are passed over."""
-    found: ColumnElement[Any] = literal_column(place(conn)).label("place")
+    found: ColumnElement[Any] = literal_column(place(dialect)).label("place")
     return (
         select(found)
         .select_from(deliveries)
         .where(
             *selection.conditions(),
-            deliveries.c.integration_id == integration_id,
+            deliveries.c.integration_id == bindparam("lane", type_=Text),
             IS_CLAIMABLE,
-            _is_due(at),
+            _is_due(_NOW),
         )
         .order_by(*_IN_TURN)
-        .limit(limit)
+        .limit(bindparam("rows", type_=Integer))
         .with_for_update(skip_locked=True)
     )
 
 
-def _is_due(at: datetime) -> ColumnElement[bool]:
+def _is_due(at: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:
+    """Tell whether a row's wait is over at a time."""
     return or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at)
 
 
@@ -153,21 +161,21 @@ _LARGE_BYTES = 1024 * 1024
 _IN_TURN = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
 
 
-def _those_that_fit(conn: Connection, due: Select[Any], memory: Memory) -> Select[Any]:
+def _those_that_fit(dialect: str, due: Select[Any]) -> Select[Any]:
     """Return the first rows that fit into memory, and always one.
 
     A row takes its payload as text and once more as the body's bytes.
     """
-    length = func.octet_length if conn.dialect.name == "postgresql" else func.length
+    length = func.octet_length if dialect == "postgresql" else func.length
     payload = func.coalesce(length(deliveries.c.payload), 0)
     times = case((payload > _LARGE_BYTES, 5), else_=2)  # one emoji, and Python takes four bytes for every character
-    files = case((deliveries.c.has_files == 1, memory.files), else_=0)
+    files = case((deliveries.c.has_files == 1, bindparam("files", type_=BigInteger)), else_=0)
     size = times * payload + files
     locked = due.add_columns(size.label("size"), *_IN_TURN).subquery("due")
     in_turn = [locked.c[column.name] for column in _IN_TURN]
     up_to_here = func.sum(locked.c.size).over(order_by=in_turn)
     summed = select(locked.c.place, (up_to_here - locked.c.size).label("before")).subquery("summed")
-    return select(summed.c.place).where(summed.c.before < memory.room)
+    return select(summed.c.place).where(summed.c.before < bindparam("room", type_=BigInteger))
 
 
 _INTENT_COLUMNS = (

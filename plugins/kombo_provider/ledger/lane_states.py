@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
@@ -41,15 +41,18 @@ class LaneStatus:
 def statuses(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]) -> dict[str, LaneStatus]:
     """Read the lanes' states; one for the whole connection, or for everything, comes before a lane's own."""
     wanted = list(integration_ids)
-    query = select(lanes).where(
-        or_(
-            and_(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id.in_([*wanted, EVERYWHERE])),
-            lanes.c.kombo_conn_id == EVERYWHERE,
-        )
-    )
-    found = {(row.kombo_conn_id, row.integration_id): row for row in conn.execute(query)}
+    named = {"conn": kombo_conn_id, "ids": [*wanted, EVERYWHERE]}
+    found = {(row.kombo_conn_id, row.integration_id): row for row in conn.execute(_STATES, named)}
     general = [found.get((EVERYWHERE, EVERYWHERE)), found.get((kombo_conn_id, EVERYWHERE))]
     return {name: _strictest([*general, found.get((kombo_conn_id, name))]) for name in wanted}
+
+
+_STATES = select(lanes).where(
+    or_(
+        and_(lanes.c.kombo_conn_id == bindparam("conn"), lanes.c.integration_id.in_(bindparam("ids", expanding=True))),
+        lanes.c.kombo_conn_id == EVERYWHERE,
+    )
+)
 
 
 def own_status(conn: Connection, kombo_conn_id: str, integration_id: str) -> LaneStatus:

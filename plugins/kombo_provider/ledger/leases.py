@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, or_, select, tuple_, union_all, update
+from sqlalchemy import Connection, bindparam, exists, or_, select, tuple_, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import IS_BY_PERSON, IS_READY, IS_UNSETTLED, deliveries, lanes
@@ -77,15 +77,29 @@ def renew(conn: Connection, leases: Sequence[Lease], holder: str, lease_seconds:
     """Extend the leases, locking their lanes for the rest of the transaction; return those that were lost."""
     if not leases:
         return []
-    held = and_(
-        lanes.c.kombo_conn_id == leases[0].kombo_conn_id,
-        lanes.c.lease_holder == holder,
-        tuple_(lanes.c.integration_id, lanes.c.lease_epoch).in_([(x.integration_id, x.epoch) for x in leases]),
+    renewed = conn.scalars(
+        _RENEW,
+        {
+            "conn": leases[0].kombo_conn_id,
+            "holder": holder,
+            "held": [(lease.integration_id, lease.epoch) for lease in leases],
+            "until": now(conn) + timedelta(seconds=lease_seconds),
+        },
     )
-    expires_at = now(conn) + timedelta(seconds=lease_seconds)
-    statement = update(lanes).where(held).values(lease_expires_at=expires_at).returning(lanes.c.integration_id)
-    renewed = set(conn.scalars(statement))
-    return [lease for lease in leases if lease.integration_id not in renewed]
+    kept = set(renewed)
+    return [lease for lease in leases if lease.integration_id not in kept]
+
+
+_RENEW = (
+    update(lanes)
+    .where(
+        lanes.c.kombo_conn_id == bindparam("conn"),
+        lanes.c.lease_holder == bindparam("holder"),
+        tuple_(lanes.c.integration_id, lanes.c.lease_epoch).in_(bindparam("held", expanding=True)),
+    )
+    .values(lease_expires_at=bindparam("until"))
+    .returning(lanes.c.integration_id)
+)
 
 
 def lease_ends(conn: Connection, kombo_conn_id: str, integration_ids: Sequence[str]) -> dict[str, datetime | None]:
