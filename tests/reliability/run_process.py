@@ -149,6 +149,8 @@ class Run:
                 dag_id=DAG_ID,
                 task_id=task_id,
                 map_index=0 if task_id == "deliver" else -1,
+                try_number=1,
+                max_tries=0,
                 xcom_push=lambda key, value: self._xcom.update({(task_id, key): value}),
                 xcom_pull=lambda task_ids, key="return_value": self._xcom.get((task_ids, key)),
                 get_task_states=lambda **_: {self._run_id: self._states},

@@ -18,7 +18,6 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
-    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -39,7 +38,7 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
     """
     if not keys:
         return {}
-    found = conn.execute(_of(conn, source, keys, *(deliveries.c[name] for name in Known._fields))).all()
+    found = conn.execute(of_keys(conn, source, keys, *(deliveries.c[name] for name in Known._fields))).all()
     changeable = [(row[0], row[1]) for row in found if row[2] in RESTAGED_WHEN_CHANGED]
     locked = lockable(conn, source, changeable)
     return {
@@ -56,29 +55,13 @@ def lockable(
     """Return the keys whose rows have one of the statuses still and could be locked; SQLite has the whole ledger."""
     if not keys or conn.dialect.name != "postgresql":
         return set(keys)
-    query = _of(conn, source, keys).where(deliveries.c.status.in_(statuses))
+    query = of_keys(conn, source, keys).where(deliveries.c.status.in_(statuses))
     return {(row[0], row[1]) for row in conn.execute(query.with_for_update(skip_locked=True))}
-
-
-def recognise(conn: Connection, source: str, kombo_conn_id: str, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
-    """Return digest and status of the keys' rows, where staging would leave them as they are if the digest is the same.
-
-    A row that was taken out, waits for another connection, or is to be tried again is always staged.
-    """
-    if not keys:
-        return {}
-    query = _of(conn, source, keys, deliveries.c.row_digest, deliveries.c.status).where(
-        deliveries.c.row_digest.is_not(None),
-        deliveries.c.payload_sha256 != "",
-        deliveries.c.status != Status.CANCELLED,
-        or_(deliveries.c.status != Status.READY, deliveries.c.kombo_conn_id == kombo_conn_id),
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
 
 
 def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
     """Return those of the keys that the ledger holds."""
-    return {(row[0], row[1]) for row in conn.execute(_of(conn, source, keys))} if keys else set()
+    return {(row[0], row[1]) for row in conn.execute(of_keys(conn, source, keys))} if keys else set()
 
 
 def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
@@ -86,11 +69,11 @@ def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
     if not keys:
         return set()
     sendable = (Status.READY, *RESTAGED_WHEN_CHANGED)
-    query = _of(conn, source, keys).where(deliveries.c.status.not_in(sendable))
+    query = of_keys(conn, source, keys).where(deliveries.c.status.not_in(sendable))
     return {(row[0], row[1]) for row in conn.execute(query)}
 
 
-def _of(conn: Connection, source: str, keys: Collection[Pair], *columns: Any) -> Select[Any]:
+def of_keys(conn: Connection, source: str, keys: Collection[Pair], *columns: Any) -> Select[Any]:
     return select(deliveries.c.integration_id, deliveries.c.applicant_id, *columns).where(has_key(conn, source, keys))
 
 

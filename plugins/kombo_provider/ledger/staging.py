@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
 from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lockable
-from kombo_provider.ledger._by_key import recognise as _recognise
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
 from kombo_provider.ledger._moves import By, Change, enter, move_each
+from kombo_provider.ledger._row_digests import learn, recognise
 from kombo_provider.ledger._tables import deliveries, sources
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import (
     REMOTE,
-    RESTAGED_WHEN_CHANGED,
     Actor,
     DeliveryKey,
     Endpoint,
@@ -119,11 +118,6 @@ def note_sweep(conn: Connection, source: str) -> None:
 def holds_any(conn: Connection, source: str) -> bool:
     """Tell whether the ledger knows any delivery of the source."""
     return conn.execute(select(deliveries.c.source).where(deliveries.c.source == source).limit(1)).first() is not None
-
-
-def recognise(conn: Connection, staging: Staging, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
-    """Return digest and status of the keys' rows, where a source row with the same digest would change nothing."""
-    return _recognise(conn, staging.source, staging.kombo_conn_id, keys)
 
 
 Stamp = Callable[[datetime | None], Any]
@@ -270,31 +264,7 @@ def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) ->
         move_each(conn, from_status, to_status, changes, By(Actor.STAGE, staging.run), at)
     if writes.kept:
         _keep(conn, staging, writes.kept)
-    _learn(conn, staging.source, writes.digests)
-
-
-_LEARNED = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)
-
-
-def _learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
-    """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
-    found = lockable(conn, source, list(digests), _LEARNED)
-    if found:
-        conn.execute(
-            _LEARN,
-            [{"key": source, "integration": pair[0], "applicant": pair[1], "digest": digests[pair]} for pair in found],
-        )
-
-
-_LEARN = (
-    update(deliveries)
-    .where(
-        deliveries.c.source == bindparam("key"),
-        deliveries.c.integration_id == bindparam("integration"),
-        deliveries.c.applicant_id == bindparam("applicant"),
-    )
-    .values(row_digest=bindparam("digest"))
-)
+    learn(conn, staging.source, writes.digests)
 
 
 def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:

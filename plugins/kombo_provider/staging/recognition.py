@@ -50,7 +50,7 @@ class Recognition:
         rows = mapper.identified(frame)
         keys = [row[:2] for row in rows if row is not None]
         with self._ledger.transaction() as conn:
-            known = staging.recognise(conn, self._staging, keys)
+            known = staging.recognise(conn, self._staging.source, self._staging.kombo_conn_id, keys)
         found: list[MappedRow | None] = []
         for row, digest in zip(rows, digests, strict=True):
             there = known.get(row[:2]) if row is not None else None

@@ -1,0 +1,49 @@
+"""The digests by which source rows are known again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, bindparam, or_, update
+
+from kombo_provider.ledger._by_key import Pair, lockable, of_keys
+from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
+
+
+def recognise(conn: Connection, source: str, kombo_conn_id: str, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
+    """Return digest and status of the keys' rows, where staging would leave them as they are if the digest is the same.
+
+    A row that was taken out, waits for another connection, or is to be tried again is always staged.
+    """
+    if not keys:
+        return {}
+    query = of_keys(conn, source, keys, deliveries.c.row_digest, deliveries.c.status).where(
+        deliveries.c.row_digest.is_not(None),
+        deliveries.c.payload_sha256 != "",
+        deliveries.c.status != Status.CANCELLED,
+        or_(deliveries.c.status != Status.READY, deliveries.c.kombo_conn_id == kombo_conn_id),
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
+
+
+def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
+    """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
+    found = lockable(conn, source, list(digests), _LEARNED)
+    if found:
+        conn.execute(
+            _LEARN,
+            [{"key": source, "integration": pair[0], "applicant": pair[1], "digest": digests[pair]} for pair in found],
+        )
+
+
+_LEARNED = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)
+_LEARN = (
+    update(deliveries)
+    .where(
+        deliveries.c.source == bindparam("key"),
+        deliveries.c.integration_id == bindparam("integration"),
+        deliveries.c.applicant_id == bindparam("applicant"),
+    )
+    .values(row_digest=bindparam("digest"))
+)
