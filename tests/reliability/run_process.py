@@ -155,7 +155,9 @@ class Run:
                 xcom_pull=lambda task_ids, key="return_value": self._xcom.get((task_ids, key)),
                 get_task_states=lambda **_: {self._run_id: self._states},
             ),
-            "dag_run": SimpleNamespace(run_id=self._run_id, run_type="backfill" if self._backfill else "manual"),
+            "dag_run": SimpleNamespace(
+                conf={}, run_id=self._run_id, run_type="backfill" if self._backfill else "manual"
+            ),
             "data_interval_start": at - timedelta(days=2),
             "data_interval_end": at,
             "params": {},
