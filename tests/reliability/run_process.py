@@ -142,6 +142,11 @@ class Run:
         self._states[task.task_id] = "failed"
         return None
 
+    def _pull(self, task_ids: str | list[str], key: str = "return_value") -> Any:
+        if isinstance(task_ids, list):
+            return [self._xcom.get((task_id, key)) for task_id in task_ids]
+        return self._xcom.get((task_ids, key))
+
     def _context(self, task_id: str) -> Any:
         at = datetime.now(UTC)
         return {
@@ -152,7 +157,7 @@ class Run:
                 try_number=1,
                 max_tries=0,
                 xcom_push=lambda key, value: self._xcom.update({(task_id, key): value}),
-                xcom_pull=lambda task_ids, key="return_value": self._xcom.get((task_ids, key)),
+                xcom_pull=self._pull,
                 get_task_states=lambda **_: {self._run_id: self._states},
             ),
             "dag_run": SimpleNamespace(
