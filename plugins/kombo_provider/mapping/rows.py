@@ -76,8 +76,19 @@ class Identity(NamedTuple):
         """Return the row, which the ledger has already; an invalid one is nobody's."""
         email = None if status == "invalid" else self.email
         return MappedRow(
-            *(self.integration_id, self.applicant_id, self.job_id, None, "", None),
-            *(self.changed_at, None, False, None, False, (), email, None, status),
+            self.integration_id,
+            self.applicant_id,
+            self.job_id,
+            payload=None,
+            payload_sha256="",
+            problems=None,
+            changed_at=self.changed_at,
+            already_sent=None,
+            withdrawn=False,
+            key_problem=None,
+            has_files=False,
+            email=email,
+            known=status,
         )
 
 
@@ -149,7 +160,7 @@ class RowMapper:
         except Exception:  # noqa: BLE001  (the same border: `map_chunk` finds out which row it is)
             return [None] * len(frame)
         return [
-            None if problem is not None or row in chunk.problems else Identity(integration_id, applicant_id, *told)
+            None if problem or row in chunk.problems else Identity(integration_id or "", applicant_id or "", *told)
             for row, ((integration_id, applicant_id, problem), told) in enumerate(zip(keys, others, strict=True))
         ]
 

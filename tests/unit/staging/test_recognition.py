@@ -44,14 +44,18 @@ class Pipeline:
             for statement in statements:
                 conn.exec_driver_sql(statement)
 
+    def stager(self, run: RunRef = NOW, connection: str = "kombo", **options: Any) -> Stager:
+        return Stager(self.ledger, Staging("crm", connection, "application", run), MappingOptions(**options))
+
     def stage(self, run: RunRef = NOW, connection: str = "kombo", **options: Any) -> Counter[str]:
+        return self.stage_with(self.stager(run, connection, **options))
+
+    def stage_with(self, stager: Stager) -> Counter[str]:
         select = (
             "SELECT id AS applicant_id, 'greenhouse:a' AS integration_id, 'job' AS job_id, name AS "
             "candidate__first_name, 'L' AS candidate__last_name, 'a@b.co' AS candidate__email_address, "
             "withdrawn AS withdrawn FROM people"
         )
-        whom = Staging("crm", connection, "application", run)
-        stager = Stager(self.ledger, whom, MappingOptions(**options))
         reader = SourceReader(self.engine, select, where="test.sql")
         stager.run(reader, Plan(Window()), Narrowing(), started_at=datetime.now(UTC))
         return +stager.counts
@@ -152,3 +156,10 @@ def test_only_the_very_same_row_under_the_same_mapping_is_known(pipeline: Pipeli
     assert _known(pipeline, [(*ada[:6], None)]) == [False]
     assert _known(pipeline, [ada], "another zone") == [False]
     assert _known(pipeline, [(object(), *ada[1:]), ada]) == [False, True]
+
+
+def test_a_known_row_is_compared_with_the_others_for_the_same_person(pipeline: Pipeline) -> None:
+    pipeline.run("INSERT INTO people VALUES ('2', 'Ada', '')")
+    stager = pipeline.stager()
+    pipeline.stage_with(stager)
+    assert (+stager.counts, stager.same_person.rows) == ({"extracted": 2, "already_known": 1, "new": 1}, 1)
