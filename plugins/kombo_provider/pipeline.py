@@ -183,17 +183,23 @@ def kombo_sync_dag(
     )
     check_sync(settings, source=source, write_back_table=write_back_table)
     defined_in = sys._getframe(1).f_code.co_filename
-    params = sync_params() | (dag_arguments.pop("params", None) or {})
-    description = f"Pulls {', '.join(settings.models)} from Kombo"
-    own = {"description": description, "doc_md": SYNC_DOC, "params": params}
-    timetable = _timetable(schedule) if settings.models == ("jobs",) else _also_on(APPLICANT_IDS_ASSET, schedule)
-    dag = _dag(dag_id, timetable, defined_in, own | dag_arguments)
+    dag = _sync_dag(dag_id, schedule, defined_in, settings, dag_arguments)
     with dag:
         outlets = [AssetAlias(APPLICATIONS_ASSET)]
         sync = KomboSyncOperator(task_id="sync", sync=settings, outlets=outlets, **retries())
         if source is not None and write_back_table is not None:
             sync >> _write_back_of(source, write_back_table, write_back_key, connections, defined_in)
     return dag
+
+
+def _sync_dag(
+    dag_id: str, schedule: Any, defined_in: str, settings: SyncSettings, dag_arguments: dict[str, Any]
+) -> DAG:
+    params = sync_params() | (dag_arguments.pop("params", None) or {})
+    description = f"Pulls {', '.join(settings.models)} from Kombo"
+    own = {"description": description, "doc_md": SYNC_DOC, "params": params}
+    timetable = _timetable(schedule) if settings.models == ("jobs",) else _also_on(APPLICANT_IDS_ASSET, schedule)
+    return _dag(dag_id, timetable, defined_in, own | dag_arguments)
 
 
 def _connections(kombo: str, warehouse: str, ledger: str | None, schema: str | None) -> Connections:

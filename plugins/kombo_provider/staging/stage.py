@@ -118,18 +118,23 @@ def stage(
     stager.run(reader, plan, options.narrowing, started_at=started_at, replayed=replayed)
     looked_for = frozenset() if options.dry_run else options.replay
     report.not_found |= stager.asked.not_found(ledger, options.staging.source, looked_for)
-    if target is not None and not options.dry_run:
-        _hold_sent_elsewhere(ledger, target, selection, started_at)
     if options.dry_run:
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
+    if target is not None:
+        _hold_sent_elsewhere(ledger, target, selection, started_at)
+    _decide_what_to_send(ledger, options, selection, report)
+    return report
+
+
+def _decide_what_to_send(ledger: Ledger, options: StageOptions, selection: Selection, report: StageReport) -> None:
+    """Hold or release what was staged, and count what the run would send."""
     with ledger.transaction() as conn:
         staging.lock_source(conn, options.staging.source)
         held = decide_holds(conn, selection, options.narrowing, options.approve_above, options.confirm_rows)
         _tidy_up(conn, options)
         _count_what_to_send(conn, options, selection, report)
     _count_held(report, held)
-    return report
 
 
 def _stop_before_a_lost_ledger(
