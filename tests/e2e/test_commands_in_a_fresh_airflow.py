@@ -40,6 +40,9 @@ def test_the_commands_read_connections_that_airflow_keeps(fresh_airflow: dict[st
     warehouse.add(1)
     preview = ("kombo", "preview", "kombo_push_applicants", "--applicant-id", "a-1")
     assert "ada1@example.com" in airflow(fresh_airflow, *preview)
+    unread = airflow(fresh_airflow, "kombo", "drain", "kombo_push_applicants", code=1)
+    assert "airflow dags reserialize" in unread, "a preview leaves nothing in Airflow's database"
+    airflow(fresh_airflow, "dags", "reserialize")
     no_ledger = airflow(fresh_airflow, "kombo", "drain", "kombo_push_applicants", code=1)
     assert "no run has made one yet" in no_ledger
     airflow(fresh_airflow, "dags", "test", "kombo_push_applicants")

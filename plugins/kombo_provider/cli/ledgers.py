@@ -80,6 +80,9 @@ def refuse_unreached(failures: Iterable[tuple[LedgerPlace, str]]) -> None:
 def _tasks_by_dag(dag_id: str | None) -> Iterable[tuple[str, Iterable[Any]]]:
     stored = stored_dags()
     if dag_id is not None and dag_id not in stored:
-        raise ConfigurationError(f"Airflow knows no DAG {dag_id!r}. `airflow dags list` shows those it knows.")
+        raise ConfigurationError(
+            f"Airflow knows no DAG {dag_id!r}: `airflow dags list` shows those it knows. If its file is new, "
+            "`airflow dags reserialize` reads it now."
+        )
     wanted = stored if dag_id is None else [dag_id]
     return [(name, stored[name].task_dict.values()) for name in wanted]

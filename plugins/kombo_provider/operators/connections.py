@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowException
 
 from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.hooks.kombo import known_connection
-from kombo_provider.hooks.sql_hooks import sql_hook
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
@@ -92,6 +91,7 @@ def _engine(conn_id: str) -> Engine:
 
     from kombo_provider.database import ENGINE_OPTIONS, find_silence
     from kombo_provider.driver_errors import CONNECTION_OPTION
+    from kombo_provider.hooks.sql_hooks import sql_hook
 
     with known_connection(conn_id):
         connection = BaseHook.get_connection(conn_id)
