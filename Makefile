@@ -59,8 +59,8 @@ torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUND
 fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
 	@FUZZ_ROWS=$(ROWS) $(BIN)/python -m pytest -q tests/reliability/test_fuzzed_rows.py
 
-test-compose: $(INSTALLED) ## the production shape does its job while it is taken apart (Docker; COMPOSE_CHECK=... brings its own engine)
-	@tests/compose/with_secrets $(if $(COMPOSE_CHECK),"$(COMPOSE_CHECK)" . --profile sandbox --,tests/compose/brought_up) \
+test-compose: $(INSTALLED) ## the production shape does its job while it is taken apart (Docker; BRINGS_UP=... names another command for that)
+	@tests/compose/with_secrets $(if $(BRINGS_UP),"$(BRINGS_UP)" . --profile sandbox --,tests/compose/brought_up) \
 	  $(BIN)/python -m tests.compose.job
 
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
