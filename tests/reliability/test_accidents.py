@@ -1,4 +1,4 @@
-"""What goes wrong beside the network: commits that end unheard, threads, files, a person who is forgotten."""
+"""What goes wrong beside the network: commits that end unheard, threads, a person who is forgotten."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from kombo_provider.errors import LanePausedError, LedgerError
@@ -25,17 +23,7 @@ from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
-from kombo_sandbox.testing import Sandbox
-from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes, sqlite_in
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ThreeLanes]:
-    with Sandbox(latency_seconds=0.1) as sandbox:
-        desk = ThreeLanes(sandbox, sqlite_in(tmp_path))
-        with desk.ledger.transaction() as conn:
-            conn.execute(deliveries.delete().where(deliveries.c.applicant_id.in_([str(n) for n in range(20, 60)])))
-        yield desk
+from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes
 
 
 def _assert_all_delivered_once(desk: ThreeLanes) -> None:
@@ -178,72 +166,6 @@ def test_a_stopped_lane_on_which_nothing_is_to_be_sent_is_no_failure_of_the_task
     desk.sandbox.config(per_integration={INTEGRATIONS[1]: {"status": "INVALID"}})
     assert desk.deliver().problems == []
     assert desk.ready() == {}
-
-
-@pytest.fixture
-def one_with_file(desk: ThreeLanes) -> ThreeLanes:
-    """One row is left, whose attachment is a file."""
-    payload = '{"candidate":{"email_address":"a@example.com","first_name":"A","last_name":"B"}'
-    attachment = ',"attachments":[{"name":"cv.pdf","type":"CV","content_type":"application/pdf","path":"s3://b/cv"}]}'
-    with desk.ledger.transaction() as conn:
-        conn.execute(deliveries.delete().where(deliveries.c.applicant_id != "0"))
-        conn.execute(deliveries.delete().where(deliveries.c.integration_id != INTEGRATIONS[0]))
-        conn.execute(deliveries.update().values(payload=payload + attachment, has_files=1))
-    return desk
-
-
-def test_a_file_too_slow_for_an_intent_is_read_once_and_sent_with_the_next(
-    one_with_file: ThreeLanes,
-) -> None:
-    reads = []
-
-    def slow(url: str) -> bytes:
-        reads.append(url)
-        time.sleep(0.4)
-        return b"%PDF"
-
-    assert one_with_file.deliver(read_file=slow, tuning=replace(PATIENT, begin_within=0.2)).problems == []
-    assert len(reads) == 1
-    assert one_with_file.statuses(INTEGRATIONS[0]) == {"delivered": 1}
-
-
-def test_a_file_that_never_opens_costs_its_own_row_and_the_others_are_sent(desk: ThreeLanes) -> None:
-    attachment = ',"attachments":[{"name":"cv.pdf","type":"CV","content_type":"application/pdf","path":"s3://b/cv"}]}'
-    with desk.ledger.transaction() as conn:
-        of_file = (deliveries.c.integration_id == INTEGRATIONS[0], deliveries.c.applicant_id.in_(["0", "5"]))
-        longer = func.substr(deliveries.c.payload, 1, func.length(deliveries.c.payload) - 1) + attachment
-        conn.execute(deliveries.update().where(*of_file).values(payload=longer, has_files=1))
-    released = threading.Event()
-
-    def hanging(_: str) -> bytes:
-        released.wait()
-        return b""
-
-    report = desk.deliver(read_file=hanging, tuning=replace(PATIENT, read_files_within=0.3))
-    released.set()
-    assert report.problems == []
-    assert desk.statuses(INTEGRATIONS[0]) == {"delivered": 18, "invalid": 2}
-    with desk.ledger.transaction() as conn:
-        problems = conn.scalar(select(deliveries.c.problems).where(*of_file).limit(1))
-    assert problems == ('[{"field": "attachments[0].path", "problem": "the file could not be read within 0.3 s"}]')
-
-
-def test_a_row_staged_again_while_its_file_was_late_is_sent_as_it_is_now(
-    one_with_file: ThreeLanes,
-) -> None:
-    reads = []
-
-    def slow_once(url: str) -> bytes:
-        reads.append(url)
-        if len(reads) == 1:
-            time.sleep(0.4)
-            with one_with_file.ledger.transaction() as conn:
-                changed = func.replace(deliveries.c.payload, "a@example.com", "b@example.com")
-                conn.execute(deliveries.update().values(payload=changed))
-        return b"%PDF"
-
-    assert one_with_file.deliver(read_file=slow_once, tuning=replace(PATIENT, begin_within=0.2)).problems == []
-    assert [email for _, _, email in one_with_file.sandbox.creates()] == ["b@example.com"]
 
 
 def test_a_fault_of_ours_before_the_first_byte_is_no_doubt_and_its_text_stays_in_the_process(

@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ CHROMIUM_FLAGS = [
 IMAGES = ROOT / "docs" / "images"
 RUN_SECONDS = 90
 PAGE_SECONDS = 20
+DEMO_SANDBOX = SETTINGS | {"latency_seconds": [0.05, 0.2]}
 
 
 @dataclass
@@ -97,14 +98,16 @@ class RunningAirflow:
 
 
 @contextmanager
-def running_airflow(folder: Path) -> Iterator[RunningAirflow]:
-    """Start an Airflow with the demo in it, and end it."""
+def running_airflow(
+    folder: Path, *, dags: Path = Airflow.dags, sandbox_settings: Mapping[str, Any] = DEMO_SANDBOX
+) -> Iterator[RunningAirflow]:
+    """Start an Airflow with the demo's data in it and the DAGs of a folder, and end it."""
     files = Files(folder)
     since = datetime.now(UTC)
     fill(files.warehouse, since)
     with Processes(files.logs) as processes, SandboxProcess() as sandbox:
-        sandbox.config(**SETTINGS | {"latency_seconds": [0.05, 0.2]})
-        settings = Airflow(files, port=free_port(), schedule=False)
+        sandbox.config(**sandbox_settings)
+        settings = Airflow(files, port=free_port(), schedule=False, dags=dags)
 
         def store(api: Any) -> None:
             for connection_id, fields in demo_connections(files, sandbox.url).items():

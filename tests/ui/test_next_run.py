@@ -9,15 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import requests
 
-from include.demo.environment import DAG_ID, Airflow, Files, demo_connections, free_port
-from include.demo.processes import Processes
-from include.demo.stack import start_airflow
-from include.demo.warehouse import fill
-from kombo_sandbox.testing import SandboxProcess
+from include.demo.environment import DAG_ID
 from tests.conftest import ROOT
-from tests.ui.conftest import RunningAirflow, wait_until
+from tests.ui.conftest import RunningAirflow, running_airflow, wait_until
 
 DAG_FILE = f'''"""Airflow DAG: runs of a few seconds, on no schedule."""
 
@@ -40,28 +35,14 @@ QUIET_SECONDS = 8
 
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
-    files = Files(tmp_path_factory.mktemp("bounded"))
-    dags = files.root / "dags"
+    folder = tmp_path_factory.mktemp("bounded")
+    dags = folder / "dags"
     dags.mkdir()
     (dags / "bounded.py").write_text(DAG_FILE)
-    since = datetime.now(UTC)
-    fill(files.warehouse, since)
-    with Processes(files.logs) as processes, SandboxProcess() as sandbox:
-        sandbox.config(latency_seconds=0.8, accept_unknown_jobs=True)
-        settings = Airflow(files, port=free_port(), schedule=False, dags=dags)
-
-        def store(api: Any) -> None:
-            for connection_id, fields in demo_connections(files, sandbox.url).items():
-                api.put_connection(connection_id, fields)
-
-        api = start_airflow(processes, settings, settings.environment({}), before_scheduler=store)
-        api.wait_for_dag(DAG_ID, since)
-        api.unpause(DAG_ID)
-        session = requests.Session()
-        session.trust_env = False
-        token = session.get(f"{settings.url}/auth/token", timeout=60).json()["access_token"]
-        session.headers["Authorization"] = f"Bearer {token}"
-        yield RunningAirflow(settings.url, sandbox, files, session)
+    with running_airflow(
+        folder, dags=dags, sandbox_settings={"latency_seconds": 0.8, "accept_unknown_jobs": True}
+    ) as running:
+        yield running
 
 
 def _add(airflow: RunningAirflow, integration_id: str, rows: int) -> None:

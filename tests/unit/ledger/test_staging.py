@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, select
 
-from kombo_provider.ledger import claims, erasure, staging
+from kombo_provider.ledger import erasure, staging
 from kombo_provider.ledger._decisions import COUNTERS
-from kombo_provider.ledger._tables import sources
-from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
-from tests.unit.ledger.book import CHANGED, GRACE, INVALID, RUN, SELECTION, STAGING, VALID, Book, Row, key
+from tests.unit.ledger.book import CHANGED, GRACE, INVALID, RUN, STAGING, VALID, Book, Row, key
 
 CHANGED_ROW = VALID.but(payload='{"candidate":{"first_name":"Zoe"}}', payload_sha256="hash-2")
 LATER_RUN = RunRef("kombo_push", "scheduled__2")
@@ -253,39 +246,6 @@ def test_no_rows_is_no_work(book: Book) -> None:
     assert book.stage() == {}
 
 
-def test_the_watermark_moves_only_forward(ledger: Ledger) -> None:
-    seen = []
-    for at in (CHANGED, CHANGED - timedelta(days=1), CHANGED + timedelta(hours=1)):
-        with ledger.transaction() as conn:
-            staging.lock_source(conn, "s")
-            staging.move_watermark(conn, "s", at)
-            seen.append(staging.watermark(conn, "s"))
-    assert seen == [CHANGED, CHANGED, CHANGED + timedelta(hours=1)]
-    with ledger.transaction() as conn:
-        assert staging.watermark(conn, "other") is None
-
-
-def test_a_watermark_of_a_clock_that_was_a_year_ahead_is_not_believed(book: Book) -> None:
-    ahead = datetime.now(UTC) + timedelta(days=365)
-    book.stage(VALID, VALID.but(applicant_id="2", changed_at=CHANGED - timedelta(days=3)))
-    with book.ledger.transaction() as conn:
-        conn.execute(sources.update().values(watermark=ahead))
-        assert staging.watermark(conn, STAGING.source) == CHANGED, "how far the rows got that the ledger has"
-        staging.lock_source(conn, STAGING.source)
-        staging.move_watermark(conn, STAGING.source, CHANGED + timedelta(hours=1))
-    with book.ledger.transaction() as conn:
-        assert conn.scalar(select(sources.c.watermark)) == CHANGED + timedelta(hours=1)
-
-
-def test_a_clock_that_is_ahead_moves_no_watermark_beyond_now(ledger: Ledger) -> None:
-    with ledger.transaction() as conn:
-        staging.lock_source(conn, "s")
-        staging.move_watermark(conn, "s", datetime.now(UTC) + timedelta(days=365))
-        found = staging.watermark(conn, "s")
-    assert found is not None
-    assert found <= datetime.now(UTC)
-
-
 def test_holds_any_looks_at_one_source(book: Book) -> None:
     book.stage(VALID)
     with book.ledger.transaction() as conn:
@@ -300,84 +260,3 @@ def test_foreseeing_changes_nothing(book: Book) -> None:
         foreseen = staging.foresee(conn, STAGING.source, [CHANGED_ROW, VALID.but(applicant_id="2")])
     assert foreseen == [("restaged", Status.READY), ("new", Status.READY)]
     assert book.row() == before
-
-
-def test_two_stagings_of_the_same_keys_add_up(book: Book, open_ledger: Callable[[], Ledger]) -> None:
-    rows = [VALID.but(applicant_id=str(number)) for number in range(400)]
-    counts: Counter[str] = Counter()
-    ledgers = [open_ledger() for _ in range(3)]
-
-    def stage(ledger: Ledger) -> None:
-        for start in range(0, len(rows), 100):
-            counts.update(Book(ledger).stage(*rows[start : start + 100]))
-
-    threads = [threading.Thread(target=stage, args=(ledger,)) for ledger in ledgers]
-    _run(threads)
-    assert counts == {"new": 400, "already_known": 800}
-    assert book.statuses() == {"ready": 400}
-
-
-def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Callable[[], Ledger]) -> None:
-    """No deadlock and no waiting: each passes over what the other has locked, and what left is what was claimed."""
-    rows = [VALID.but(applicant_id=str(number)) for number in range(120)]
-    book.stage(*rows)
-    claimed: list[claims.Intent] = []
-    errors: list[Exception] = []
-    other = Book(open_ledger())
-
-    def send() -> None:
-        try:
-            until = time.monotonic() + 30
-            while len(claimed) < len(rows) and time.monotonic() < until:
-                claimed.extend(other.claim(7))
-        except Exception as exc:  # noqa: BLE001 - shown by the assertion below
-            errors.append(exc)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    version = 2
-    while sender.is_alive():
-        changed = [row.but(payload=f'"{version}"', payload_sha256=str(version)) for row in reversed(rows)]
-        counts = book.stage(*changed)
-        assert sum(counts.values()) == 120
-        version += 1
-    _run([sender])
-    assert errors == []
-    assert sorted(intent.key for intent in claimed) == sorted(key(str(number)) for number in range(120))
-    for intent in claimed:
-        assert book.row(intent.key.applicant_id)["payload"] == intent.payload
-
-
-def test_staging_does_not_wait_for_rows_that_a_sender_has_locked_on_postgresql(postgres_url: str) -> None:
-    book, sender = (Book(Ledger(create_engine(postgres_url))) for _ in range(2))
-    book.ledger.ensure()
-    book.stage(VALID, VALID.but(applicant_id="2"))
-    with sender.ledger.transaction() as conn:
-        claims.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
-        started = time.monotonic()
-        assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
-        assert time.monotonic() - started < 5
-    assert (book.row("1")["status"], book.row("1")["payload"]) == ("sending", VALID.payload)
-    book.ledger.close()
-    sender.ledger.close()
-
-
-def test_a_failed_transaction_leaves_nothing(book: Book) -> None:
-    def fail() -> None:
-        with book.ledger.transaction() as conn:
-            staging.lock_source(conn, STAGING.source)
-            staging.stage(conn, STAGING, [VALID])
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert book.statuses() == {}
-
-
-def _run(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        if thread.ident is None:
-            thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()

@@ -64,7 +64,7 @@ def test_full_memory_claims_nothing(desk: Desk) -> None:
     assert group_commit.commit([], lanes, ()) == []
 
 
-def test_claims_of_a_commit_whose_answer_was_lost_are_taken_back(desk: Desk) -> None:
+def test_claims_of_a_commit_whose_answer_was_lost_are_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.stage("a", "b")
     lanes = desk.open("ats:a")
     group_commit, transaction = desk.group_commit(), desk.ledger.transaction
@@ -75,10 +75,10 @@ def test_claims_of_a_commit_whose_answer_was_lost_are_taken_back(desk: Desk) -> 
             yield conn
         raise LedgerError("connection lost")
 
-    desk.ledger.transaction = loses_the_answer  # type: ignore[method-assign]
-    with pytest.raises(LedgerError):
-        group_commit.commit([], lanes, ())
-    desk.ledger.transaction = transaction  # type: ignore[method-assign]
+    with monkeypatch.context() as losing:
+        losing.setattr(desk.ledger, "transaction", loses_the_answer)
+        with pytest.raises(LedgerError):
+            group_commit.commit([], lanes, ())
     assert set(desk.statuses().values()) == {"sending"}
     group_commit.commit([], lanes, (), claim=False)
     assert set(desk.statuses().values()) == {"ready"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -91,38 +90,26 @@ def test_a_stop_puts_what_is_on_the_wire_in_doubt_and_a_late_answer_ends_the_dou
     assert {key for key, status in desk.statuses().items() if status == "delivered"} == begun
 
 
-def _failing_transactions(times: int) -> Iterator[None]:
-    """Let the next transactions of every ledger fail as one that is away does."""
-    transaction, left, lock = Ledger.transaction, [times], threading.Lock()
+def test_answers_that_cannot_be_committed_are_kept_and_committed_when_the_ledger_is_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.stage("a")
+    transaction, failures = Ledger.transaction, iter((True, True))
 
     @contextmanager
-    def away(self: Ledger) -> Iterator[Connection]:
-        with lock:
-            left[0] -= 1
-            fails = left[0] >= 0
-        if fails:
+    def away_twice(self: Ledger) -> Iterator[Connection]:
+        if next(failures, False):
             raise LedgerError("The ledger is away")
         with transaction(self) as conn:
             yield conn
 
-    Ledger.transaction = away  # type: ignore[method-assign]
-    yield
-    Ledger.transaction = transaction  # type: ignore[method-assign]
-
-
-def test_answers_that_cannot_be_committed_are_kept_and_committed_when_the_ledger_is_back(desk: Desk) -> None:
-    desk.stage("a")
-    away = _failing_transactions(2)
-
     def answer_while_the_ledger_goes_away(job_id: str) -> Outcome:
-        next(away)
+        monkeypatch.setattr(Ledger, "transaction", away_twice)
         return delivered(job_id)
 
     desk.client.answer = answer_while_the_ledger_goes_away
-    try:
-        desk.send("ats:a")
-    finally:
-        next(away, None)
+    desk.send("ats:a")
+    assert next(failures, None) is None
     assert desk.statuses() == {"a": "delivered"}
     assert len(desk.client.asked) == 1
 
