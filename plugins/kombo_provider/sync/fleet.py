@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from kombo_provider.client.client import Model
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError
 from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
-from kombo_provider.sync.pacing import TurnOverError
+from kombo_provider.sync.pacing import TooLateError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
 from kombo_provider.sync.pull import Reads, ReplacedError, pull
 from kombo_provider.sync.tracking import Tracks, track
@@ -102,7 +102,7 @@ class Fleet:
                 counts += self._late.settle(integration_id)
             if "applications" in models:
                 counts += track(self._ledger, self._client, integration_id)
-        except TurnOverError:
+        except TooLateError:
             with self._lock:
                 self._report.left.append(integration_id)
         except ReplacedError:

@@ -16,7 +16,7 @@ LEFT_FOR_PUSHES = 0.2
 _LOOK_EVERY_SECONDS = 5.0
 
 
-class TurnOverError(Exception):
+class TooLateError(Exception):
     """The time of this run is over, or it was told to stop. Never leaves the sync."""
 
 
@@ -44,12 +44,12 @@ class SharedPace:
         self._looked_at = float("-inf")
 
     def wait(self) -> None:
-        """Return when a read may leave; raises TurnOverError where that is not in this run."""
+        """Return when a read may leave; raises TooLateError where that is not in this run."""
         while True:
             self._follow_the_ledger()
             at = self._clock()
             if self._stop.is_set() or max(at, self._not_before) >= self._turn_ends:
-                raise TurnOverError
+                raise TooLateError
             if at >= self._not_before:
                 return
             self._stop.wait(min(self._not_before - at, _LOOK_EVERY_SECONDS))

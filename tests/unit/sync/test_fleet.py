@@ -14,7 +14,7 @@ from kombo_provider.errors import AccountError
 from kombo_provider.ledger import Ledger, pulls
 from kombo_provider.ledger._sync_tables import applications, job_questions, job_stages, jobs
 from kombo_provider.sync.fleet import Fleet
-from kombo_provider.sync.pacing import SharedPace, TurnOverError
+from kombo_provider.sync.pacing import SharedPace, TooLateError
 from kombo_provider.sync.plan import Wanted
 from tests.unit.ledger.book import INVALID, VALID, Book
 from tests.unit.sync.kombo import A, B, Kombo, application, stored, sync
@@ -70,7 +70,7 @@ def test_an_integration_whose_turn_does_not_come_is_first_in_the_next_run(book: 
     def over(model: str, integration_id: str, number: int) -> None:
         order.append(integration_id)
         if integration_id == A and len(order) <= 2:
-            raise TurnOverError
+            raise TooLateError
 
     kombo.before = over
     report = sync(book.ledger, kombo, "applications")

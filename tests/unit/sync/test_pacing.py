@@ -14,7 +14,7 @@ import pytest
 from kombo_provider.client import KomboClient
 from kombo_provider.client.limits import RateLimits
 from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, lane_states, now
-from kombo_provider.sync.pacing import SharedPace, TurnOverError
+from kombo_provider.sync.pacing import SharedPace, TooLateError
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sync.kombo import A
 
@@ -89,19 +89,19 @@ def test_no_read_begins_after_the_turn_or_where_the_wait_would_outlast_it(ledger
     pace, clock = paced(ledger, turn_seconds=60)
     pace.wait()
     pace.heed(RateLimits(300, 0, 61.0))
-    with pytest.raises(TurnOverError):
+    with pytest.raises(TooLateError):
         pace.wait()
     assert clock.at == 100.0
     late, clock = paced(ledger, turn_seconds=60)
     clock.at = 160.0
-    with pytest.raises(TurnOverError):
+    with pytest.raises(TooLateError):
         late.wait()
 
 
 def test_a_stop_ends_the_wait(ledger: Ledger) -> None:
     pace, clock = paced(ledger)
     clock.set()
-    with pytest.raises(TurnOverError):
+    with pytest.raises(TooLateError):
         pace.wait()
 
 
