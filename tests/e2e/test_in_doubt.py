@@ -29,6 +29,8 @@ INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 JOB = "7sWpGf2XkLr9TzQn4VbHyJ6c"
 RUN = RunRef("dag", "run")
 NO_TIME = timedelta()
+TIMEOUT = 2.0
+"""Seconds of one request: a busy machine answers within them, a lost answer is twice as late."""
 COLUMNS = [
     "applicant_id",
     "integration_id",
@@ -48,7 +50,8 @@ class OneSource:
             create_engine(f"sqlite:///{path / 'ledger.db'}", hide_parameters=True), digest_secret=b"of the tests"
         )
         self.ledger.ensure()
-        self.client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=1.0)
+        self.client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=TIMEOUT)
+        self.reader = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=60.0)
 
     def stage(self, *rows: tuple[str, str, str]) -> None:
         """Stage applicants given as (applicant id, job id, e-mail)."""
@@ -59,7 +62,7 @@ class OneSource:
             staging.stage(conn, staging.Staging("s", "k", "application", RUN), mapped)
 
     def deliver(self) -> Any:
-        options = SendOptions(RUN, "holder", 30, 1.0, Tuning(failures_in_row=99, failures_of_last=99, patience=0.5))
+        options = SendOptions(RUN, "holder", 30, TIMEOUT, Tuning(failures_in_row=99, failures_of_last=99, patience=0.5))
         return deliver(
             self.ledger,
             self.client,
@@ -71,7 +74,7 @@ class OneSource:
         )
 
     def resolve(self) -> dict[str, int]:
-        return dict(resolve(self.ledger, self.client, "s", "k", RUN))
+        return dict(resolve(self.ledger, self.reader, "s", "k", RUN))
 
     def row(self, applicant: str) -> dict[str, Any]:
         with self.ledger.transaction() as conn:
@@ -102,9 +105,8 @@ class OneSource:
     @contextmanager
     def losing(self, *emails: str, **rule: Any) -> Iterator[None]:
         """Executed, and never answered."""
-        self.sandbox.faults(
-            [{"kind": "write_no_answer", "count": 1, "seconds": 2, "match": {"email": e}, **rule} for e in emails]
-        )
+        lost = {"kind": "write_no_answer", "count": 1, "seconds": 2 * TIMEOUT}
+        self.sandbox.faults([{**lost, "match": {"email": email}, **rule} for email in emails])
         yield
         self.sandbox.clear_faults()
 
