@@ -41,12 +41,18 @@ class _Step:
     began: float
     at: datetime
     renewed: list[Lane] = field(default_factory=list)
+    given_back: list[Lane] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     with_unheard_claims: list[Lane] = field(default_factory=list)
     limits: list[tuple[Lane, int]] = field(default_factory=list)
     states: dict[str, LaneStatus] = field(default_factory=dict)
     claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
     looked: list[tuple[Lane, float | None]] = field(default_factory=list)
+
+    @property
+    def proven(self) -> list[Lane]:
+        """The lanes that were ours still when this transaction locked them."""
+        return self.renewed + self.given_back
 
     def may_send(self, lane: Lane) -> bool:
         """Tell whether the lane is ours still and its state, read in this transaction, lets rows leave."""
@@ -116,13 +122,16 @@ class GroupCommit:
         began = self._clock()
         wanting = self._wanting(lanes, began) if claim else []
         idle = [lane for lane in lanes if lane.idles(began)]
+        over = [] if self._unsure else [lane for lane in lanes if lane.is_over]
         renewal_due = self._unsure or began - self._renewed_at >= self._options.tuning.renew_after
-        if not (answers or wanting or idle or renewal_due or self._notices):
+        if not (answers or wanting or idle or over or renewal_due or self._notices):
             return []
         unsure, self._unsure = self._unsure, True
         with self._ledger.transaction() as conn:
             step = _Step(began, now(conn))
-            self._renew(conn, step, lanes if renewal_due else self._concerned(lanes, wanting))
+            kept = [lane for lane in lanes if lane not in over]
+            self._renew(conn, step, kept if renewal_due else self._concerned(kept, wanting))
+            self._give_back(conn, step, over)
             self._record(conn, answers)
             if unsure:
                 self._take_back(conn, step, begun)
@@ -144,11 +153,7 @@ class GroupCommit:
         """
         with self._ledger.transaction() as conn:
             step = _Step(self._clock(), now(conn))
-            for lane in lanes:
-                if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
-                    step.renewed.append(lane)
-            held = {lane.integration_id for lane in step.renewed}
-            step.lost = {lane.integration_id for lane in lanes}.difference(held)
+            self._give_back(conn, step, lanes)
             self._record(conn, answers)
             self._take_back(conn, step, ())
             self._note_limits(conn, step)
@@ -184,6 +189,14 @@ class GroupCommit:
         step.lost |= {lane.integration_id for lane in lanes if lane.lease is None}
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
 
+    def _give_back(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+        """Let others have the lanes, those apart that are no longer ours."""
+        for lane in lanes:
+            if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
+                step.given_back.append(lane)
+            else:
+                step.lost.add(lane.integration_id)
+
     def _record(self, conn: Connection, answers: Sequence[Result]) -> None:
         for result in results.record(conn, answers, self._options.run):
             log.error(
@@ -195,12 +208,12 @@ class GroupCommit:
 
     def _take_back(self, conn: Connection, step: _Step, begun: Collection[DeliveryKey]) -> None:
         """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
-        for lane in step.renewed:
+        for lane in step.proven:
             if claims.take_back(conn, lane.integration_id, self._conn_id, begun):
                 step.with_unheard_claims.append(lane)
 
     def _note_limits(self, conn: Connection, step: _Step) -> None:
-        for lane in step.renewed:
+        for lane in step.proven:
             limit = lane.pace.limit_seen
             if limit is not None and limit != lane.limit_noted:
                 lane_states.see_cap(conn, self._conn_id, lane.integration_id, limit)
@@ -259,6 +272,8 @@ class GroupCommit:
         for lane in lanes:
             if lane.integration_id in step.lost and lane.lease is not None:
                 lane.lost()
+        for lane in step.given_back:
+            lane.lease = None
         if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
             self._renewed_at = step.began
         for lane in step.with_unheard_claims:

@@ -88,6 +88,11 @@ class Lane:
         probes = self.breaker.room(self.in_flight, now)
         return max(0, room if probes is None else min(room, probes))
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether others may have the lane: it ended, and nothing is on the wire."""
+        return self.lease is not None and self.ending is not None and not self.in_flight
+
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
         if self.ending is not None or self._nothing_due or self.in_flight or self.room(now):

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
-from kombo_provider.ledger import Ledger
+from kombo_provider.ledger import Lease, Ledger, leases
 from kombo_provider.sending.lane import Ending
-from tests.unit.sending.conftest import CAP, Desk, delivered
+from tests.unit.sending.conftest import CAP, RUN, Desk, delivered
 
 
 def test_each_due_row_is_sent_once_and_recorded_and_the_lanes_are_given_back(desk: Desk) -> None:
@@ -27,6 +27,26 @@ def test_each_due_row_is_sent_once_and_recorded_and_the_lanes_are_given_back(des
     assert [lane.ending for lane in lanes] == [Ending.DONE, Ending.DONE]
     assert max(lane.peak_in_flight for lane in lanes) <= CAP
     assert desk.holders() == {None}
+
+
+def test_a_lane_that_is_done_is_free_while_the_task_still_sends_on_another(desk: Desk) -> None:
+    desk.stage(*(f"{number}" for number in range(40)), lane="ats:a")
+    desk.stage("x", lane="ats:b")
+    taken: list[Lease] = []
+
+    def slowly(job_id: str) -> Outcome:
+        time.sleep(0.02)
+        with desk.ledger.transaction() as conn:
+            lease = None if taken else leases.acquire(conn, "k", "ats:b", "another task", RUN)
+        taken.extend([lease] if lease else [])
+        return delivered(job_id)
+
+    desk.client.answer = slowly
+    lanes = desk.send("ats:a", "ats:b")
+    assert taken, "the lane was kept until the task's end"
+    assert [lane.ending for lane in lanes] == [Ending.DONE, Ending.DONE]
+    assert set(desk.statuses().values()) == {"delivered"}
+    assert desk.holders() == {None, "another task"}
 
 
 def test_a_bug_of_ours_stops_the_sending_and_leaves_only_begun_rows_in_doubt(desk: Desk) -> None:
