@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.cli.cli_config import ARG_VERBOSE, ActionCommand, Arg, CLICommand, GroupCommand, lazy_load_command
 
+from kombo_provider.worker_shutdown import listen_in_worker
+
 
 def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
     return Arg(flags, **options)  # type: ignore[no-untyped-call]
@@ -135,6 +137,11 @@ _COMMANDS = (
 
 
 def get_kombo_cli_commands() -> list[CLICommand]:
-    """Return the command group, as Airflow's provider info names this function."""
+    """Return the command group, as Airflow's provider info names this function.
+
+    Airflow asks for it in each process that an `airflow` command starts. In a Celery worker's main process this is the
+    only code of a provider that runs before the children are forked, so it listens for the shutdown from here.
+    """
+    listen_in_worker()
     help_text = "Look into, stop and resume pushes of applicants to Kombo"
     return [GroupCommand(name="kombo", help=help_text, subcommands=list(_COMMANDS))]

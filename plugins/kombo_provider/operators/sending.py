@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
 from kombo_provider.operators.links import KomboLogLink
+from kombo_provider.worker_shutdown import is_shutting_down, stopped_with_worker
 
 if TYPE_CHECKING:
     from kombo_provider.hooks.kombo import KomboHook
@@ -48,25 +49,37 @@ class SendingOperator(BaseOperator):
         """Send the selection's rows on the lanes of some integrations.
 
         Raises LaneBlockedError, LanePausedError or TurnOverError where lanes stopped. Where another process holds a
-        lane that has rows for this task, it reschedules itself and holds no worker slot meanwhile.
+        lane that has rows for this task, it reschedules itself and holds no worker slot meanwhile; where its worker is
+        shut down, too: another worker goes on, and no try is used up.
         """
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
-        from kombo_provider.sending.options import SHORTEST_TURN
 
         options = self._options(context, hook, run, send_for_seconds)
-        report = deliver(
-            ledger,
-            hook.get_conn(),
-            selection,
-            options,
-            integration_ids,
-            stop=self._stop or threading.Event(),
-            read_file=file_reader(attachment_roots),
-        )
+        stop = self._stop or threading.Event()
+        with stopped_with_worker(stop):
+            report = deliver(
+                ledger,
+                hook.get_conn(),
+                selection,
+                options,
+                integration_ids,
+                stop=stop,
+                read_file=file_reader(attachment_roots),
+            )
         self.report, self.kombo_log_url = report, report.log_url
         for integration_id, numbers in report.numbers.items():
             self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
+        self._raise_for(report)
+        return report
+
+    def _raise_for(self, report: DeliverReport) -> None:
+        """Fail or reschedule the task where something of it is still to be done."""
+        from kombo_provider.sending.options import SHORTEST_TURN
+
+        if report.told_to_stop and is_shutting_down():
+            self.log.info("This worker is being shut down; another one goes on with what is ready")
+            raise AirflowRescheduleException(datetime.now(UTC))  # type: ignore[no-untyped-call]
         if report.problems:
             stopped = self._stop is not None and self._stop.is_set()  # then another try gives its lanes to `left`
             over = not stopped and report.seconds_left < SHORTEST_TURN.total_seconds()
@@ -75,7 +88,6 @@ class SendingOperator(BaseOperator):
         if others := [*report.held, *report.outlived]:
             self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(others))
             raise AirflowRescheduleException(datetime.now(UTC) + HELD_RETRY)  # type: ignore[no-untyped-call]
-        return report
 
     def _options(self, context: Context, hook: KomboHook, run: RunRef, send_for_seconds: float | None) -> SendOptions:
         from kombo_provider.sending.options import SendOptions, Tuning

@@ -43,6 +43,8 @@ class DeliverReport:
     """Lanes that stand still and that a person told runs to pass over: no problem of this task."""
     stopped: list[str] = field(default_factory=list)
     """Lanes that stopped before their rows were sent."""
+    told_to_stop: bool = False
+    """The task, not Kombo, ended the sending on a lane."""
     blocked: bool = False
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
@@ -188,6 +190,7 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
     red = [lane for lane in lanes if lane.integration_id not in report.snoozed]
     stopped = [lane for lane in red if lane.ending not in unremarkable]
     report.stopped = [lane.integration_id for lane in stopped]
+    report.told_to_stop = any(lane.ending is Ending.STOPPED for lane in lanes)
     report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
