@@ -9,9 +9,9 @@ import pickle
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kombo_provider import __version__
 from kombo_provider.ledger import Ledger, Staging, staging
 from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.staging.mapping_digest import mapping_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,8 @@ _WITHOUT_REFERENCES = 2
 class Recognition:
     """Maps chunks, all rows but those that the ledger has already; on an empty ledger it does not look.
 
-    `by` is all that the mapping depends on besides the row, the columns and the endpoint; `looks` is False where each
-    row has to be mapped whatever the ledger has.
+    `by` is all that the mapping depends on besides itself, the row, the columns and the endpoint; `looks` is False
+    where each row has to be mapped whatever the ledger has.
     """
 
     def __init__(self, ledger: Ledger, staging_for: Staging, by: tuple[object, ...], *, looks: bool) -> None:
@@ -60,7 +60,7 @@ class Recognition:
 
     def _digests(self, frame: pd.DataFrame) -> list[str | None]:
         columns = [str(column) for column in frame.columns]
-        by_what = repr((__version__, self._staging.endpoint, columns, self._by))
+        by_what = repr((mapping_digest(), self._staging.endpoint, columns, self._by))
         key = hashlib.blake2b(by_what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return [_digest(row, key) for row in frame.itertuples(index=False, name=None)]
 
