@@ -19,6 +19,7 @@ KomboError
 │   └── TurnOverError           likewise, and the run's time is over: the next run looks
 ├── NotDeliveredError           one applicant is invalid or refused: correct what the message names
 ├── InDoubtError                a request may have been executed: it is looked up, or a person decides
+├── ReplyError                  what a person answered cannot be carried out: the question is put again
 └── IncompleteRunError          rows of this run are not delivered: the message says how many and why
 """
 
@@ -117,6 +118,10 @@ class NotDeliveredError(KomboError):
 
 class InDoubtError(KomboError):
     """A request for this applicant may have been executed, so nothing was sent."""
+
+
+class ReplyError(KomboError):
+    """What a person answered cannot be read, or contradicts what the ledger knows; nothing of it was carried out."""
 
 
 class IncompleteRunError(KomboError):

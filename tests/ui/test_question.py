@@ -43,10 +43,12 @@ def test_a_persons_answer_in_the_ui_settles_the_row(page: Page, airflow: Running
     expect(body).to_contain_text(INTEGRATION)
     text = body.inner_text()
     assert EMAIL not in text
+    page.locator("textarea").fill("A-lost = seen-in-the-ats")
     page.get_by_role("button", name="They were sent").click()
     wait_until(lambda: _status(airflow) == "delivered", "the answer was not carried out")
-    rows = airflow.execute("SELECT resolution FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
-    assert rows == [("human",)]
+    columns = "resolution, kombo_application_remote_id"
+    rows = airflow.execute(f"SELECT {columns} FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
+    assert rows == [("human", "seen-in-the-ats")]
     actors = airflow.execute(
         "SELECT actor_name FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id"
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from kombo_provider.client.envelope import is_link
 from kombo_provider.doubts import markdown
+from kombo_provider.doubts.ids_given import read_ids
 from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
-from kombo_provider.ledger import By, Doubt, Ledger
+from kombo_provider.errors import ReplyError
+from kombo_provider.ledger import By, Doubt, Ledger, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
 from kombo_provider.ledger import questions as open_questions
 from kombo_provider.ledger.questions import About, QuestionKey
@@ -20,7 +24,9 @@ _INTRODUCTION = (
     "none was found that is surely theirs; that proves nothing, because Kombo reads from its last sync. Look them up "
     "in the ATS."
 )
-
+_IDS_FIELD = (
+    "Where you see the ATS's id of an application, write it into the field below, one row a line: `applicant_id = id`."
+)
 
 QUESTIONS_AT_MOST = 200
 """Of one run: a task waits for each, and the next run puts the others."""
@@ -104,7 +110,7 @@ def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"* **{Reply.WERE_SENT}**: they are in the ATS; their ids are looked up later.",
+            f"* **{Reply.WERE_SENT}**: they are in the ATS; their ids are looked up later. {_IDS_FIELD}",
             f"* **{Reply.SEND_AGAIN}**: they are not in the ATS; an ATS that has them after all may then hold two.",
             f"* **{Reply.KEEP_LOOKING}**: look them up again every hour, ask again in a day.",
             f"* **{Reply.GIVE_UP}**: cancel them for good.",
@@ -122,21 +128,38 @@ def carry_out(
     by: By,
     timeout: timedelta,
     ask_again_after: timedelta,
+    ids_written: str = "",
 ) -> int:
     """Do what was answered to those of the rows that are still in doubt; return how many.
 
-    An answer about one attempt decides nothing about a later one, which may still run.
+    An answer about one attempt decides nothing about a later one, which may still run. `ids_written` are the ATS's ids
+    (see read_ids); raises ReplyError, and does nothing, where they cannot be what is meant.
     """
+    remote_ids = read_ids(ids_written, asked.attempts)
+    if remote_ids and reply is not Reply.WERE_SENT:
+        raise ReplyError(f'Ids in the ATS were given with "{reply}". Nothing was changed; answer again.')
     doubts = still_in_doubt(ledger, source, asked)
     with ledger.transaction() as conn:
         if reply is Reply.WERE_SENT:
-            return doubt_store.settle_as_sent(conn, doubts, by)
+            _refuse_borne(conn, asked.integration_id, remote_ids)
+            return doubt_store.settle_as_sent(conn, doubts, by, remote_ids)
         if reply is Reply.SEND_AGAIN:
             return doubt_store.order_resend(conn, doubts, timeout, by)
         if reply is Reply.GIVE_UP:
             return doubt_store.give_up(conn, doubts, by)
         doubt_store.ask_again_after(conn, doubts, ask_again_after)
         return len(doubts)
+
+
+def _refuse_borne(conn: Connection, integration_id: str, remote_ids: Mapping[str, str]) -> None:
+    """Refuse ids that deliveries of the integration bear already: one application is not two rows."""
+    borne = delivered_ids.who_bears(conn, "kombo_application_remote_id", set(remote_ids.values()))
+    taken = [name for name, keys in borne.items() if any(key.integration_id == integration_id for key in keys)]
+    if taken:
+        raise ReplyError(
+            f"{len(taken)} of the ids in the ATS belong to other deliveries to {integration_id}. "
+            "Nothing was changed; answer again."
+        )
 
 
 def _row(doubt: Doubt) -> str:

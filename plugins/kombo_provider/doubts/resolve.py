@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError
-from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids
+from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids, rivals
 from kombo_provider.ledger import doubts as doubt_store
 
 log = logging.getLogger(__name__)
@@ -98,13 +98,19 @@ def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool
     """Look for one row; `alone`: no other of the rows could own what is found."""
     hits = find(client, doubt, ledger.email_digest)
     with ledger.transaction() as conn:
-        owners = delivered_ids.owned(conn, doubt.key.integration_id, [hit.application_id for hit in hits])
+        applications = [(hit.application_id, hit.application_remote_id) for hit in hits]
+        owners = delivered_ids.owned(conn, doubt.key.integration_id, applications)
         free = [hit for hit in hits if owners.get(hit.application_id) in (None, doubt.key)]
-        is_theirs = doubt.kombo_application_id is not None or (alone and not doubt_store.rivals(conn, doubt))
+        is_theirs = _is_named(doubt) or (alone and not rivals.rivals(conn, doubt))
         if len(free) == 1 and is_theirs and doubt_store.fill_ids(conn, doubt, free[0].ids(), by):
             return "delivered" if doubt.status is Status.IN_DOUBT else "ids filled in"
         doubt_store.looked_up(conn, [doubt.key])
     return "still in doubt" if doubt.status is Status.IN_DOUBT else "ids still missing"
+
+
+def _is_named(doubt: Doubt) -> bool:
+    """Tell whether an id says which application is theirs."""
+    return doubt.kombo_application_id is not None or doubt.kombo_application_remote_id is not None
 
 
 def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
@@ -114,6 +120,8 @@ def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
     """
     if doubt.kombo_application_id is not None:
         return list(_by_application_id(client, doubt, doubt.kombo_application_id))
+    if doubt.kombo_application_remote_id is not None:
+        return list(_by_remote_id(client, doubt, doubt.kombo_application_remote_id))
     hits = list(_by_candidate(client, doubt, digest_of)) or list(_by_job(client, doubt, digest_of))
     young = {hit.application_id: hit for hit in hits if hit.made_after(doubt.first_sent_at)}
     return list(young.values())
@@ -123,6 +131,15 @@ def _by_application_id(client: Reads, doubt: Doubt, application_id: str) -> Iter
     records = client.applications(doubt.key.integration_id, ids=[application_id], include_deleted=True)
     for application in _bounded(records, doubt):
         if application.get("id") == application_id:
+            yield from found(application, object_of(application.get("candidate")))
+
+
+def _by_remote_id(client: Reads, doubt: Doubt, remote_id: str) -> Iterator[Found]:
+    if "," in remote_id:
+        return  # Kombo takes a comma for the end of the id
+    records = client.applications(doubt.key.integration_id, remote_ids=[remote_id], include_deleted=True)
+    for application in _bounded(records, doubt):
+        if application.get("remote_id") == remote_id:
             yield from found(application, object_of(application.get("candidate")))
 
 

@@ -112,12 +112,19 @@ def who_bears(conn: Connection, column: str, ids: Collection[str]) -> Mapping[st
     return found
 
 
-def owned(conn: Connection, integration_id: str, application_ids: Collection[str]) -> dict[str, DeliveryKey]:
-    """Return which of the application ids belong to a delivery already, of whatever source."""
-    query = select(
-        deliveries.c.kombo_application_id, deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id
-    ).where(
-        deliveries.c.integration_id == integration_id,
-        deliveries.c.kombo_application_id.in_(sorted(application_ids)),
-    )
-    return {row[0]: DeliveryKey(*row[1:]) for row in conn.execute(query)}
+def owned(
+    conn: Connection, integration_id: str, applications: Collection[tuple[str, str | None]]
+) -> dict[str, DeliveryKey]:
+    """Return which applications, each its id and the ATS's, belong to a delivery already, of whatever source.
+
+    A delivery that bears the ATS's id alone owns the application as well.
+    """
+    by_id, by_remote_id = deliveries.c.kombo_application_id, deliveries.c.kombo_application_remote_id
+    ids = sorted(application_id for application_id, _ in applications)
+    remote = {remote_id: application_id for application_id, remote_id in applications if remote_id is not None}
+    of_lane = deliveries.c.integration_id == integration_id
+    named = select(by_remote_id, *KEY_COLUMNS).where(of_lane, by_id.is_(None), by_remote_id.in_(sorted(remote)))
+    found = {remote[row[0]]: DeliveryKey(*row[1:]) for row in conn.execute(named)}
+    for row in conn.execute(select(by_id, *KEY_COLUMNS).where(of_lane, by_id.in_(ids))):
+        found[row[0]] = DeliveryKey(*row[1:])
+    return found

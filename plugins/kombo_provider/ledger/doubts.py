@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import (
     EMPTIED,
     IS_IN_DOUBT,
-    IS_UNSETTLED,
-    KEY_COLUMNS,
     LACKS_AN_ID,
     deliveries,
     is_key,
@@ -113,7 +111,7 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
         .order_by(wanted.c.turn, wanted.c.integration_id)
     )
     doubts = [_doubt(row) for row in conn.execute(query)]
-    return [replace(doubt, email=email_of(_payload(conn, doubt.key))) for doubt in doubts]
+    return [replace(doubt, email=email_of(payload_of(conn, doubt.key))) for doubt in doubts]
 
 
 def disbelieve_future(conn: Connection, source: str) -> int:
@@ -137,28 +135,7 @@ def sources_to_look_up(conn: Connection, kombo_conn_id: str) -> list[str]:
     return sorted(conn.scalars(query.distinct()))
 
 
-def rivals(conn: Connection, doubt: Doubt) -> list[DeliveryKey]:
-    """Return the other deliveries, of whatever source, with a request for the same person and job not yet settled."""
-    others = select(*KEY_COLUMNS).where(
-        IS_UNSETTLED,
-        deliveries.c.integration_id == doubt.key.integration_id,
-        deliveries.c.job_id == doubt.job_id,
-        not_(is_key(doubt.key)),
-    )
-    keys = [DeliveryKey(*row) for row in conn.execute(others)]
-    return [key for key in keys if _is_about(conn, key, doubt)]
-
-
-def _is_about(conn: Connection, key: DeliveryKey, doubt: Doubt) -> bool:
-    """Tell whether a delivery is about the same person as a doubt; nobody is the same as an unknown person."""
-    payload = _payload(conn, key)
-    email = email_of(payload)
-    if doubt.email is not None and email is not None:
-        return email.strip().lower() == doubt.email.strip().lower()
-    return doubt.email_sha256 is not None and payload_digest(conn, payload) == doubt.email_sha256
-
-
-def _payload(conn: Connection, key: DeliveryKey) -> str | None:
+def payload_of(conn: Connection, key: DeliveryKey) -> str | None:
     """Read one payload: one at a time, since it may hold megabytes of files."""
     return conn.scalar(select(deliveries.c.payload).where(is_key(key)))
 
@@ -205,12 +182,19 @@ def _delivered(at: datetime, resolution: Resolution) -> dict[str, Any]:
     return {"resolution": resolution, "finished_at": at, **EMPTIED}
 
 
-def settle_as_sent(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
-    """A person says that they were sent: delivered; the ids are looked up later."""
+def settle_as_sent(
+    conn: Connection, doubts: Sequence[Doubt], by: By, remote_ids: Mapping[str, str] | None = None
+) -> int:
+    """A person says that they were sent: delivered; the ids are looked up later.
+
+    `remote_ids` are the ATS's ids of applications that the person named, by applicant.
+    """
     at, count = now(conn), 0
     for doubt in doubts:
-        digest = payload_digest(conn, _payload(conn, doubt.key)) or doubt.email_sha256
+        digest = payload_digest(conn, payload_of(conn, doubt.key)) or doubt.email_sha256
         values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
+        if remote_ids and doubt.key.applicant_id in remote_ids:
+            values["kombo_application_remote_id"] = remote_ids[doubt.key.applicant_id]
         count += _settle(conn, doubt, Status.DELIVERED, values, by, at)
     return count
 

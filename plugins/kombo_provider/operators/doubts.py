@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from kombo_provider.doubts.replies import HELD_REPLIES, REPLIES, HeldReply, Reply
+from kombo_provider.errors import ReplyError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
@@ -25,6 +26,8 @@ QUESTION_OPEN_FOR = timedelta(hours=5)
 ASKED_WITHIN = timedelta(hours=1)
 """How long a question may take from its run's begin until it is put."""
 ASK_AGAIN_AFTER = timedelta(days=1)
+IDS_PARAM = "ids_in_the_ats"
+"""The field of the question's form; what is written there is read by kombo_provider.doubts.ids_given."""
 _SUBJECT = "Applications in doubt"
 """Stands in the serialized DAG; the question itself is made when it is put."""
 
@@ -102,6 +105,8 @@ class KomboAskOperator(HITLOperator):
         kwargs.setdefault("options", self._QUESTION_OF_HELD if self.is_about_held else self._QUESTION)
         kwargs.setdefault("defaults", [str(unanswered)])
         kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
+        if not self.is_about_held:
+            kwargs["params"] = {IDS_PARAM: _ids_param()}  # the DAG's own are no part of the question
         super().__init__(subject=_SUBJECT, **kwargs)
         self.source = source
         self.connections = connections
@@ -142,9 +147,14 @@ class KomboAskOperator(HITLOperator):
         answered = super().execute_complete(context, event)
         user = answered.get("responded_by_user") or {}
         who, answer = user.get("name") or user.get("id"), answered["chosen_options"][0]
+        ids_written = str((answered.get("params_input") or {}).get(IDS_PARAM) or "")
         by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
         with open_ledger(self.connections) as ledger:
-            changed = self._carry_out(ledger, answer, asked, by) if who else 0
+            try:
+                changed = self._carry_out(ledger, answer, asked, by, ids_written) if who else 0
+            except ReplyError:
+                self._close(ledger, asked, context)
+                raise
             again = ASK_AGAIN_AFTER if who and answer == HeldReply.LEAVE else None
             self._close(ledger, asked, context, ask_again_after=again)
         self.log.info("%s, says %s: %d rows", answer, by.name, changed)
@@ -165,7 +175,7 @@ class KomboAskOperator(HITLOperator):
         else:
             questions.told(ledger, self.source, asked)
 
-    def _carry_out(self, ledger: Ledger, answer: str, asked: Asked, by: By) -> int:
+    def _carry_out(self, ledger: Ledger, answer: str, asked: Asked, by: By, ids_written: str) -> int:
         from kombo_provider.doubts import held, questions
 
         if self.is_about_held:
@@ -179,6 +189,7 @@ class KomboAskOperator(HITLOperator):
             by=by,
             timeout=_timeout(self.connections),
             ask_again_after=ASK_AGAIN_AFTER,
+            ids_written=ids_written,
         )
 
     def _close(
@@ -192,6 +203,11 @@ class KomboAskOperator(HITLOperator):
         from kombo_provider.doubts.questions import Asked
 
         return Asked(self.integration_id, dict(self.attempts), self.about, self.rows)
+
+
+def _ids_param() -> Param:
+    said = f'With "{Reply.WERE_SENT}", where you see them: one row a line, applicant_id = id. May stay empty.'
+    return Param("", type=["string", "null"], format="multiline", title="Ids in the ATS", description=said)
 
 
 def _asked_by(context: Context) -> str:

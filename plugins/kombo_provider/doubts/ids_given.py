@@ -1,0 +1,48 @@
+"""The ATS's ids of applications, as a person writes them beside the answer that they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from kombo_provider.errors import ReplyError
+from kombo_provider.ledger import REMOTE
+
+LONGEST_ID = 500
+"""Characters: an ATS's id is far shorter, and a whole page pasted by mistake is none."""
+
+_BETWEEN = " \t=:,;|"
+"""What may stand between the two: a line is copied from a table as often as it is typed."""
+
+
+def read_ids(written: str, applicant_ids: Collection[str]) -> dict[str, str]:
+    """Return the ATS's ids by applicant from lines of `applicant_id = id`, one for each row that has one.
+
+    Raises ReplyError, which names lines by number, where any line is not of a row asked about, or is one of two.
+    """
+    given: dict[str, str] = {}
+    unread: list[str] = []
+    longest_first = sorted(applicant_ids, key=len, reverse=True)
+    for number, line in _lines(written):
+        applicant_id = next((name for name in longest_first if _begins(line, name)), None)
+        if applicant_id is None:
+            unread.append(f"line {number} begins with no applicant_id of the question and an id after it")
+            continue
+        application_id = line[len(applicant_id) :].lstrip(_BETWEEN).removeprefix(REMOTE).strip()
+        if not application_id or len(application_id) > LONGEST_ID or not application_id.isprintable():
+            unread.append(f"line {number} holds no id")
+        elif applicant_id in given or application_id in given.values():
+            unread.append(f"line {number} names a row or an id a second time")
+        given[applicant_id] = application_id
+    if unread:
+        raise ReplyError(f"The ids in the ATS cannot be read: {'; '.join(unread)}. Nothing was changed; answer again.")
+    return given
+
+
+def _lines(written: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(written.splitlines(), start=1):
+        if stripped := line.strip(" \t|"):
+            yield number, stripped
+
+
+def _begins(line: str, applicant_id: str) -> bool:
+    return line.startswith(applicant_id) and line[len(applicant_id) : len(applicant_id) + 1] in tuple(_BETWEEN)
