@@ -60,8 +60,9 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
 
 
 def _to_3(conn: Connection, schema: str | None) -> None:
-    """Add what Kombo's reads bring back, what tells new failures from older ones, and indexes of what is asked."""
+    """Add what Kombo's reads bring back, who waits for a lane, what tells new failures from older ones, and indexes."""
     _add_columns(conn, deliveries, ("missed_by", "row_digest", "asked_at"), schema)
+    _add_columns(conn, lanes, ("wanted_by", "wanted_source", "wanted_until"), schema)
     passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
     for index in deliveries.indexes.union(INDEXES, OVERVIEW_INDEXES):

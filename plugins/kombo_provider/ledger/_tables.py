@@ -192,6 +192,9 @@ lanes = Table(
     Column("lease_holder", Text),
     Column("lease_epoch", BigInteger, nullable=False, server_default="0"),
     Column("lease_expires_at", UtcDateTime),
+    Column("wanted_by", Text),
+    Column("wanted_source", Text),
+    Column("wanted_until", UtcDateTime),
 )
 
 sources = Table(

@@ -48,6 +48,13 @@ class Selection:
     kombo_conn_id: str
     applicant_ids: tuple[str, ...] = ()
     staged_by: RunRef | None = None
+    only_ordinary: bool = False
+    """Without the rows of backfills."""
+
+    @property
+    def serves(self) -> str | None:
+        """The source all whose rows are sent, None where it is narrowed."""
+        return None if self.applicant_ids or self.staged_by else self.source
 
     def conditions(self, *, in_key_order: bool = False) -> list[Any]:
         """The selection as conditions on `kombo_deliveries`, without the integration.
@@ -63,6 +70,8 @@ class Selection:
                 deliveries.c.dag_id == self.staged_by.dag_id,
                 deliveries.c.run_id == self.staged_by.run_id,
             ]
+        if self.only_ordinary:
+            found.append(deliveries.c.priority == 0)
         return found
 
 
@@ -144,7 +153,7 @@ def _due(dialect: str, selection: Selection) -> Select[Any]:
             *selection.conditions(),
             deliveries.c.integration_id == bindparam("lane", type_=Text),
             IS_CLAIMABLE,
-            _is_due(_NOW),
+            is_due(_NOW),
         )
         .order_by(*_IN_TURN)
         .limit(bindparam("rows", type_=Integer))
@@ -152,7 +161,7 @@ def _due(dialect: str, selection: Selection) -> Select[Any]:
     )
 
 
-def _is_due(at: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:
+def is_due(at: ColumnElement[datetime] | datetime) -> ColumnElement[bool]:
     """Tell whether a row's wait is over at a time."""
     return or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= at)
 
@@ -236,7 +245,7 @@ def count_ready(
     """
     conditions = [*selection.conditions(), IS_CLAIMABLE]
     if due:
-        conditions.append(_is_due(now(conn)))
+        conditions.append(is_due(now(conn)))
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(integration_ids))
     query = (

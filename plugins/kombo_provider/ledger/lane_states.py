@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
+from kombo_provider.ledger._wishes import Wish, wish_of
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import LaneState
 
@@ -25,6 +26,8 @@ class LaneStatus:
     since: datetime | None
     paused_until: datetime | None
     pauses: int
+    wish: Wish | None = None
+    """Who waits for the lane itself."""
 
     @property
     def pause_seconds(self) -> float:
@@ -44,7 +47,12 @@ def statuses(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str
     named = {"conn": kombo_conn_id, "ids": [*wanted, EVERYWHERE]}
     found = {(row.kombo_conn_id, row.integration_id): row for row in conn.execute(_STATES, named)}
     general = [found.get((EVERYWHERE, EVERYWHERE)), found.get((kombo_conn_id, EVERYWHERE))]
-    return {name: _strictest([*general, found.get((kombo_conn_id, name))]) for name in wanted}
+    states: dict[str, LaneStatus] = {}
+    for name in wanted:
+        own = found.get((kombo_conn_id, name))
+        strictest = _strictest([*general, own])
+        states[name] = replace(strictest, wish=wish_of(own)) if own is not None else strictest
+    return states
 
 
 _STATES = select(lanes).where(

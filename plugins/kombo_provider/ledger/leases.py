@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, exists, or_, select, tuple_, union
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import IS_BY_PERSON, IS_READY, IS_UNSETTLED, deliveries, lanes
+from kombo_provider.ledger._wishes import NO_WISH, wish_of
 from kombo_provider.ledger.lane_states import lane_update, locked_lane
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, RunRef, Status
@@ -47,8 +48,12 @@ def acquire(
     holder: str,
     run: RunRef,
     lease_seconds: float = LEASE_SECONDS,
+    *,
+    serves: str | None = None,
 ) -> Lease | None:
-    """Take the lane for `lease_seconds`, or return None while another holder's lease lasts.
+    """Take the lane for `lease_seconds`, or return None while another holder's lease lasts, or another's wish stands.
+
+    `serves` is the source all whose rows `holder` sends: it is not kept waiting for a wish of that source.
 
     A lease that ends later than any lease can was written by a clock that was wrong, and is not believed.
 
@@ -59,10 +64,13 @@ def acquire(
     at = now(conn)
     if _lasts(lane.lease_expires_at, at) and lane.lease_holder not in (None, holder):
         return None
+    wish = wish_of(lane)
+    if wish is not None and wish.is_against(holder, serves, at):
+        return None
     epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=lease_seconds)
     conn.execute(
         lane_update(kombo_conn_id, integration_id).values(
-            lease_holder=holder, lease_epoch=epoch, lease_expires_at=expires_at
+            lease_holder=holder, lease_epoch=epoch, lease_expires_at=expires_at, **NO_WISH
         )
     )
     put_in_doubt(conn, kombo_conn_id, integration_id, run, at)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -17,7 +17,6 @@ from kombo_provider.ledger import (
     DeliveryKey,
     Intent,
     LaneState,
-    LaneStatus,
     Ledger,
     Result,
     Selection,
@@ -27,41 +26,13 @@ from kombo_provider.ledger import (
     now,
     results,
 )
+from kombo_provider.sending import opening
 from kombo_provider.sending.body_memory import EXPECTED_FILES_BYTES, BodyMemory, expected_bytes
+from kombo_provider.sending.commit_step import CommitStep
 from kombo_provider.sending.lane import Lane, Notice
 from kombo_provider.sending.options import SendOptions
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Step:
-    """What one transaction did, applied to this process's picture only once it is committed."""
-
-    began: float
-    at: datetime
-    renewed: list[Lane] = field(default_factory=list)
-    given_back: list[Lane] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-    with_unheard_claims: list[Lane] = field(default_factory=list)
-    limits: list[tuple[Lane, int]] = field(default_factory=list)
-    states: dict[str, LaneStatus] = field(default_factory=dict)
-    claimed: list[tuple[Lane, Intent]] = field(default_factory=list)
-    looked: list[tuple[Lane, float | None]] = field(default_factory=list)
-
-    @property
-    def proven(self) -> list[Lane]:
-        """The lanes that were ours still when this transaction locked them."""
-        return self.renewed + self.given_back
-
-    def may_send(self, lane: Lane) -> bool:
-        """Tell whether the lane is ours still and its state, read in this transaction, lets rows leave."""
-        if lane.integration_id in self.lost:
-            return False
-        status = self.states[lane.integration_id]
-        if status.state is LaneState.PAUSED:
-            return not status.pause_lasts(self.at)
-        return status.state is LaneState.OPEN
 
 
 class GroupCommit:
@@ -87,6 +58,10 @@ class GroupCommit:
     def has_room(self) -> bool:
         """Tell whether memory lets further rows be claimed."""
         return self._memory.room() > 0
+
+    def ask_again(self, lane: Lane) -> None:
+        """Take a lane that another process held, if it is free now."""
+        opening.ask_again(self._ledger, self._selection, self._options, lane, self._clock())
 
     def answered(self, intent: Intent) -> None:
         """An intent has its answer, and its body is gone."""
@@ -128,7 +103,7 @@ class GroupCommit:
             return []
         unsure, self._unsure = self._unsure, True
         with self._ledger.transaction() as conn:
-            step = _Step(began, now(conn))
+            step = CommitStep(began, now(conn))
             kept = [lane for lane in lanes if lane not in over]
             self._renew(conn, step, kept if renewal_due else self._concerned(kept, wanting))
             self._give_back(conn, step, over)
@@ -152,7 +127,7 @@ class GroupCommit:
         Lanes are locked before rows, here as everywhere: two processes that meet wait for each other in turn.
         """
         with self._ledger.transaction() as conn:
-            step = _Step(self._clock(), now(conn))
+            step = CommitStep(self._clock(), now(conn))
             self._give_back(conn, step, lanes)
             self._record(conn, answers)
             self._take_back(conn, step, ())
@@ -180,7 +155,7 @@ class GroupCommit:
         claiming = {lane.integration_id for lane, _ in wanting}
         return [lane for lane in lanes if lane.integration_id in noticed | claiming]
 
-    def _renew(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+    def _renew(self, conn: Connection, step: CommitStep, lanes: Sequence[Lane]) -> None:
         held = [lane for lane in lanes if lane.lease is not None]
         lost = leases.renew(
             conn, [lane.lease for lane in held if lane.lease], self._options.holder, self._options.tuning.lease
@@ -189,7 +164,7 @@ class GroupCommit:
         step.lost |= {lane.integration_id for lane in lanes if lane.lease is None}
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
 
-    def _give_back(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+    def _give_back(self, conn: Connection, step: CommitStep, lanes: Sequence[Lane]) -> None:
         """Let others have the lanes, those apart that are no longer ours."""
         for lane in lanes:
             if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
@@ -206,20 +181,20 @@ class GroupCommit:
                 result.kombo_application_id,
             )
 
-    def _take_back(self, conn: Connection, step: _Step, begun: Collection[DeliveryKey]) -> None:
+    def _take_back(self, conn: Connection, step: CommitStep, begun: Collection[DeliveryKey]) -> None:
         """Give claims back that were committed unheard, on lanes that were just proven to be held still."""
         for lane in step.proven:
             if claims.take_back(conn, lane.integration_id, self._conn_id, begun):
                 step.with_unheard_claims.append(lane)
 
-    def _note_limits(self, conn: Connection, step: _Step) -> None:
+    def _note_limits(self, conn: Connection, step: CommitStep) -> None:
         for lane in step.proven:
             limit = lane.pace.limit_seen
             if limit is not None and limit != lane.limit_noted:
                 lane_states.see_cap(conn, self._conn_id, lane.integration_id, limit)
                 step.limits.append((lane, limit))
 
-    def _publish(self, conn: Connection, step: _Step) -> None:
+    def _publish(self, conn: Connection, step: CommitStep) -> None:
         for notice in self._notices:
             if notice.integration_id in step.lost and not notice.account_wide:
                 continue  # its new holder knows better
@@ -238,33 +213,37 @@ class GroupCommit:
             until = step.at + timedelta(seconds=self._rate_pause)
             lane_states.pause_for_rate_limit(conn, self._conn_id, until)
 
-    def _read_states(self, conn: Connection, step: _Step, lanes: Sequence[Lane]) -> None:
+    def _read_states(self, conn: Connection, step: CommitStep, lanes: Sequence[Lane]) -> None:
         lane_states.hold_off_drain(conn)
         step.states = lane_states.statuses(conn, self._conn_id, [lane.integration_id for lane in lanes])
 
-    def _claim(self, conn: Connection, step: _Step, wanting: Sequence[tuple[Lane, int]]) -> None:
+    def _claim(self, conn: Connection, step: CommitStep, wanting: Sequence[tuple[Lane, int]]) -> None:
         left = self._memory.room()
         for lane, room in wanting:
             if left <= 0 or not step.may_send(lane):
                 continue
             memory = claims.Memory(left, EXPECTED_FILES_BYTES)
-            intents = claims.claim(conn, self._selection, lane.integration_id, room, self._options.run, memory)
+            others_first = step.is_wanted(lane, self._options.holder, self._selection.serves)
+            selection = replace(self._selection, only_ordinary=True) if others_first else self._selection
+            intents = claims.claim(conn, selection, lane.integration_id, room, self._options.run, memory)
             step.claimed += [(lane, intent) for intent in intents]
             left -= sum(expected_bytes(intent) for intent in intents)
             if len(intents) < room and left > 0:
-                self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
+                waits = self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
+                step.giving_way += [lane] if others_first and waits else []
 
-    def _look(self, conn: Connection, step: _Step, lane: Lane, *, at_least: float = 0.0) -> None:
-        """Find out when the lane's next row is due, or that there is none."""
+    def _look(self, conn: Connection, step: CommitStep, lane: Lane, *, at_least: float = 0.0) -> bool:
+        """Find out when the lane's next row is due, or that there is none; return whether there is."""
         due = claims.next_due(conn, self._selection, [lane.integration_id])
         wait = max(at_least, (due - step.at).total_seconds()) if due is not None else None
         step.looked.append((lane, wait))
+        return wait is not None
 
     def _published(self) -> None:
         self._notices.clear()
         self._rate_pause = None
 
-    def _apply(self, step: _Step, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
+    def _apply(self, step: CommitStep, lanes: Sequence[Lane]) -> list[tuple[Lane, Intent]]:
         """Tell the lanes what was committed."""
         tuning = self._options.tuning
         for lane in step.renewed:
@@ -273,7 +252,9 @@ class GroupCommit:
             if lane.integration_id in step.lost and lane.lease is not None:
                 lane.lost()
         for lane in step.given_back:
-            lane.lease = None
+            lane.given_back()
+        for lane in step.giving_way:
+            lane.turns.give_way(step.began)
         if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
             self._renewed_at = step.began
         for lane in step.with_unheard_claims:
@@ -284,7 +265,7 @@ class GroupCommit:
             lane.looked(wait, step.began)
         if step.states:
             self._states_at = step.began
-            for lane in lanes:
+            for lane in [lane for lane in lanes if lane.lease is not None]:
                 lane.follow(step.states[lane.integration_id], step.at, step.began)
         for lane, intent in step.claimed:
             lane.started()

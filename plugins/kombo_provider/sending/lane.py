@@ -11,6 +11,7 @@ from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, LaneState, LaneStatus, Lease, Status
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
+from kombo_provider.sending.turns import Turns
 
 LONGEST_LATE_WAIT_SECONDS = 30.0
 
@@ -57,6 +58,7 @@ class Lane:
     pace: Pace
     breaker: Breaker
     tuning: Tuning
+    turns: Turns = field(init=False)
     opened_to_probe: bool = False
     """The first answer decides whether the lane goes on in this task."""
     limit_noted: int | None = None
@@ -79,9 +81,12 @@ class Lane:
     _passed_before: dict[DeliveryKey, int] = field(default_factory=dict)
     _refused_on_the_way: set[DeliveryKey] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.turns = Turns(self.tuning)
+
     def room(self, now: float) -> int:
         """How many rows may be claimed now."""
-        if self.ending is not None or now < max(self._wake_at, self._held_until):
+        if self.lease is None or self.is_ending or now < max(self._wake_at, self._held_until):
             return 0
         # What is in doubt and what is on the wire share one cap, so that an outage costs no more than that.
         room = min(self.pace.room(self.in_flight, now), self.pace.cap - self.in_flight - self._doubts_in_row)
@@ -89,13 +94,18 @@ class Lane:
         return max(0, room if probes is None else min(room, probes))
 
     @property
+    def is_ending(self) -> bool:
+        """Tell whether no more rows are taken, in this task or until others were on the lane."""
+        return self.ending is not None or self.turns.gives_way
+
+    @property
     def is_over(self) -> bool:
-        """Tell whether others may have the lane: it ended, and nothing is on the wire."""
-        return self.lease is not None and self.ending is not None and not self.in_flight
+        """Tell whether others may have the lane: it takes no more rows, and nothing is on the wire."""
+        return self.lease is not None and self.is_ending and not self.in_flight
 
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
-        if self.ending is not None or self._nothing_due or self.in_flight or self.room(now):
+        if self.lease is None or self.is_ending or self._nothing_due or self.in_flight or self.room(now):
             return False
         return now - self._looked_at >= self.tuning.empty_lane
 
@@ -112,8 +122,31 @@ class Lane:
 
     def lost(self) -> None:
         """The lease is another process's."""
-        self.stop(Ending.LOST)
+        if not self.turns.gives_way:
+            self.stop(Ending.LOST)
         self.lease = None
+
+    def given_back(self) -> None:
+        """Others may have the lane now; one that gave way is waited for."""
+        self.lease = None
+
+    def wants_to_ask(self, now: float) -> bool:
+        """Tell whether it is time to ask for the lane, which another process holds."""
+        return self.lease is None and self.ending is None and self.turns.wants_to_ask(now)
+
+    def asked_in_vain(self, now: float, *, soon: bool) -> None:
+        """Another process holds the lane still, perhaps only for a moment."""
+        if not self.turns.asked_in_vain(now, soon=soon):
+            self.stop(Ending.HELD)
+
+    def taken(self, lease: Lease, now: float) -> None:
+        """Send on the lane, for the first time or after others."""
+        self.lease, self.lease_until, self.last_progress = (
+            lease,
+            now + self.tuning.lease - self.tuning.lease_margin,
+            now,
+        )
+        self.turns.taken(now)
 
     def looked(self, seconds: float | None, now: float) -> None:
         """The next row is due in so many seconds; where none is in time, the lane is done once nothing is in flight."""
@@ -235,7 +268,7 @@ class Lane:
 
     def give_up_where_nothing_moves(self, now: float, timeout_seconds: float) -> None:
         """End the lane where it has nothing left, or got nothing through for longer than anyone should wait."""
-        if self.ending is not None or self.in_flight:
+        if self.lease is None or self.is_ending or self.in_flight:
             return
         if self._nothing_due:
             self.stop(Ending.DONE)
@@ -244,6 +277,8 @@ class Lane:
 
     def end_turn(self, now: float) -> None:
         """Leave what is left to the next run; a lane that is paused, or was not proven since, is no less paused."""
+        if self.lease is None:
+            self.stop(Ending.HELD)
         self.stop(Ending.PAUSED if self.breaker.room(0, now) is not None else Ending.LEFT)
 
     def wait(self, until: float) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_states, leases
-from kombo_provider.sending.lane import Ending, Lane
+from sqlalchemy import Connection
+
+from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_states, lane_wishes, leases
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import Breaker, Pace
 
@@ -14,22 +16,22 @@ log = logging.getLogger(__name__)
 
 
 def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integration_id: str, began: float) -> Lane:
-    """Take the integration's lane; one that another process holds ends as `Ending.HELD`.
+    """Take the integration's lane; one that another process keeps ends as `Ending.HELD`.
 
     `began` is the sender's clock. Requests that a dead holder left count as in flight until they have timed out, and
     as nothing else: a kill is no evidence of an outage. After several of them the lane begins with one request.
     """
     tuning, conn_id = options.tuning, selection.kombo_conn_id
     with ledger.transaction() as conn:
-        lease = leases.acquire(conn, conn_id, integration_id, options.holder, options.run, tuning.lease)
+        lease, soon = _acquire(conn, selection, options, integration_id)
         status = lane_states.own_status(conn, conn_id, integration_id)
         limit_seen = lane_states.cap_seen(conn, conn_id, integration_id)
     unanswered = len(lease.possibly_executing_since) if lease else 0
     probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED)
     lane = Lane(
         integration_id=integration_id,
-        lease=lease,
-        lease_until=began + tuning.lease - tuning.lease_margin,
+        lease=None,
+        lease_until=began,
         pace=Pace(
             options.max_in_flight,
             tuning,
@@ -42,11 +44,33 @@ def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integr
         limit_noted=limit_seen,
         last_progress=began,
     )
-    if lease is None:
-        lane.stop(Ending.HELD)
-    else:
-        _expect_unanswered(lane, lease, options, began)
+    _take_if_free(lane, lease, options, began, soon=soon)
     return lane
+
+
+def ask_again(ledger: Ledger, selection: Selection, options: SendOptions, lane: Lane, now: float) -> None:
+    """Take a lane that another process held, if it is free now."""
+    with ledger.transaction() as conn:
+        lease, soon = _acquire(conn, selection, options, lane.integration_id)
+    _take_if_free(lane, lease, options, now, soon=soon)
+
+
+def _acquire(
+    conn: Connection, selection: Selection, options: SendOptions, integration_id: str
+) -> tuple[Lease | None, bool]:
+    """Return the lease, or whether it may be had soon: for ordinary rows a backfill gives way."""
+    conn_id, holder = selection.kombo_conn_id, options.holder
+    seconds, serves = options.tuning.lease, selection.serves
+    lease = leases.acquire(conn, conn_id, integration_id, holder, options.run, seconds, serves=serves)
+    return lease, lease is None and lane_wishes.note(conn, selection, integration_id, holder)
+
+
+def _take_if_free(lane: Lane, lease: Lease | None, options: SendOptions, now: float, *, soon: bool) -> None:
+    if lease is None:
+        lane.asked_in_vain(now, soon=soon)
+        return
+    lane.taken(lease, now)
+    _expect_unanswered(lane, lease, options, now)
 
 
 def _expect_unanswered(lane: Lane, lease: Lease, options: SendOptions, began: float) -> None:

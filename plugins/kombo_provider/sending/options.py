@@ -39,6 +39,12 @@ class Tuning:
     """How long a row that is due, but was passed over because somebody has locked it, is left alone."""
     empty_lane: float = 1.0
     """How long a lane whose rows are all taken, or not due, is left alone before it is asked again."""
+    ask_again: float = 1.0
+    """How often a lane that another process holds is asked for."""
+    wait_for_lane: float = 30.0
+    """How long a task stays for lanes that others are about to give back."""
+    longest_stint: float = 30.0
+    """A lane that was taken back is handed over again after four times the time that it was away, at most this."""
     begin_within: float = 10.0
     """An intent that is not on the wire so long after its commit is given back."""
     read_files_within: float = 30.0

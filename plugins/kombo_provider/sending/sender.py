@@ -63,7 +63,7 @@ class Sender:
         on the wire and it lasts longer than the tuning's patience.
         """
         self._lanes = lanes
-        open_lanes = [lane for lane in lanes if lane.lease is not None]
+        open_lanes = [lane for lane in lanes if lane.ending is None]
         self._progress = Progress(self._clock, self._group_commit.count_ready(open_lanes))
         turn = self._options.send_for_seconds
         self._turn_ends = float("inf") if turn is None else self._clock() + turn
@@ -156,6 +156,8 @@ class Sender:
         """Record the answers at hand and claim what may follow; where that fails, keep them and claim nothing."""
         results = [result for _, result in self._unrecorded]
         try:
+            if claim:
+                self._ask_for_lanes()
             claimed = self._group_commit.commit(results, self._lanes, self._on_wire, claim=claim)
         except LedgerError as exc:
             self._survive(exc)
@@ -164,6 +166,13 @@ class Sender:
         self._logged.clear()
         self._ledger_failures = 0
         return claimed
+
+    def _ask_for_lanes(self) -> None:
+        """Take lanes that other processes held, where they gave them back."""
+        at = self._clock()
+        for lane in self._lanes:
+            if lane.wants_to_ask(at):
+                self._group_commit.ask_again(lane)
 
     def _survive(self, exc: LedgerError) -> None:
         self._ledger_failures += 1

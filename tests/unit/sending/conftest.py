@@ -60,17 +60,18 @@ class ScriptedClient:
 class Desk:
     """Rows of some lanes in a ledger, one sender for them, and the ledger's statuses afterwards."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, source: str = "s", holder: str = "holder") -> None:
         self.ledger, self.client, self.stop = ledger, ScriptedClient(), threading.Event()
-        self.selection = Selection("s", "k")
-        self.options = SendOptions(RUN, "holder", CAP, 2.0, QUICK)
+        self.selection = Selection(source, "k")
+        self.options = SendOptions(RUN, holder, CAP, 2.0, QUICK)
 
-    def stage(self, *applicant_ids: str, lane: str = "ats:a") -> None:
+    def stage(self, *applicant_ids: str, lane: str = "ats:a", backfill: bool = False) -> None:
         """Put rows into the ledger, in one lane whose cap is known."""
         with self.ledger.transaction() as conn:
-            staging.lock_source(conn, "s")
+            source = self.selection.source
+            staging.lock_source(conn, source)
             rows = [MappedRow(lane, key, key, "{}", key, None, None, None, False, None, False) for key in applicant_ids]
-            staging.stage(conn, staging.Staging("s", "k", "application", RUN), rows)
+            staging.stage(conn, staging.Staging(source, "k", "application", RUN, backfill=backfill), rows)
             lane_states.set_state(conn, "k", lane, LaneState.OPEN)
             lane_states.see_cap(conn, "k", lane, CAP)
 

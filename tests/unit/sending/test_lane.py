@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, LaneState, Status
+from kombo_provider.ledger import DeliveryKey, Intent, LaneState, Lease, Status
 from kombo_provider.sending.decide import decide
 from kombo_provider.sending.lane import Ending, Lane, Notice
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
 
 TUNING = Tuning()
+LEASE = Lease("k", "ats:a", 1, datetime(2026, 1, 1, tzinfo=UTC))
 PAGE = Outcome(OutcomeClass.WAY_OR_ROW, http_status=403)
 DONE = Outcome(OutcomeClass.EXECUTED, http_status=200)
 REFUSED = Outcome(OutcomeClass.REFUSED, http_status=400, error_code="ATS.JOB_CLOSED")
@@ -20,7 +23,7 @@ REFUSED = Outcome(OutcomeClass.REFUSED, http_status=400, error_code="ATS.JOB_CLO
 @pytest.fixture
 def lane() -> Lane:
     """A lane whose limit is known."""
-    return Lane("ats:a", None, 1e9, Pace(30, TUNING, limit_seen=30), Breaker(TUNING), TUNING)
+    return Lane("ats:a", LEASE, 1e9, Pace(30, TUNING, limit_seen=30), Breaker(TUNING), TUNING)
 
 
 def hear(lane: Lane, applicant: str, outcome: Outcome, *, again: bool = False) -> tuple[Status, Notice | None]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import heapq
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, Status
+from kombo_provider.ledger import DeliveryKey, Intent, Lease, Status
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace, rate_pause_seconds
 
 CAP, TUNING = 30, Tuning()
+LEASE = Lease("k", "ats:a", 1, datetime(2026, 1, 1, tzinfo=UTC))
 INTENT = Intent(DeliveryKey("s", "ats:a", "1"), 1, "application", "job", "{}", False, 0, False)
 STATUS_OF = {OutcomeClass.EXECUTED: Status.DELIVERED, OutcomeClass.AMBIGUOUS: Status.IN_DOUBT}
 
@@ -48,7 +50,7 @@ class Requests:
 
 
 def _lane(**breaker: Any) -> Lane:
-    lane = Lane("ats:a", None, 1e9, Pace(CAP, TUNING, limit_seen=CAP), Breaker(TUNING, **breaker), TUNING)
+    lane = Lane("ats:a", LEASE, 1e9, Pace(CAP, TUNING, limit_seen=CAP), Breaker(TUNING, **breaker), TUNING)
     lane.pace.on_outcome(Outcome(OutcomeClass.EXECUTED, http_status=200), 1, 0.0)  # proven: the whole cap at once
     return lane
 
