@@ -25,7 +25,7 @@ GROUP BY source, integration_id
 
 with DAG(
     dag_id="kombo_hires_mart",
-    schedule=Asset("kombo_applicant_ids") | Asset("kombo_applications"),
+    schedule=Asset.ref(name="kombo_applicant_ids") | Asset.ref(name="kombo_applications"),
     max_active_runs=1,
     doc_md=__doc__,
     tags=["kombo", "example"],

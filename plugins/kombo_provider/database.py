@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, event, text
@@ -27,6 +29,29 @@ def prepare_ledger_engine(engine: Engine) -> Engine:
         return engine
     event.listen(engine, "begin", _postgresql_begin)
     return engine.execution_options(isolation_level="READ COMMITTED")  # a role's default may be stricter
+
+
+def sign_statements(engine: Engine, said: Mapping[str, str]) -> None:
+    """Have every statement of an engine carry who sent it, as a comment: `/* dag=…, run=…, task=… */`.
+
+    Of the texts only `[A-Za-z0-9_.:+-]` is kept, so that nothing in them ends the comment or begins another.
+    """
+    named = [f"{name}={_UNSAFE_IN_COMMENT.sub('_', text)[:_LONGEST_SAID]}" for name, text in said.items() if text]
+    if not named:
+        return
+    comment = f"/* {', '.join(named)} */"
+    behind = engine.dialect.name in _DROPS_LEADING_COMMENTS
+
+    def sign(_conn: object, _cursor: object, statement: str, parameters: Any, *_: object) -> tuple[str, Any]:
+        return f"{statement}\n{comment}" if behind else f"{comment} {statement}", parameters
+
+    event.listen(engine, "before_cursor_execute", sign, retval=True)
+
+
+_UNSAFE_IN_COMMENT = re.compile(r"[^A-Za-z0-9_.:+-]")
+_LONGEST_SAID = 250
+"""Characters: as long as Airflow lets an id be."""
+_DROPS_LEADING_COMMENTS = ("snowflake",)
 
 
 def give_up_soon(engine: Engine) -> None:

@@ -20,6 +20,7 @@ from airflow.sdk import (
 )
 
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments, check_sync, push_settings
+from kombo_provider.operators.assets import APPLICANT_IDS_ASSET, APPLICATIONS_ASSET, IN_DOUBT_ASSET
 from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
@@ -30,8 +31,8 @@ from kombo_provider.operators.retries import retries
 from kombo_provider.operators.run_params import push_params
 from kombo_provider.operators.settings import Connections, PushSettings, SyncSettings
 from kombo_provider.operators.stage import KomboStageOperator
-from kombo_provider.operators.sync import APPLICATIONS_ASSET, KomboSyncOperator, sync_params
-from kombo_provider.operators.write_back import APPLICANT_IDS_ASSET, IN_DOUBT_ASSET, KomboWriteBackOperator
+from kombo_provider.operators.sync import KomboSyncOperator, sync_params
+from kombo_provider.operators.write_back import KomboWriteBackOperator
 
 if TYPE_CHECKING:
     from kombo_provider.client.client import Model
@@ -227,7 +228,7 @@ def _also_on(asset: str, schedule: Any) -> Any:
     """Run on a cron schedule, and whenever the asset is updated."""
     if isinstance(schedule, str) and schedule not in _NOT_CRON:
         timetable = CronTriggerTimetable(schedule, timezone="UTC")
-        return AssetOrTimeSchedule(timetable=timetable, assets=Asset(asset))
+        return AssetOrTimeSchedule(timetable=timetable, assets=Asset.ref(name=asset))
     return schedule
 
 

@@ -106,6 +106,13 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [f"kombo_provider.operators.{name}" for name in _OPERATOR_MODULES],
             }
         ],
+        "asset-uris": [
+            {
+                "schemes": ["kombo"],
+                "handler": None,
+                "to_openlineage_converter": "kombo_provider.operators.lineage.of_asset",
+            }
+        ],
         "config": _CONFIG,
         "extra-links": [
             "kombo_provider.operators.links.KomboLogLink",

@@ -23,6 +23,7 @@ from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metada
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import fields_of
 from kombo_provider.mapping.models import Attachment
+from kombo_provider.operators import metrics
 from kombo_provider.operators.arguments import PushArguments, PushDagArguments
 from kombo_provider.operators.retries import FAIL_AT_ONCE
 from kombo_provider.operators.settings import Connections, PushSettings
@@ -259,3 +260,8 @@ def test_no_link_leads_nowhere(document: Path) -> None:
         file = (document.parent / name).resolve() if name else document
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
+
+
+def test_metrics() -> None:
+    rows = table(DOC["monitoring"], "## Metrics", "metric")
+    assert {code_in(row["metric"])[0]: tuple(code_in(row["tags"])) for row in rows} == metrics.TAGS

@@ -134,6 +134,12 @@ def snoozed(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str]
 RATE_LIMIT_CODE = "PLATFORM.RATE_LIMIT_EXCEEDED"
 
 
+def count_stopped(conn: Connection, kombo_conn_id: str) -> int:
+    """Return how many lanes of a connection are not open; the connection as a whole counts as one."""
+    query = select(func.count()).select_from(lanes)
+    return conn.scalar(query.where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.state != LaneState.OPEN)) or 0
+
+
 def pause_for_rate_limit(conn: Connection, kombo_conn_id: str, until: datetime) -> None:
     """Pause all lanes of a connection until Kombo's rate limit is reset; a longer pause, or a stop, stays."""
     status = own_status(conn, kombo_conn_id, EVERYWHERE)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
@@ -15,6 +16,7 @@ from kombo_provider.hooks.kombo import known_connection
 from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
     from sqlalchemy import Engine
 
     from kombo_provider.ledger import Ledger
@@ -86,11 +88,11 @@ def open_ledger(connections: Connections) -> Iterator[Ledger]:
         yield ledger
 
 
-def _engine(conn_id: str) -> Engine:
-    from sqlalchemy.exc import NoSuchModuleError
+def database_hook(conn_id: str) -> tuple[Connection, Any]:
+    """Return a connection, and its hook that gives a SQLAlchemy engine.
 
-    from kombo_provider.database import ENGINE_OPTIONS, find_silence
-    from kombo_provider.driver_errors import CONNECTION_OPTION
+    Raises ConfigurationError where there is no such connection or it is not one of a SQL database.
+    """
     from kombo_provider.hooks.sql_hooks import sql_hook
 
     with known_connection(conn_id):
@@ -105,6 +107,16 @@ def _engine(conn_id: str) -> Engine:
             f"Connection {conn_id!r} is not one of a SQL database: its hook, {type(own_hook).__name__}, gives no "
             "SQLAlchemy engine. Name a connection of a database type."
         )
+    return connection, hook
+
+
+def _engine(conn_id: str) -> Engine:
+    from sqlalchemy.exc import NoSuchModuleError
+
+    from kombo_provider.database import ENGINE_OPTIONS, find_silence, sign_statements
+    from kombo_provider.driver_errors import CONNECTION_OPTION
+
+    _, hook = database_hook(conn_id)
     try:
         engine: Engine = hook.get_sqlalchemy_engine(engine_kwargs=dict(ENGINE_OPTIONS))
     except (ImportError, NoSuchModuleError) as exc:
@@ -112,7 +124,12 @@ def _engine(conn_id: str) -> Engine:
             f"Connection {conn_id!r} gives no SQLAlchemy engine: {exc}. Install that driver or dialect beside Airflow, "
             "or correct the connection's extra."
         ) from None
+    sign_statements(engine, {name: os.environ.get(variable, "") for name, variable in _TASK.items()})
     return find_silence(engine).execution_options(**{CONNECTION_OPTION: conn_id})
+
+
+_TASK = {"dag": "AIRFLOW_CTX_DAG_ID", "run": "AIRFLOW_CTX_DAG_RUN_ID", "task": "AIRFLOW_CTX_TASK_ID"}
+"""Where Airflow tells a task's process which one it is; elsewhere these are not set, and statements bear no comment."""
 
 
 def _unknown_type(conn_id: str, conn_type: str | None) -> str:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
@@ -17,6 +17,9 @@ from kombo_provider.operators.links import KomboLogLink, KomboPageLink, remember
 from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
 
 _SHOWN = ("delivered", "in_doubt", "invalid", "rejected")
 
@@ -71,6 +74,14 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         if done:
             self.said += f": {done}"
         return super().shown_as()
+
+    def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        """Return the ledger, and the applications or candidates of the task's integrations at Kombo."""
+        from kombo_provider.operators.lineage import database_of, kombo_datasets
+
+        push = self.push
+        sent = kombo_datasets(push.connections.kombo_conn_id, self.integration_ids, f"{push.endpoint}s")
+        return [database_of(push.connections.ledger).ledger(push.connections)], sent
 
     def _done(self) -> str:
         from kombo_provider.report.wording import counted

@@ -11,6 +11,9 @@ from kombo_provider.operators.run_params import RunKind, RunParams
 from kombo_provider.operators.settings import LEDGER_FIELDS, PushSettings
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from kombo_provider.ledger import Selection
 
 SAME_PERSON_KEY = "same_person"
@@ -55,6 +58,16 @@ class PushOperator(BaseOperator):
         self.kombo_conn_id = push.connections.kombo_conn_id
         self.ledger_conn_id = push.connections.ledger
         self.ledger_schema = push.connections.ledger_schema
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return what the task read and wrote, as OpenLineage's provider asks; None without that package."""
+        from kombo_provider.operators import lineage
+
+        return lineage.lineage(*self.datasets()) if lineage.is_installed() else None
+
+    def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        """Return what the task read and what it wrote, by name."""
+        return [], []
 
     def shown_as(self) -> str:
         """Return the task's name in the run's list of tasks."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from kombo_provider.errors import ConfigurationError, IncompleteRunError
+from kombo_provider.operators import metrics
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboPageLink
 from kombo_provider.operators.push import COUNTS_KEY, LEFT_KEY, NOT_FOUND_KEY, SAME_PERSON_KEY, PushOperator, named
@@ -36,6 +37,7 @@ class KomboReportOperator(PushOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the run's numbers from the ledger, log them, judge them."""
+        from kombo_provider.ledger import lane_states
         from kombo_provider.report import history, wording
         from kombo_provider.report import numbers as reports
         from kombo_provider.report.verdict import Limits, complaint
@@ -47,6 +49,9 @@ class KomboReportOperator(PushOperator):
             report.failed_tasks = self._failed_tasks(context, run)
             if not self._is_dry(context):
                 history.keep(ledger, push.source, report)
+            with ledger.transaction() as conn:
+                stopped = lane_states.count_stopped(conn, push.connections.kombo_conn_id)
+        metrics.gauge_what_stands(run.ref.dag_id, in_doubt=report.open_rows("in_doubt"), lanes_stopped=stopped)
         said = complaint(report, Limits(push.max_failed_share, push.min_failed))
         wording.log_report(report, said)
         self.said = wording.in_one_line(report)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
+from kombo_provider.operators import metrics
 from kombo_provider.operators.links import KomboLogLink
 from kombo_provider.worker_shutdown import is_shutting_down, stopped_with_worker
 
@@ -68,6 +69,7 @@ class SendingOperator(BaseOperator):
                 read_file=file_reader(attachment_roots),
             )
         self.report, self.kombo_log_url = report, report.log_url
+        metrics.count_rows(run.dag_id, report.by_status)
         for integration_id, numbers in report.numbers.items():
             self.log.info("%s: %s", integration_id, ", ".join(f"{what} {count}" for what, count in numbers.items()))
         self._raise_for(report)
@@ -100,6 +102,7 @@ class SendingOperator(BaseOperator):
             timeout_seconds=settings.timeout_seconds,
             tuning=self.tuning or Tuning(),
             send_for_seconds=send_for_seconds,
+            on_answer=metrics.times_requests(run.dag_id),
         )
 
     def on_kill(self) -> None:

@@ -36,7 +36,8 @@ class PushSettings:
     """A push's arguments with their defaults; what a DAG file may write is typed in operators.arguments."""
 
     source: str
-    extract_sql: str
+    extract_sql: str = field(repr=False)
+    """May be the SELECT itself, which is shown nowhere but where show_sql says so."""
     defined_in: str
     sql_folder: str | None = None
     show_sql: bool = True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from airflow.sdk import Context
 
 from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.operators import metrics
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
 from kombo_provider.operators.push import (
@@ -24,8 +25,11 @@ from kombo_provider.operators.push import (
 from kombo_provider.operators.run_params import RunKind, RunParams, read_params, read_run
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
     from kombo_provider.client.settings import ConnectionSettings
     from kombo_provider.ledger import Ledger
+    from kombo_provider.source.reader import SourceReader
     from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
@@ -45,6 +49,7 @@ class KomboStageOperator(PushOperator):
     ui_color = "#e8f0fe"
     sql: str | None = None
     """The SELECT that ran, once it ran; never a template itself."""
+    _reader: SourceReader | None = None
 
     def execute(self, context: Context) -> list[list[str]]:
         """Stage, then say which integrations have something to send."""
@@ -66,7 +71,7 @@ class KomboStageOperator(PushOperator):
                 self._show(rendered)
             if not params.dry_run:
                 self._begin(ledger, run)
-            reader = SourceReader(warehouse, rendered, where=where)
+            reader = self._reader = SourceReader(warehouse, rendered, where=where)
             table = push.write_back_table
             try:
                 stage(
@@ -80,11 +85,23 @@ class KomboStageOperator(PushOperator):
                 self._say_not_found(context, report, params)
             finally:
                 self.said = _in_words(report)
+                if not params.dry_run:
+                    metrics.count_rows(run.ref.dag_id, {"invalid": report.counts["invalid"]})
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
                 context["ti"].xcom_push(key=SAME_PERSON_KEY, value=report.twice)
             if not params.dry_run:
                 self._end(ledger, run, report)
         return grouped(report.integration_ids)
+
+    def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        """Return the tables of the SELECT, and the ledger with the columns that the SELECT maps."""
+        from kombo_provider.operators.lineage import database_of
+
+        connections = self.push.connections
+        warehouse, ledger = database_of(connections.warehouse_conn_id), database_of(connections.ledger)
+        if self._reader is None:
+            return [], []
+        return warehouse.read_by(self._reader.select), [ledger.ledger(connections, self._reader.columns)]
 
     def _say_not_found(self, context: Context, report: StageReport, params: RunParams) -> None:
         """Name what a person asked this run for, in vain; what the DAG file asks of every run may be missing now."""

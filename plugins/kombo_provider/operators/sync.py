@@ -6,10 +6,11 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias, BaseOperator, Context, Param
+from airflow.sdk import AssetAlias, BaseOperator, Context, Param
 
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook, open_client
+from kombo_provider.operators.assets import APPLICATIONS_ASSET, asset_as_known
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
 from kombo_provider.operators.settings import SYNC_MODELS, SyncSettings
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from kombo_provider.client import KomboClient
     from kombo_provider.ledger import Ledger
     from kombo_provider.sync.fleet import Report
-
-APPLICATIONS_ASSET = "kombo_applications"
 
 READ_TIMEOUT_SECONDS = 60.0
 """Kombo answers reads from its own database: what takes longer is not coming."""
@@ -59,7 +58,7 @@ class KomboSyncOperator(BaseOperator):
         self.log.info("%d integrations: %s", report.integrations, counts or "nothing changed")
         if counts.get("records") and any(outlet.name == APPLICATIONS_ASSET for outlet in self.outlets):
             event = context["outlet_events"][AssetAlias(APPLICATIONS_ASSET)]
-            event.add(Asset(APPLICATIONS_ASSET), extra={"records": counts["records"]})
+            event.add(asset_as_known(APPLICATIONS_ASSET), extra={"records": counts["records"]})
         return {**counts, "integrations": report.integrations, "passed_over": report.failed, "left": report.left}
 
     def on_kill(self) -> None:

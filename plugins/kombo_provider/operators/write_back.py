@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias, Context
+from airflow.sdk import AssetAlias, Context
 
+from kombo_provider.operators.assets import APPLICANT_IDS_ASSET, IN_DOUBT_ASSET, asset_as_known
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.push import NOT_FOUND_KEY, PushOperator
 from kombo_provider.operators.run_params import read_params, read_run
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
     from kombo_provider.ledger import Ledger, RunRef
     from kombo_provider.write_back.write_back import WriteBackReport
 
-APPLICANT_IDS_ASSET = "kombo_applicant_ids"
-IN_DOUBT_ASSET = "kombo_in_doubt"
 _STOPPING_POLL_SECONDS = 1.0
 
 
@@ -64,6 +65,18 @@ class KomboWriteBackOperator(PushOperator):
             "missed": dict(report.missed),
         }
 
+    def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        """Return the ledger, and the table that the ids go into."""
+        from kombo_provider.operators.lineage import database_of
+        from kombo_provider.write_back.target import WRITTEN_COLUMNS
+
+        push = self.push
+        read = [database_of(push.connections.ledger).ledger(push.connections)]
+        if push.write_back_table is None:
+            return read, []
+        warehouse = database_of(push.connections.warehouse_conn_id)
+        return read, [warehouse.named(push.write_back_table, WRITTEN_COLUMNS)]
+
     def _await_stopping(self, ledger: Ledger, run: RunRef) -> None:
         """Wait until what a failed `deliver` left on the wire is settled, at most until its lease has ended.
 
@@ -96,7 +109,9 @@ class KomboWriteBackOperator(PushOperator):
     def _announce(self, context: Context, asset: str, **number: int) -> None:
         """Update an asset, through its alias: an outlet of its own would be updated by every run."""
         if any(number.values()) and any(outlet.name == asset for outlet in self.outlets):
-            context["outlet_events"][AssetAlias(asset)].add(Asset(asset), extra={"source": self.push.source, **number})
+            context["outlet_events"][AssetAlias(asset)].add(
+                asset_as_known(asset), extra={"source": self.push.source, **number}
+            )
 
 
 def _in_words(report: WriteBackReport) -> str:

@@ -75,6 +75,10 @@ class RunReport:
             totals.update(counts)
         return totals
 
+    def open_rows(self, what: str) -> int:
+        """Return how many rows of the source stand so, whichever run left them."""
+        return sum(count.rows for count in self.open_counts if count.what == what)
+
     def as_dict(self) -> dict[str, Any]:
         """The numbers, as JSON can carry them."""
         return {

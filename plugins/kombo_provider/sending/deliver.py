@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,6 +51,8 @@ class DeliverReport:
     log_url: str | None = None
     seconds_left: float = float("inf")
     """What remains of the task's turn."""
+    by_status: Counter[str] = field(default_factory=Counter)
+    """Requests by what became of their rows, over all lanes."""
 
 
 def deliver(
@@ -172,6 +175,7 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
         snoozed = lane_states.snoozed(conn, selection.kombo_conn_id, names)
     report = DeliverReport({lane.integration_id: _numbers(lane) for lane in lanes})
     for lane in lanes:
+        report.by_status.update({str(status): rows for status, rows in lane.outcomes.items()})
         waiting = ready.get(lane.integration_id, 0)
         if lane.ending is Ending.HELD:
             report.held |= {lane.integration_id: waiting} if waiting else {}

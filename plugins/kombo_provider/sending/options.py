@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -57,6 +58,10 @@ class Tuning:
     """How long the last commit is tried again while the ledger is away."""
 
 
+def _nothing(_seconds: float) -> None:
+    """Nobody wants to know how long requests last."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendOptions:
     """How a task sends: for which run, under which name it holds lanes, and with which limits.
@@ -70,6 +75,8 @@ class SendOptions:
     timeout_seconds: float
     tuning: Tuning = field(default_factory=Tuning)
     send_for_seconds: float | None = None
+    on_answer: Callable[[float], None] = _nothing
+    """Called with the seconds that a request lasted, by the thread that talks to the ledger."""
 
 
 SHORTEST_TURN = timedelta(minutes=5)

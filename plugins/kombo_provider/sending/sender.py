@@ -130,6 +130,7 @@ class Sender:
         self._unrecorded.append((answer, result))
         self._no_longer_on_wire(intent)
         self._progress.count(result.status)
+        self._options.on_answer(outcome.duration_seconds)
         began = answer.answered_at - outcome.duration_seconds
         notice = lane.finished(intent, outcome, result.status, at, began=began)
         if outcome.outcome_class is OutcomeClass.AMBIGUOUS and outcome.http_status is None:

@@ -44,7 +44,9 @@ class SourceReader:
         self._engine = engine
         select = one_select(sql, where, engine.dialect.name)
         self._sql = wrapped(select, engine.dialect.name).replace(":", r"\:")
-        self._select, self._where = select, where
+        self.select, self._where = select, where
+        self.columns: list[str] = []
+        """What the SELECT returns, once it was asked."""
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _wait_for_writers)
 
@@ -56,8 +58,9 @@ class SourceReader:
                 conn = self._engine.connect()
                 stack.callback(_close, conn)
                 probe = conn.execute(text(f"{self._sql} WHERE 1 = 0"))
-                columns, types = column_names(probe, self._select, self._where), _type_codes(probe)
+                columns, types = column_names(probe, self.select, self._where), _type_codes(probe)
                 conn.rollback()
+            self.columns = columns
             yield OpenSource(conn, self._sql, columns, types, self._errors_of_rows)
 
     def _errors_of_rows(self) -> AbstractContextManager[None]:
