@@ -15,9 +15,9 @@ ROWS = 200
 LOST = [f"p{number}@example.com" for number in range(0, ROWS, 20)]
 
 
-@pytest.fixture
-def desk(sandbox: Sandbox, tmp_path: Path) -> OneSource:
-    desk = OneSource(sandbox, tmp_path)
+@pytest.fixture(params=["application", "candidate"])
+def desk(sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest) -> OneSource:
+    desk = OneSource(sandbox, tmp_path, request.param)
     desk.stage(*((str(number), JOB, f"p{number}@example.com") for number in range(ROWS)))
     return desk
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from include.demo.warehouse import fill
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import Warehouse, run_dag
+from tests.e2e.conftest import MakesPipelines, Warehouse, run_dag
 
 IDS = ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
 
 
-def test_the_demo_s_applicants_arrive_once_and_everything_adds_up(warehouse: Warehouse, sandbox: Sandbox) -> None:
+ROUTES = {"application": "POST /ats/jobs/{job_id}/applications", "candidate": "POST /ats/candidates"}
+
+
+@pytest.mark.parametrize("endpoint", ["application", "candidate"])
+def test_the_demo_s_applicants_arrive_once_and_everything_adds_up(
+    endpoint: str, warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
+) -> None:
     warehouse.execute("DROP TABLE applicants")
     rows = fill(warehouse.path, datetime.now(UTC))
-    run = run_dag()
+    dag_id = pipeline(endpoint=endpoint)
+    run = run_dag(dag_id)
 
     assert run.state == "success", run.errors
     report = run.xcom("report")
@@ -23,10 +32,11 @@ def test_the_demo_s_applicants_arrive_once_and_everything_adds_up(warehouse: War
     assert counted["extracted"] == rows == warehouse.execute("SELECT count(*) FROM applicants")[0][0]
     assert counted["extracted"] == sum(count for name, count in counted.items() if name != "extracted")
     _each_valid_applicant_was_created_once(warehouse, sandbox)
+    assert sandbox.stats()["by_route"][ROUTES[endpoint]] == 490
     _ids_in_the_table_are_those_of_the_ledger(warehouse)
     _bad_rows_have_reasons_without_values(warehouse)
 
-    again = run_dag()
+    again = run_dag(dag_id)
     assert again.state == "success"
     assert again.xcom("report")["requests"] == 0
     assert again.counts["already_known"] == rows - counted["without_key"]

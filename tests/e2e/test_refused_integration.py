@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, Warehouse, run_dag
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Warehouse, run_dag
 
 
+@pytest.mark.parametrize("endpoint", ["application", "candidate"])
 def test_one_refused_integration_of_three_stops_alone_and_completes_after_its_repair(
-    warehouse: Warehouse, sandbox: Sandbox
+    endpoint: str, warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
 ) -> None:
+    dag_id = pipeline(endpoint=endpoint)
     lanes = (GREENHOUSE, PERSONIO, WORKDAY)
     for number in range(9):
         warehouse.add(number, integration_id=lanes[number % 3])
     sandbox.config(per_integration={PERSONIO: {"status": "INVALID"}})
-    run = run_dag()
+    run = run_dag(dag_id)
     assert run.names_of_mapped("deliver") == [f"{GREENHOUSE}: 3 delivered", PERSONIO, f"{WORKDAY}: 3 delivered"]
     assert set(run.errors) == {"deliver[1]", "report"}
     message = run.message("deliver[1]")
@@ -30,12 +34,12 @@ def test_one_refused_integration_of_three_stops_alone_and_completes_after_its_re
     ]
 
     creates = _tried(sandbox)
-    still = run_dag()
+    still = run_dag(dag_id)
     assert f"Integration {PERSONIO} stopped" in still.message("deliver[0]")
     assert _tried(sandbox) == creates, "a cheap check, no request for an applicant"
 
     sandbox.config(per_integration={PERSONIO: {"status": "ACTIVE"}})
-    repaired = run_dag()
+    repaired = run_dag(dag_id)
     assert repaired.state == "success", repaired.errors
     assert repaired.names_of_mapped("deliver") == [f"{PERSONIO}: 3 delivered"]
     assert warehouse.statuses() == {"delivered": 9}

@@ -15,6 +15,7 @@ class Figures:
     cut_connections: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     by_database: Counter[str] = field(default_factory=Counter)
+    by_endpoint: Counter[str] = field(default_factory=Counter)
     by_scene: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)

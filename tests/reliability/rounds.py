@@ -16,12 +16,17 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from kombo_provider.ledger import Endpoint
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability import run_process
 
 ROOT = Path(__file__).parents[2]
 KILLED = -9
+ROUTES: dict[Endpoint, str] = {
+    "application": "POST /ats/jobs/{job_id}/applications",
+    "candidate": "POST /ats/candidates",
+}
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
 TABLE = (
     "CREATE TABLE people (id integer PRIMARY KEY, integration text, email text, changed_at text,"
@@ -43,6 +48,7 @@ class Round:
     timeout_seconds: float = 1.5
     lease_seconds: float = 1.5
     kombo: str | None = None
+    endpoint: Endpoint = "application"
     broken: Sequence[str] = ()
     processes: list[ForkServerProcess] = field(default_factory=list)
 
@@ -88,6 +94,7 @@ class Round:
                 "extra": extra,
             },
             "lease_seconds": self.lease_seconds,
+            "endpoint": self.endpoint,
             "broken": list(self.broken),
         }
         process = _FORKS.Process(target=run_process.main, args=(told,))
@@ -140,8 +147,10 @@ class Round:
             found.append(f"{len(claimed)} rows count as delivered and were never created")
         if hidden := created - delivered - self._emails("status = 'in_doubt'"):
             found.append(f"{len(hidden)} rows were created and count as neither delivered nor in doubt")
-        peaks = self.sandbox.stats(summary=True)["peak_in_flight"]
-        if above := {name: peak for name, peak in peaks.items() if peak > self.cap}:
+        stats = self.sandbox.stats(summary=True)
+        if elsewhere := stats["by_route"].keys() & set(ROUTES.values()) - {ROUTES[self.endpoint]}:
+            found.append(f"creates went to {elsewhere}")
+        if above := {name: peak for name, peak in stats["peak_in_flight"].items() if peak > self.cap}:
             found.append(f"more in flight than {self.cap}: {above}")
         return found
 

@@ -84,7 +84,12 @@ class Run:
 
     def __init__(self, told: dict[str, Any]) -> None:
         dag = kombo_push_dag(
-            dag_id=DAG_ID, source=SOURCE, extract_sql=SELECT, write_back_table="people", write_back_key="id"
+            dag_id=DAG_ID,
+            source=SOURCE,
+            extract_sql=SELECT,
+            write_back_table="people",
+            write_back_key="id",
+            endpoint=told["endpoint"],
         )
         self._tasks = dag.task_dict
         lease = told["lease_seconds"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kombo_provider.ledger import Endpoint
 from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.figures import Figures
@@ -192,15 +193,23 @@ def deal(number: int, seed: int) -> tuple[str, str, str]:
     return random.Random(f"{seed}/deck {deck}").sample(_DECK, len(_DECK))[card]
 
 
+def endpoint_of(number: int, seed: int) -> Endpoint:
+    """Say which endpoint a round uses: one of ten rounds the older one, which of them by chance."""
+    ten, place = divmod(number, 10)
+    return "candidate" if random.Random(f"{seed}/ten {ten}").randrange(10) == place else "application"
+
+
 def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
     """Play a round: the scene that was dealt, a plain re-run, the checks."""
     chance = random.Random(f"{seed}/{number}")
     name, point, database = deal(number, seed)
+    endpoint = endpoint_of(number, seed)
     figures = Figures(rounds=1)
     figures.by_database[database] += 1
+    figures.by_endpoint[endpoint] += 1
     figures.by_scene[name] += 1
     with new_database(database, postgres) as url, Sandbox(latency_seconds=[0.2, 0.6]) as sandbox:
-        round_ = Round(url, sandbox, applicants=APPLICANTS)
+        round_ = Round(url, sandbox, applicants=APPLICANTS, endpoint=endpoint)
         try:
             SCENES[name][0](Scene(round_, chance, postgres, figures, point))
             code = round_.run()
@@ -211,7 +220,7 @@ def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
             figures.complaints.append(traceback.format_exc())
         finally:
             round_.close()
-    figures.complaints = [f"round {number} ({database}, {name}): {said}" for said in figures.complaints]
+    figures.complaints = [f"round {number} ({database}, {endpoint}, {name}): {said}" for said in figures.complaints]
     for complaint in figures.complaints:
         print(complaint, flush=True)
     return figures

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kombo_provider.ledger import Endpoint
 from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.points import AFTER_A_KILL, BESIDE, POINTS
@@ -54,7 +55,11 @@ def _killed_at(point: str, kind: str, postgres: PostgresServer) -> list[str]:
             round_.close()
 
 
-def test_processes_killed_at_random_times_leave_nothing_twice_and_nothing_lost(round_: Round) -> None:
+@pytest.mark.parametrize("endpoint", ["application", "candidate"])
+def test_processes_killed_at_random_times_leave_nothing_twice_and_nothing_lost(
+    round_: Round, endpoint: Endpoint
+) -> None:
+    round_.endpoint = endpoint
     chance = random.Random(5)
     for _ in range(3):
         process = round_.start_busy(requests=5, run_id="tried again")

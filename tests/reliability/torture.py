@@ -60,6 +60,7 @@ def _finish(figures: Figures, seed: int, seconds: float) -> int:
         "seconds": round(seconds),
         "applicants": figures.rounds * APPLICANTS,
         "rounds_by_database": dict(figures.by_database),
+        "rounds_by_endpoint": dict(figures.by_endpoint),
         "rounds_by_scene": dict(sorted(figures.by_scene.items())),
         "kills": dict(sorted(figures.kills.items())),
         "kills_in_all": figures.kills.total(),

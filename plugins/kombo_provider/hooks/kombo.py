@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
     from kombo_provider.client.limits import Pacing
 
+_log = logging.getLogger(__name__)
 # Somebody waits in front of the form for the Test button's answer.
 _TEST_TIMEOUT_SECONDS = 20.0
 
@@ -62,6 +64,7 @@ class KomboHook(BaseHook):
         self.kombo_conn_id = kombo_conn_id
         self._settings: ConnectionSettings | None = None
         self._client: KomboClient | None = None
+        self._warned = False
 
     def get_settings(self) -> ConnectionSettings:
         """Return the connection's settings, read once; raises `ConfigurationError` that names the field."""
@@ -85,11 +88,19 @@ class KomboHook(BaseHook):
         return self._client
 
     def create_application(self, integration_id: str | None, job_id: str, body: dict[str, Any]) -> Outcome:
-        """Send `POST /ats/jobs/{job_id}/applications` once and return what it did."""
+        """Send `POST /ats/jobs/{job_id}/applications` once and return what it did.
+
+        It goes around the ledger: nothing remembers it, and a task that is tried again sends it again.
+        """
+        self._say_that_it_goes_around_the_ledger("application")
         return self.get_conn().create("application", self._integration(integration_id), job_id, _json(body))
 
     def create_candidate(self, integration_id: str | None, job_id: str, body: dict[str, Any]) -> Outcome:
-        """Send `POST /ats/candidates` once and return what it did; `job_id` is put into the body."""
+        """Send `POST /ats/candidates` once and return what it did; `job_id` is put into the body.
+
+        It goes around the ledger: nothing remembers it, and a task that is tried again sends it again.
+        """
+        self._say_that_it_goes_around_the_ledger("candidate")
         application = {**(body.get("application") or {}), "job_id": job_id}
         content = _json({**body, "application": application})
         return self.get_conn().create("candidate", self._integration(integration_id), job_id, content)
@@ -123,6 +134,17 @@ class KomboHook(BaseHook):
             self.log.warning("Testing connection %s failed: %s", self.kombo_conn_id, type(exc).__name__)
             return False, f"The test failed with {type(exc).__name__}: look into the log of the API server."
         return ok, f"{found} Integration {settings.integration_id}{state}"
+
+    def _say_that_it_goes_around_the_ledger(self, endpoint: str) -> None:
+        """Warn once for each hook: a task may call it for thousands of rows."""
+        if not self._warned:
+            _log.warning(
+                "create_%s goes around the ledger: nothing remembers what it sends, and a task that is tried again "
+                "sends it again. KomboCreate%sOperator and the pipelines send once.",
+                endpoint,
+                endpoint.capitalize(),
+            )
+        self._warned = True
 
     def _integration(self, integration_id: str | None) -> str:
         chosen = integration_id or self.get_settings().integration_id

@@ -107,6 +107,24 @@ def test_a_candidate_gets_its_job_into_the_body(connect: Any) -> None:
     server.close()
 
 
+@pytest.mark.parametrize("endpoint", ["application", "candidate"])
+def test_a_create_says_in_docstring_and_log_that_it_goes_around_the_ledger(
+    connect: Any, endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = ScriptedServer(answers(200, APPLICATION))
+    hook = connect(host=server.base_url, extra={"integration_id": "t:1"})
+    create = getattr(hook, f"create_{endpoint}")
+
+    for _ in range(2):
+        create(None, "job", {"candidate": {"first_name": "Zoë"}})
+
+    (said,) = [record.getMessage() for record in caplog.records if "ledger" in record.getMessage()]
+    assert said.startswith(f"create_{endpoint} goes around the ledger")
+    assert f"KomboCreate{endpoint.capitalize()}Operator" in said
+    assert "goes around the ledger" in create.__doc__
+    server.close()
+
+
 @pytest.mark.parametrize("name", ["applications", "candidates", "jobs"])
 def test_reads_pass_their_filters_on(connect: Any, name: str) -> None:
     server = ScriptedServer(answers(200, success({"next": None, "results": [{"id": "1"}]})))
