@@ -46,6 +46,7 @@ _COMMANDS = (
         args=(
             _DAG_ID,
             _arg(("--rows",), required=True, help="Rows as the SELECT returns them: .json (typed) or .csv"),
+            _arg(("--questions",), help="Screening questions by job_id, as GET /ats/jobs lists them: .json"),
             _arg(("--show-values",), action="store_true", help="Print the request bodies as well"),
             _OUTPUT,
             ARG_VERBOSE,

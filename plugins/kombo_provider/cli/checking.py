@@ -29,10 +29,12 @@ _REFUSED = ("invalid", "without_key", "duplicate_keys")
 def check(args: Namespace) -> None:
     """`airflow kombo check DAG_ID --rows FILE`."""
     rows = _read_rows(Path(args.rows))
+    asked = getattr(args, "questions", None)
+    questions = _read_questions(Path(asked)) if asked else None
     lines: list[dict[str, Any]] = []
     refused = 0
     for push in pushes_of(args.dag_id):
-        found = _mapped(push, rows)
+        found = _mapped(push, rows, questions)
         refused += sum(row.becomes in _REFUSED for row in found)
         for number, row in enumerate(found, start=1):
             lines += _lines(number, row, show_values=args.show_values, nested=args.output == "json")
@@ -42,9 +44,9 @@ def check(args: Namespace) -> None:
         raise SystemExit(f"{refused} of {len(rows)} rows would not be sent.")
 
 
-def _mapped(push: Any, rows: list[dict[str, Any]]) -> list[FixtureRow]:
+def _mapped(push: Any, rows: list[dict[str, Any]], questions: dict[str, Any] | None) -> list[FixtureRow]:
     try:
-        return map_fixture(push, rows)
+        return map_fixture(push, rows, questions=questions)
     except KomboError:
         raise
     except Exception as exc:  # noqa: BLE001 - the border to the user's transform, whose message may quote a row
@@ -83,6 +85,20 @@ def _json_rows(path: Path) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigurationError(f"--rows: {path.name} is no list of objects, one for each row.")
     return rows
+
+
+def _read_questions(path: Path) -> dict[str, Any]:
+    """Return a file's screening questions by job; raises ConfigurationError for anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"--questions: {path.name} cannot be read ({type(exc).__name__}).") from None
+    if not isinstance(found, dict) or not all(isinstance(listed, list) for listed in found.values()):
+        raise ConfigurationError(
+            f"--questions: {path.name} is no object: each job_id with the list of its screening_questions, as "
+            "GET /ats/jobs returns them."
+        )
+    return found
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:

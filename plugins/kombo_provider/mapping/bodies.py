@@ -19,6 +19,9 @@ from kombo_provider.mapping.values import Cleaner, JsonText
 Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
 """Takes a chunk, an alias and its cleaned values, and warns of the odd ones."""
 
+Settle: TypeAlias = "Callable[[Chunk, str, list[Any]], list[Any]]"
+"""Takes a chunk, an alias and its cleaned values, and returns what the rows' jobs make of them."""
+
 Pieces: TypeAlias = "list[str | None]"
 Node: TypeAlias = "ColumnNode | ObjectNode"
 
@@ -44,11 +47,14 @@ class ColumnNode:
     alias: str
     clean: Cleaner
     note: Note | None = None
+    settle: Settle | None = None
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and value of each cell; a refused one is null, so that it does not also count as missing."""
         head, quoted = f"{encode_basestring(self.key)}:", encode_basestring
         values = chunk.cleaned(self.alias, self.clean)
+        if self.settle is not None:
+            values = self.settle(chunk, self.alias, values)
         if self.note is not None:
             self.note(chunk, self.alias, values)
         return [

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from kombo_provider.errors import SourceError
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem, UnusableError
+from kombo_provider.mapping.questions import Questions
 from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Rules, is_missing
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Chunk:
         self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
         self.warnings: defaultdict[int, list[Problem]] = defaultdict(list)
         self.emails: list[Any] = []
+        self.questions: list[Questions] | None = None  # of each row's job; None where no job asks any
         self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
         self._frame = frame
         self._positions = _positions(frame, aliases)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from mimetypes import MimeTypes
 
@@ -43,3 +44,13 @@ def type_of_base64(data: str) -> str | None:
     """Return the media type by the contents of a file in valid base64."""
     start = data[: FIRST_BYTES * 4 // 3 // 4 * 4]
     return type_by_contents(base64.b64decode(start))
+
+
+def accepts(accepted: object, content_type: object) -> bool:
+    """Tell whether Kombo's list of media types has this one; where one of the two is not told, it may."""
+    if not isinstance(accepted, list) or not accepted or not isinstance(content_type, str):
+        return True
+    names = [name.partition(";")[0].strip().lower() for name in accepted if isinstance(name, str)]
+    known = [name for name in names if "/" in name]
+    found = content_type.lower()
+    return len(known) < len(accepted) or any(fnmatchcase(found, name) for name in known)

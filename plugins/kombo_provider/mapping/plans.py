@@ -7,12 +7,13 @@ from collections.abc import Collection
 from pydantic.fields import FieldInfo
 
 from kombo_provider.errors import SourceError
-from kombo_provider.mapping.bodies import ColumnNode, Node, Note, ObjectNode
+from kombo_provider.mapping.bodies import ColumnNode, Node, Note, ObjectNode, Settle
 from kombo_provider.mapping.fields import Path, alias_of, fields_of, holds, is_list, kind_of, model_of
 from kombo_provider.mapping.kinds import PHONE
 from kombo_provider.mapping.models import Model
 from kombo_provider.mapping.persons import note_candidates, note_emails
 from kombo_provider.mapping.phones import note_odd_phones
+from kombo_provider.mapping.screening import ANSWERS, settle_answers
 from kombo_provider.mapping.structures import Structure
 from kombo_provider.mapping.values import Cleaner
 
@@ -48,7 +49,7 @@ def _plan_field(
     field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
 ) -> Node | None:
     if path in columns:
-        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path))
+        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path), _settle(path))
     inner = model_of(field)
     if inner is None or is_list(field) or kind_of(field):
         return None
@@ -63,6 +64,10 @@ def _note(field: FieldInfo, path: Path) -> Note | None:
     if path == ("candidate",):
         return note_candidates
     return note_odd_phones if holds(field, PHONE) else None
+
+
+def _settle(path: Path) -> Settle | None:
+    return settle_answers if path == (ANSWERS,) else None
 
 
 def _cleaner(field: FieldInfo) -> Cleaner:

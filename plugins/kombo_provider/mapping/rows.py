@@ -18,6 +18,8 @@ from kombo_provider.mapping.kinds import email as email_address
 from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
 from kombo_provider.mapping.plans import plan_body
 from kombo_provider.mapping.problems import Problem
+from kombo_provider.mapping.questions import FindQuestions, Questions
+from kombo_provider.mapping.screening import ANSWERS, settle_answers
 from kombo_provider.mapping.values import Rules
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class MappedRow(NamedTuple):
     """Of the source row, as the caller gave it."""
     known: str | None = None
     """Where the ledger has this very row: its status there. Such a row was not mapped."""
+    unasked: bool = False
+    """What the job asks could not be found out: the answers are as the row gives them."""
 
 
 _Said: TypeAlias = "tuple[datetime | None, str | None, bool]"
@@ -97,7 +101,8 @@ class RowMapper:
 
     Raises SourceError for columns that cannot be mapped (unknown, ambiguous, or a required one missing),
     ConfigurationError for a bad `source_timezone`, `endpoint` or `extra_fields`. `remarks` says what is odd about the
-    columns themselves; `warnings` counts what was odd about valid rows so far.
+    columns themselves; `warnings` counts what was odd about valid rows so far. `find_questions` tells what a job asks:
+    without it answers are sent as the rows give them.
     """
 
     def __init__(
@@ -109,11 +114,13 @@ class RowMapper:
         default_integration_id: str | None = None,
         source_timezone: str = "UTC",
         attachments_from_files: bool = False,
+        find_questions: FindQuestions | None = None,
     ) -> None:
         if endpoint not in ("application", "candidate"):
             raise ConfigurationError(f"endpoint {endpoint!r} is unknown: use 'application' or 'candidate'")
         self._rules = Rules(zone_named(source_timezone), attachments_from_files)
         self._job_in_body = endpoint == "candidate"
+        self._find_questions = find_questions
         found = read_columns(columns, extra_fields)
         self.remarks = found.remarks
         self.warnings: Counter[Problem] = Counter()
@@ -171,14 +178,32 @@ class RowMapper:
         sent = _usable(chunk.cleaned("already_sent", already_sent))
         withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
         keys = read_keys(chunk, self._default_integration_id)
+        said = list(zip(changed, sent, withdrawn, strict=True))
+        unasked = self._ask(chunk, keys, jobs, said)
         stored = self._stored_bodies(chunk, jobs)
-        said = zip(changed, sent, withdrawn, strict=True)
         emails = chunk.emails or [None] * chunk.rows
         rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, digests, strict=True)]
         for row in chunk.warnings.keys() - chunk.problems.keys():
             self.warnings.update(chunk.warnings[row])
             rows[row] = rows[row]._replace(warnings=tuple(chunk.warnings[row]))
+        for row in unasked:
+            rows[row] = rows[row]._replace(unasked=True)
         return rows
+
+    def _ask(self, chunk: Chunk, keys: Sequence[Key], jobs: Sequence[str | None], said: Sequence[_Said]) -> list[int]:
+        """Have the chunk know what the jobs of its rows ask; return the rows whose jobs could not be asked for."""
+        if self._find_questions is None:
+            return []
+        asking: list[tuple[str, str] | None] = [
+            (key[0], job) if key[0] and job and sent is None and not withdrawn else None
+            for key, job, (_, sent, withdrawn) in zip(keys, jobs, said, strict=True)
+        ]
+        found = _found_questions(self._find_questions, {pair for pair in asking if pair})
+        if any(found.values()):
+            chunk.questions = [found.get(pair, ()) if pair else () for pair in asking]
+            if ANSWERS not in self._aliases.values():
+                settle_answers(chunk, ANSWERS, [None] * chunk.rows)
+        return [row for row, pair in enumerate(asking) if pair and pair not in found]
 
     def _unmappable(self, frame: pandas.DataFrame) -> MappedRow:
         """Return a row that is invalid as a whole, under its key."""
@@ -215,6 +240,17 @@ class RowMapper:
             stored_body(chunk, row, job or "", stage or "", body, job_in_body=self._job_in_body)
             for row, (job, stage, body) in enumerate(zip(jobs, stages, bodies(self._body, chunk), strict=True))
         ]
+
+
+def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Questions]:
+    by_integration: dict[str, list[str]] = {}
+    for integration_id, job_id in sorted(wanted):
+        by_integration.setdefault(integration_id, []).append(job_id)
+    return {
+        (integration_id, job_id): questions
+        for integration_id, jobs in by_integration.items()
+        for job_id, questions in find(integration_id, jobs).items()
+    }
 
 
 def _usable(values: list[Any]) -> list[Any]:

@@ -40,14 +40,21 @@ class FixtureRow:
     warnings: list[dict[str, str]] = field(default_factory=list)
 
 
-def map_fixture(push: PushSettings, rows: Rows, integration_id: str | None = None) -> list[FixtureRow]:
+def map_fixture(
+    push: PushSettings,
+    rows: Rows,
+    integration_id: str | None = None,
+    questions: Mapping[str, object] | None = None,
+) -> list[FixtureRow]:
     """Return what each row that the push's SELECT might return would become, in their order.
 
     A row may leave columns of the SELECT out: they are NULL. `integration_id` is the connection's; unless it is given,
-    the connection counts as having one where the SELECT returns none. Raises SourceError for a SELECT that cannot be
-    mapped, and for rows with columns that it does not return.
+    the connection counts as having one where the SELECT returns none. `questions` are the jobs' screening questions, by
+    `job_id`; without them answers are not compared with any. Raises SourceError for a SELECT that cannot be mapped, and
+    for rows with columns that it does not return.
     """
     from kombo_provider.mapping import RowMapper
+    from kombo_provider.mapping.questions import given_questions
 
     frame = _frame(push, rows)
     if push.transform is not None:
@@ -60,6 +67,7 @@ def map_fixture(push: PushSettings, rows: Rows, integration_id: str | None = Non
         default_integration_id=integration_id or _unless_selected(names),
         source_timezone=push.source_timezone,
         attachments_from_files=bool(push.attachment_roots),
+        find_questions=None if questions is None else given_questions(questions),
     )
     seen: set[tuple[str | None, str | None]] = set()
     return [_fixture_row(row, seen) for row in mapper.map_chunk(frame)]

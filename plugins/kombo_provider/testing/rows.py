@@ -12,7 +12,7 @@ from kombo_provider.operators.settings import PushSettings
 from kombo_provider.operators.stage import KomboStageOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import DAG
 
@@ -28,13 +28,16 @@ def map_rows(
     transform: Callable[[Any], Any] | None = None,
     extra_fields: Sequence[str] = (),
     attachment_roots: Sequence[str] = (),
+    questions: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> list[FixtureRow]:
     """Return what each row would become, its body or the reasons; nothing is read, staged or sent.
 
     `select_or_dag` is the SELECT, the path of its file (ending in `.sql`, also relative to the calling file or a folder
     above it), or a DAG with a push, whose arguments count then; with several pushes, `source` names one. The rows are
     what the SELECT would return: dictionaries by alias, or a DataFrame. `integration_id` is that of the connection, for
-    rows without one. Raises SourceError for a SELECT or for columns that could not be mapped.
+    rows without one. `questions` are what `stage` would ask Kombo for: `job_id`, as the rows have it, to the list that
+    `GET /ats/jobs` gives as that job's `screening_questions`. Raises SourceError for a SELECT or for columns that could
+    not be mapped.
     """
     if isinstance(select_or_dag, str | Path):
         push = PushSettings(
@@ -50,7 +53,7 @@ def map_rows(
         )
     else:
         push = _push_of(select_or_dag, source)
-    return map_fixture(push, rows, integration_id)
+    return map_fixture(push, rows, integration_id, questions)
 
 
 def _push_of(dag: DAG, source: str | None) -> PushSettings:

@@ -129,3 +129,22 @@ def test_what_cannot_be_checked_is_one_message_without_a_value(tmp_path: Path, n
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"rows.csv cannot be read"):
         run(tmp_path / "rows.csv")
+
+
+def test_rows_are_compared_with_the_questions_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = written(tmp_path, HEAD, GOOD)
+    questions = tmp_path / "questions.json"
+    questions.write_text(json.dumps({"remote:1": [{"id": "q-1", "required": True, "format": {"type": "TEXT"}}]}))
+    with pytest.raises(SystemExit):
+        run(rows, questions=str(questions))
+    assert "lacks an answer to the question q-1" in capsys.readouterr().out
+    questions.write_text(json.dumps({"remote:2": []}))
+    run(rows, questions=str(questions))
+
+
+@pytest.mark.parametrize("text", ["[]", '{"remote:1": {}}', "{", ""])
+def test_a_file_that_holds_no_questions_is_named(tmp_path: Path, text: str) -> None:
+    questions = tmp_path / "questions.json"
+    questions.write_text(text)
+    with pytest.raises(SystemExit, match=r"--questions: questions\.json"):
+        run(written(tmp_path, HEAD, GOOD), questions=str(questions))

@@ -159,3 +159,22 @@ def test_a_hundred_rows_take_less_than_a_second() -> None:
     found = map_rows(SELECT, [{**ROW, "applicant_id": number} for number in range(100)])
     assert time.perf_counter() - begun < 1
     assert {row.becomes for row in found} == {"ready"}
+
+
+def test_answers_are_checked_and_converted_by_questions_that_the_test_gives() -> None:
+    select = SELECT.replace("a.gone AS withdrawn", "a.answers AS screening_question_answers")
+    licence = {
+        "id": "q-1",
+        "required": True,
+        "format": {"type": "SINGLE_SELECT", "options": [{"id": "o-1", "name": "Yes"}, {"id": "o-2", "name": "No"}]},
+    }
+    questions = {"remote:42": [licence]}
+    answers = '[{"question_id": "q-1", "answer": "Yes"}]'
+    good = only({**ROW, "screening_question_answers": answers}, select, questions=questions)
+    assert good.body["screening_question_answers"] == [{"answer": "o-1", "question_id": "q-1"}]
+    lacking = only(ROW, select, questions=questions)
+    assert lacking.problems[0]["field"] == "screening_question_answers"
+    unknown = only({**ROW, "screening_question_answers": answers}, select, questions={"remote:42": []})
+    assert unknown.becomes == "ready"
+    assert only(ROW, select, questions={"another job": [licence]}).becomes == "ready"
+    assert only(ROW, select).becomes == "ready"
