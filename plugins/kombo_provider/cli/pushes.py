@@ -15,8 +15,10 @@ from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.ledger import Ledger
 from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.mapping.questions import FindQuestions
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
+from kombo_provider.operators.job_questions import question_finder
 from kombo_provider.operators.settings import Connections, PushSettings
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.source.reader import SourceReader
@@ -35,6 +37,7 @@ class OpenPush:
     ledger: Ledger
     reader: SourceReader
     default_integration_id: str | None
+    find_questions: FindQuestions
 
 
 def pushes_of(dag_id: str) -> list[PushSettings]:
@@ -80,7 +83,8 @@ def open_push(stage: KomboStageOperator, conf: dict[str, Any]) -> Iterator[OpenP
         _ledger_or_empty_one(push.connections) as ledger,
         warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
     ):
-        yield OpenPush(push, ledger, SourceReader(warehouse, sql, where=where), settings.integration_id)
+        reader = SourceReader(warehouse, sql, where=where)
+        yield OpenPush(push, ledger, reader, settings.integration_id, question_finder(settings))
 
 
 @contextmanager
@@ -109,12 +113,15 @@ def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
         for raw in source.frames(Window()):
             frame = transformed(push.transform, raw) if push.transform else raw
             mapper = mapper or mapper_of(opened, list(frame.columns))
-            found += [row for row in mapper.map_chunk(frame) if row.applicant_id == applicant_id]
+            its_own = [n for n, row in enumerate(mapper.map_chunk(frame)) if row.applicant_id == applicant_id]
+            if its_own:
+                asking = mapper_of(opened, list(frame.columns), opened.find_questions)
+                found += asking.map_chunk(frame.iloc[its_own])
     return found
 
 
-def mapper_of(opened: OpenPush, columns: list[str]) -> RowMapper:
-    """Return what maps the rows of these columns as `stage` does."""
+def mapper_of(opened: OpenPush, columns: list[str], find_questions: FindQuestions | None = None) -> RowMapper:
+    """Return what maps the rows of these columns as `stage` does, which asks what the rows' jobs ask."""
     push = opened.push
     return RowMapper(
         columns,
@@ -123,4 +130,5 @@ def mapper_of(opened: OpenPush, columns: list[str]) -> RowMapper:
         default_integration_id=opened.default_integration_id,
         source_timezone=push.source_timezone,
         attachments_from_files=bool(push.attachment_roots),
+        find_questions=find_questions,
     )

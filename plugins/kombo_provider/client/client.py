@@ -37,7 +37,8 @@ class KomboClient:
 
     `timeout_seconds` bounds a whole call, from looking up the host's name to the last byte of the answer.
     `max_connections` is how many connections are kept open between reads; creates keep none, since a
-    request on an idle connection can be lost without a trace. Raises `ConfigurationError` for a base URL, a
+    request on an idle connection can be lost without a trace. `repeats_reads` is False where a read that fails is not
+    worth a wait. Raises `ConfigurationError` for a base URL, a
     key or a CA bundle that cannot work.
     """
 
@@ -52,6 +53,7 @@ class KomboClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         pacing: Pacing | None = None,
+        repeats_reads: bool = True,
     ) -> None:
         if not is_header_value(api_key):
             raise ConfigurationError("The API key is empty or holds characters that no key has.")
@@ -79,6 +81,7 @@ class KomboClient:
             clock=clock,
             sleep=sleep,
             pacing=pacing,
+            repeats=repeats_reads,
         )
 
     def __repr__(self) -> str:

@@ -54,6 +54,7 @@ class Page(NamedTuple):
 class Reader:
     """GETs on connections that are kept open; each call ends within `timeout_seconds`, repeats included.
 
+    Without `repeats` a call that failed is not made again.
     With a `pacing` the waits for the rate limit are the pacing's, and no part of that time.
     It does not use urllib3's `Retry`, whose warnings print the URL with its query: an e-mail address.
     """
@@ -68,8 +69,9 @@ class Reader:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         pacing: Pacing | None = None,
+        repeats: bool = True,
     ) -> None:
-        self._pacing = pacing
+        self._pacing, self._repeats = pacing, repeats
         self._transport = transport
         self._headers = {**transport.headers, **headers}
         self._timeout_seconds = timeout_seconds
@@ -132,7 +134,7 @@ class Reader:
         self, outcome: Outcome, attempt: int, deadline: float, path: str, integration_id: str | None
     ) -> float:
         """Return how long to wait before the next attempt; raises if there is to be none."""
-        pause = retry_pause_seconds(outcome, attempt)
+        pause = retry_pause_seconds(outcome, attempt) if self._repeats else None
         if pause is not None and self._pacing is not None and _is_rate_limit(outcome):
             return 0.0  # it is the pacing that waits
         if pause is None or self._clock() + pause >= deadline:

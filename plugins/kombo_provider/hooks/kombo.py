@@ -156,7 +156,11 @@ class KomboHook(BaseHook):
 
 
 def open_client(
-    settings: ConnectionSettings, *, timeout_seconds: float | None = None, pacing: Pacing | None = None
+    settings: ConnectionSettings,
+    *,
+    timeout_seconds: float | None = None,
+    pacing: Pacing | None = None,
+    repeats_reads: bool = True,
 ) -> KomboClient:
     """Return a client of its own for a connection; `pacing` says when its reads may leave."""
     from kombo_provider.client import KomboClient
@@ -167,7 +171,18 @@ def open_client(
         timeout_seconds=timeout_seconds or settings.timeout_seconds,
         max_connections=settings.max_in_flight,
         pacing=pacing,
+        repeats_reads=repeats_reads,
     )
+
+
+LOOK_UP_SECONDS = 10.0
+"""For a read without which the work goes on as well: then nothing is gained by waiting for it."""
+
+
+def open_look_ups(settings: ConnectionSettings) -> KomboClient:
+    """Return a client for such reads: each is tried once, and given up soon."""
+    seconds = min(settings.timeout_seconds, LOOK_UP_SECONDS)
+    return open_client(settings, timeout_seconds=seconds, repeats_reads=False)
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -50,6 +50,8 @@ class StagedRow(Protocol):
     def row_digest(self) -> str | None: ...
     @property
     def known(self) -> str | None: ...
+    @property
+    def unasked(self) -> bool: ...
 
 
 class Known(NamedTuple):
@@ -87,6 +89,8 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
         return "already_known", None  # its tries are used up for good: only a person's replay gives it new ones
     if counter in ("withdrawn", "imported"):
         return ("already_known", None) if wanted is before.status else (counter, wanted)
+    if row.unasked and before.status is Status.INVALID and row.row_digest == before.row_digest is not None:
+        return "already_known", None  # what was found wrong with this very row holds until it can be checked again
     if before.status is Status.READY and same:
         return "already_known", wanted
     if same and before.status is not Status.CANCELLED:

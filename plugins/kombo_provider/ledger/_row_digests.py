@@ -11,10 +11,13 @@ from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
 
 
-def recognise(conn: Connection, source: str, kombo_conn_id: str, keys: Collection[Pair]) -> dict[Pair, tuple[str, str]]:
+def recognise(
+    conn: Connection, source: str, kombo_conn_id: str, keys: Collection[Pair], *, field_judged_elsewhere: str
+) -> dict[Pair, tuple[str, str]]:
     """Return digest and status of the keys' rows, where staging would leave them as they are if the digest is the same.
 
-    A row that was taken out, waits for another connection, or is to be tried again is always staged.
+    A row that was taken out, waits for another connection, or is to be tried again is always staged; so is one that is
+    invalid for a field about which somebody else's word counts, which may have changed.
     """
     if not keys:
         return {}
@@ -23,6 +26,10 @@ def recognise(conn: Connection, source: str, kombo_conn_id: str, keys: Collectio
         deliveries.c.payload_sha256 != "",
         deliveries.c.status != Status.CANCELLED,
         or_(deliveries.c.status != Status.READY, deliveries.c.kombo_conn_id == kombo_conn_id),
+        or_(
+            deliveries.c.status != Status.INVALID,
+            deliveries.c.problems.not_like(f'%"field":"{field_judged_elsewhere}%'),
+        ),
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
 

@@ -12,11 +12,13 @@ from airflow.sdk import Context
 from kombo_provider.errors import InDoubtError, NotDeliveredError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
+from kombo_provider.operators.job_questions import question_finder
 from kombo_provider.operators.links import remember_log_url
 from kombo_provider.operators.sending import SendingOperator
 from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
 
 if TYPE_CHECKING:
+    from kombo_provider.client.settings import ConnectionSettings
     from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
 
 _RETURNED = (
@@ -76,7 +78,7 @@ class _CreateOperator(SendingOperator):
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)
         hook = KomboHook(self.kombo_conn_id)
         with remember_log_url(self), open_ledger(self._connections()) as ledger:
-            key = self._stage(ledger, context, run, hook.get_settings().integration_id)
+            key = self._stage(ledger, context, run, hook.get_settings())
             if self._status(ledger, key) is Status.READY:
                 selection = Selection(self.source, self.kombo_conn_id, (key.applicant_id,))
                 self.send(
@@ -98,7 +100,7 @@ class _CreateOperator(SendingOperator):
             ledger_schema=self.ledger_schema,
         )
 
-    def _stage(self, ledger: Ledger, context: Context, run: RunRef, default_integration_id: str | None) -> DeliveryKey:
+    def _stage(self, ledger: Ledger, context: Context, run: RunRef, settings: ConnectionSettings) -> DeliveryKey:
         from kombo_provider.ledger import Staging
         from kombo_provider.staging.one import stage_one
 
@@ -108,8 +110,9 @@ class _CreateOperator(SendingOperator):
             ledger,
             Staging(self.source, self.kombo_conn_id, self.endpoint, run),
             row | _as_columns(given),
-            default_integration_id=default_integration_id,
+            default_integration_id=settings.integration_id,
             attachments_from_files=bool(self.attachment_roots),
+            find_questions=question_finder(settings),
         )
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:

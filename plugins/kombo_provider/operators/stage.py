@@ -14,6 +14,7 @@ from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators import metrics
 from kombo_provider.operators.connections import open_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
+from kombo_provider.operators.job_questions import question_finder
 from kombo_provider.operators.push import (
     BEGAN_KEY,
     COUNTS_KEY,
@@ -169,6 +170,7 @@ class KomboStageOperator(PushOperator):
             attachments_from_files=bool(push.attachment_roots),
             transform=push.transform,
             same_person=push.same_person,
+            find_questions=question_finder(settings),
         )
         return StageOptions(
             staging=Staging(push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill),

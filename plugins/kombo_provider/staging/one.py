@@ -10,6 +10,7 @@ import pandas as pd
 from kombo_provider.errors import NotDeliveredError
 from kombo_provider.ledger import DeliveryKey, Ledger, Staging, staging
 from kombo_provider.mapping import RowMapper
+from kombo_provider.mapping.questions import FindQuestions
 
 
 def stage_one(
@@ -19,6 +20,7 @@ def stage_one(
     *,
     default_integration_id: str | None,
     attachments_from_files: bool,
+    find_questions: FindQuestions | None = None,
 ) -> DeliveryKey:
     """Map and stage a row of meta columns and fields of the body, by column; return its key.
 
@@ -29,6 +31,7 @@ def stage_one(
         endpoint=staging_for.endpoint,
         default_integration_id=default_integration_id,
         attachments_from_files=attachments_from_files,
+        find_questions=find_questions,
     )
     (mapped,) = mapper.map_chunk(pd.DataFrame([list(row.values())], columns=list(row), dtype=object))
     if mapped.key_problem is not None or mapped.integration_id is None or mapped.applicant_id is None:

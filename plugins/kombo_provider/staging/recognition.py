@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombo_provider.ledger import Ledger, Staging, staging
 from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.mapping.screening import ANSWERS
 from kombo_provider.staging.mapping_digest import mapping_digest
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Recognition:
         rows = mapper.identified(frame)
         keys = [row[:2] for row in rows if row is not None]
         with self._ledger.transaction() as conn:
-            known = staging.recognise(conn, self._staging.source, self._staging.kombo_conn_id, keys)
+            known = staging.recognise(
+                conn, self._staging.source, self._staging.kombo_conn_id, keys, field_judged_elsewhere=ANSWERS
+            )
         found: list[MappedRow | None] = []
         for row, digest in zip(rows, digests, strict=True):
             there = known.get(row[:2]) if row is not None else None

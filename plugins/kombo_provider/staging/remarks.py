@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterable
 
-from kombo_provider.mapping import RowMapper
+from kombo_provider.mapping import MappedRow, RowMapper
 
 log = logging.getLogger(__name__)
+
+_NAMED = 5
 
 
 class Remarks:
@@ -15,6 +19,7 @@ class Remarks:
     def __init__(self) -> None:
         self._told: set[str] = set()
         self._mapper: RowMapper | None = None
+        self._unasked: Counter[str] = Counter()
 
     def of(self, mapper: RowMapper) -> None:
         """Tell what is odd about the columns."""
@@ -24,7 +29,23 @@ class Remarks:
                 log.warning("%s", remark)
         self._told.update(mapper.remarks)
 
+    def look_at(self, rows: Iterable[MappedRow]) -> None:
+        """Count the rows that go as they are, since Kombo did not tell what their jobs ask."""
+        self._unasked.update(row.integration_id or "" for row in rows if row.unasked and row.problems is None)
+
     def log(self) -> None:
         """Tell how many rows were odd, never with a value."""
         for (field, problem), count in self._mapper.warnings.items() if self._mapper is not None else ():
             log.warning("%d rows: %s %s", count, field, problem)
+        if self._unasked:
+            named = ", ".join(
+                f"{integration_id} ({rows})" for integration_id, rows in self._unasked.most_common(_NAMED)
+            )
+            more = f" and {len(self._unasked) - _NAMED} more" if len(self._unasked) > _NAMED else ""
+            log.warning(
+                "%d rows are taken as they are, without a look at their jobs' screening questions, which could not be "
+                "read: %s%s",
+                self._unasked.total(),
+                named,
+                more,
+            )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, passed_over, staging
 from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.mapping.questions import FindQuestions
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.asked_for import AskedFor
@@ -60,6 +61,7 @@ class Stager:
         self.asked = AskedFor(Narrowing(), {})
         self._held_named: list[tuple[str, str]] = []
         self._remarks = Remarks()
+        self._find_questions: FindQuestions | None = None  # asked only for rows that are staged
         self.same_person = SamePerson(staging_for.source, hold=options.same_person == "hold", dry_run=dry_run)
 
     def run(
@@ -77,6 +79,7 @@ class Stager:
         Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
         """
         self._now, replayed = started_at, replayed or {}
+        self._find_questions = self._options.find_questions
         self.asked = AskedFor(narrowing, replayed)
         started = logged = time.monotonic()
         if self._dry_run:
@@ -182,15 +185,7 @@ class Stager:
         return [row for row, (_, status) in zip(keyed, decisions, strict=True) if status is not None]
 
     def _mapper(self, columns: Sequence[str]) -> RowMapper:
-        options = self._options
-        mapper = RowMapper(
-            columns,
-            endpoint=self._staging.endpoint,
-            extra_fields=options.extra_fields,
-            default_integration_id=options.default_integration_id,
-            source_timezone=options.source_timezone,
-            attachments_from_files=options.attachments_from_files,
-        )
+        mapper = self._options.mapper(columns, self._staging.endpoint, self._find_questions)
         self._remarks.of(mapper)
         return mapper
 
@@ -198,6 +193,7 @@ class Stager:
         self.counts["extracted"] += len(rows)
         keyed = [row for row in rows if self._has_key(row)]
         self._personal_ids.look_at(keyed)
+        self._remarks.look_at(keyed)
         foreign = self._target.foreign_ids([_key(row) for row in keyed]) if self._target is not None else {}
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)

@@ -40,6 +40,7 @@ class Row:
     has_files: bool = False
     row_digest: str | None = None
     known: str | None = None
+    unasked: bool = False
 
     def but(self, **changes: Any) -> Row:
         """Return the row with some values changed."""
