@@ -21,7 +21,7 @@ ROUNDS ?= 500
 ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz test-compose lock clean
+.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz fleet test-compose lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUND
 
 fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
 	@FUZZ_ROWS=$(ROWS) $(BIN)/python -m pytest -q tests/reliability/test_fuzzed_rows.py
+
+fleet: $(INSTALLED) ## sync 100,000 applications of 50 integrations on each database: memory flat, no request too many
+	@FLEET_APPLICATIONS=100000 $(BIN)/python -m pytest -q tests/reliability/test_large_fleet.py
 
 test-compose: $(INSTALLED) ## the production shape does its job while it is taken apart (Docker; BRINGS_UP=... names another command for that)
 	@tests/compose/with_secrets $(if $(BRINGS_UP),"$(BRINGS_UP)" . --profile sandbox --,tests/compose/brought_up) \
