@@ -53,7 +53,8 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 bench: $(INSTALLED) ## what it costs beside bare loops and the official SDK (about ten minutes; ARGS=--quick for a glance)
 	@exec $(BIN)/python -m bench $(ARGS)
 
-torture: $(INSTALLED) ## kill and cut many rounds long, on both databases (ROUNDS=500 SEED=1; about half an hour)
+torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour)
+	@STOPS=20 STOP_LATENCY=20 $(BIN)/python -m pytest -q tests/reliability/test_patient_stops.py
 	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)
 
 fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
@@ -64,7 +65,7 @@ fleet: $(INSTALLED) ## sync 100,000 applications of 50 integrations on each data
 
 test-compose: $(INSTALLED) ## the production shape does its job while it is taken apart (Docker; BRINGS_UP=... names another command for that)
 	@tests/compose/with_secrets $(if $(BRINGS_UP),"$(BRINGS_UP)" . --profile sandbox --,tests/compose/brought_up) \
-	  $(BIN)/python -m tests.compose.job
+	  $(BIN)/python -m tests.compose.job $(ARGS)
 
 lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock

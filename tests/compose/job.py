@@ -2,7 +2,8 @@
 
 One worker is killed, one shut down warm, PostgreSQL and Redis are started again, and Kombo answers 503 for a while.
 Afterwards nobody was created twice, by the sandbox's own count, the ledger knows of everyone, and none is left over but
-those whom the 503 left in doubt, which a person is asked about.
+those whom the 503 left in doubt, which a person is asked about. The warm shutdown leaves nobody in doubt: its tasks
+wait for what is on the wire, and another worker goes on. All of it once with each of Kombo's endpoints.
 Needs the stack of docker-compose.yaml, with the profile `sandbox`: `make test-compose` starts it and runs this.
 """
 
@@ -12,116 +13,158 @@ import json
 import subprocess
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.compose.stack import airflow, compose, docker, sandbox, sql, workers
 
 APPLICANTS = 1_000
-DAG_ID, RESOLVE = "kombo_push_applicants", "kombo_resolve_in_doubt"
-UNAVAILABLE = 40
-"""So many creates are answered by a load balancer's 503."""
+LATENCY_SECONDS = 10
+UNAVAILABLE = 20
+"""So many creates are answered by a load balancer's 503: less than one lane's cap, else it is left alone for long."""
 MINUTES = 25
-FILL = f"""
-TRUNCATE applicants;
-INSERT INTO applicants (applicant_id, integration_id, job_id, changed_at, candidate__first_name, candidate__last_name,
-                        candidate__email_address)
-SELECT 'C-' || n, (ARRAY['greenhouse:compose', 'lever:compose', 'workday:compose'])[1 + n % 3], 'job-' || n % 7,
-       now() - interval '1 hour', 'Ada', 'Example ' || n, 'compose' || n || '@example.com'
-FROM generate_series(1, {APPLICANTS}) AS n
-"""
+OTHER_DAGS = Path(__file__).with_name("kombo_push_candidates.py")
 
 
-def compose(*arguments: str, check: bool = True) -> str:
-    """Run `docker compose` with the sandbox's profile; return what it printed."""
-    done = subprocess.run(["docker", "compose", "--profile", "sandbox", *arguments], capture_output=True, text=True)
-    if check and done.returncode:
-        raise RuntimeError(f"docker compose {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
+@dataclass(frozen=True)
+class Push:
+    """Two DAGs and the table that the first one reads: a thousand applicants on three lanes of their own."""
+
+    endpoint: str
+    dag_id: str
+    resolve_dag_id: str
+    source: str
+    table: str
+
+    def fill(self) -> None:
+        """Put the applicants into the table, which is made where it is missing."""
+        sql(f"CREATE TABLE IF NOT EXISTS {self.table} (LIKE applicants INCLUDING ALL)")
+        sql(f"TRUNCATE {self.table}")
+        lanes = ", ".join(f"'{ats}:{self.endpoint}'" for ats in ("greenhouse", "lever", "workday"))
+        sql(
+            f"INSERT INTO {self.table} (applicant_id, integration_id, job_id, changed_at, candidate__first_name, "
+            "candidate__last_name, candidate__email_address) "
+            f"SELECT 'C-' || n, (ARRAY[{lanes}])[1 + n % 3], 'job-' || n % 7, now() - interval '1 hour', 'Ada', "
+            f"'Example ' || n, 'compose' || n || '@example.com' FROM generate_series(1, {APPLICANTS}) AS n"
+        )
+
+    def by_status(self) -> dict[str, int]:
+        """Return how many deliveries have each status; nothing while there is no ledger or no server."""
+        counted = f"SELECT status, count(*) FROM kombo_deliveries WHERE source = '{self.source}' GROUP BY 1"
+        return {status: int(count) for status, count in sql(counted, check=False)}
+
+    def until_settled(self, wanted: int) -> None:
+        """Wait until so many are delivered or in doubt; what was stopped is gone on with by further runs."""
+        began = triggered = time.monotonic()
+        while self.settled() < wanted:
+            if time.monotonic() > began + MINUTES * 60:
+                raise TimeoutError(f"{wanted} of {APPLICANTS} were not settled in {MINUTES} min: {self.by_status()}")
+            if time.monotonic() - triggered > 60:
+                triggered = time.monotonic()
+                for dag_id in (self.resolve_dag_id, self.dag_id):
+                    airflow("dags", "trigger", dag_id)
+            time.sleep(2)
+        say(f"{self.endpoint}: {self.by_status()}")
+
+    def settled(self) -> int:
+        """Return how many are delivered or in doubt now."""
+        found = self.by_status()
+        return found.get("delivered", 0) + found.get("in_doubt", 0)
 
 
-def sql(statement: str, *, check: bool = True) -> list[list[str]]:
-    """Run a statement in the warehouse; return its rows as text. Nothing comes from a server that is just starting."""
-    psql = ("psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-U", "airflow", "-d", "warehouse", "-c", statement)
-    printed = compose("exec", "-T", "postgres", *psql, check=check)
-    return [line.split("|") for line in printed.splitlines()]
+PUSHES = (
+    Push("application", "kombo_push_applicants", "kombo_resolve_in_doubt", "demo.applicants", "applicants"),
+    Push("candidate", "kombo_push_candidates", "kombo_resolve_candidates", "compose.candidates", "candidates"),
+)
 
 
-def airflow(*arguments: str) -> str:
-    """Run an `airflow` command beside the scheduler."""
-    return compose("exec", "-T", "scheduler", "airflow", *arguments)
+def say(text: str) -> None:
+    """Print what has come to pass, and when."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def sandbox(path: str, body: Any = None) -> Any:
-    """Ask the sandbox, from inside its container: its port is not published."""
-    url = f"http://localhost:8765/_sandbox/{path}"
-    sent = () if body is None else ("-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body))
-    return json.loads(compose("exec", "-T", "sandbox", "curl", "-fsS", *sent, url) or "null")
+def bring_other_dags() -> None:
+    """Copy the DAG file of the other endpoint to where Airflow's processes look for it."""
+    for container in [*workers(), *compose("ps", "-q", "scheduler", "dag-processor").split()]:
+        docker("cp", str(OTHER_DAGS), f"{container}:/opt/airflow/dags/{OTHER_DAGS.name}")
+    airflow("dags", "reserialize")
 
 
-def by_status() -> dict[str, int]:
-    """Return how many deliveries have each status; nothing while there is no ledger or no server."""
-    found = sql("SELECT status, count(*) FROM kombo_deliveries GROUP BY 1", check=False)
-    return {status: int(count) for status, count in found}
-
-
-def until_settled(wanted: int, deadline: float) -> None:
-    """Wait until so many are delivered or in doubt; what was stopped is gone on with by further runs."""
-    triggered = time.monotonic()
-    while sum(count for status, count in by_status().items() if status in ("delivered", "in_doubt")) < wanted:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{wanted} of {APPLICANTS} were not settled in {MINUTES} minutes: {by_status()}")
-        if time.monotonic() - triggered > 60:
-            triggered = time.monotonic()
-            for dag_id in (RESOLVE, DAG_ID):
-                airflow("dags", "trigger", dag_id)
-        time.sleep(2)
-    print(f"{time.strftime('%H:%M:%S')} {by_status()}", flush=True)
-
-
-def workers() -> list[str]:
-    """Return the containers of the workers that run."""
-    return compose("ps", "-q", "worker").split()
-
-
-def main() -> int:
-    """Do the job; return 0 if every promise was kept."""
-    deadline = time.monotonic() + MINUTES * 60
-    sql(FILL)
-    sandbox("config", {"latency_seconds": 3})
-    for dag_id in (RESOLVE, DAG_ID):
-        airflow("dags", "unpause", dag_id)
-    until_settled(100, deadline)
+def take_apart(push: Push) -> dict[str, bool]:
+    """Send all while the stack loses its parts one by one; return what was found on the way."""
+    push.until_settled(100)
     first, second = workers()
-    subprocess.run(["docker", "kill", first], check=True, capture_output=True)
-    until_settled(200, deadline)
-    subprocess.run(["docker", "start", first], check=True, capture_output=True)
-    subprocess.run(["docker", "stop", second], check=True, capture_output=True)
-    until_settled(400, deadline)
-    subprocess.run(["docker", "start", second], check=True, capture_output=True)
+    docker("kill", first)
+    push.until_settled(200)
+    docker("start", first)
+    wait_until_it_works(first)
+    kept = shut_down_warm(push, second)
+    push.until_settled(min(APPLICANTS, push.settled() + 50))
+    docker("start", second)
     compose("restart", "postgres")
-    until_settled(500, deadline)
+    push.until_settled(min(APPLICANTS, push.settled() + 50))
     compose("restart", "redis")
-    until_settled(600, deadline)
+    push.until_settled(min(APPLICANTS, push.settled() + 50))
     sandbox("faults", [{"kind": "html", "count": UNAVAILABLE}])
-    until_settled(APPLICANTS, deadline)
-    return judge()
+    push.until_settled(APPLICANTS)
+    return kept
 
 
-def judge() -> int:
+def wait_until_it_works(worker: str) -> None:
+    """Wait until a Celery worker answers."""
+    ping = 'celery --broker "$AIRFLOW__CELERY__BROKER_URL" inspect ping -d "celery@$HOSTNAME"'
+    deadline = time.monotonic() + 300
+    while subprocess.run(["docker", "exec", worker, "sh", "-c", ping], capture_output=True, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise TimeoutError("a started worker does not answer")
+
+
+def shut_down_warm(push: Push, worker: str) -> dict[str, bool]:
+    """Shut a worker down as an upgrade does; its tasks end with their calls, and nobody is in doubt for it."""
+    doubts = f"SELECT count(*) FROM kombo_deliveries WHERE source = '{push.source}' AND status = 'in_doubt'"
+    [[before]], began = sql(doubts), time.monotonic()
+    docker("stop", worker)
+    took, [[after]] = time.monotonic() - began, sql(doubts)
+    say(f"shut down warm in {took:.0f} s, in doubt {before} before and {after} after it: {push.by_status()}")
+    return {
+        "a warm shutdown leaves nobody in doubt": after <= before,
+        "it begins nothing more": push.by_status().get("ready", 0) > 0,
+    }
+
+
+def judge(push: Push) -> dict[str, bool]:
     """Compare the sandbox's books with the ledger and the target."""
-    creates = [row["count"] for row in sandbox("stats")["creates"] if row["integration_id"].endswith(":compose")]
-    [[with_ids]] = sql("SELECT count(kombo_application_id) FROM applicants")
-    [[keys]] = sql("SELECT count(*) FROM kombo_deliveries WHERE applicant_id LIKE 'C-%'")
-    found = by_status()
+    created = [row for row in sandbox("stats")["creates"] if row["integration_id"].endswith(f":{push.endpoint}")]
+    creates = [row["count"] for row in created]
+    [[keys]] = sql(f"SELECT count(*) FROM kombo_deliveries WHERE source = '{push.source}'")
+    found = push.by_status()
     in_doubt = found.get("in_doubt", 0)
-    kept = {
+    say(f"{push.endpoint}: {sum(creates)} creates, {found}")
+    return {
         "nobody created twice": set(creates) == {1},
         "everybody delivered was created": APPLICANTS - in_doubt <= len(creates) <= APPLICANTS,
         "each in the ledger once": int(keys) == APPLICANTS,
         "none is left over but what the 503 left in doubt": set(found) <= {"delivered", "in_doubt"},
         "as few in doubt as there were such answers": in_doubt <= UNAVAILABLE,
     }
-    print(json.dumps({**kept, "creates": sum(creates), "rows with their ids so far": int(with_ids)}, indent=2))
-    return 0 if all(kept.values()) else 1
+
+
+def main(endpoints: list[str]) -> int:
+    """Do the job with each endpoint, or with those named; return 0 if every promise was kept."""
+    sandbox("config", {"latency_seconds": LATENCY_SECONDS})
+    bring_other_dags()
+    all_kept = True
+    for push in PUSHES:
+        if endpoints and push.endpoint not in endpoints:
+            continue
+        push.fill()
+        for dag_id in (push.resolve_dag_id, push.dag_id):
+            airflow("dags", "unpause", dag_id)
+        kept = take_apart(push) | judge(push)
+        print(json.dumps({"endpoint": push.endpoint} | kept, indent=2), flush=True)
+        all_kept = all_kept and all(kept.values())
+    return 0 if all_kept else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
