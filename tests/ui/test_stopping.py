@@ -24,6 +24,7 @@ IN_FLIGHT = 12
 """Less than half of Kombo's 30: beside what is still executing, a later try has room at once."""
 STOP_SECONDS = 20.0
 """Airflow notices at a heartbeat, every 5 s, and kills 5 s later; the rest is for a busy machine."""
+POD_LATENCY_SECONDS, POD_GRACE_SECONDS = 20.0, 60.0
 LOOKS_AGAIN_SECONDS = 30.0
 """A task that finds its lane held comes back after so long."""
 
@@ -149,6 +150,26 @@ def test_a_killed_task_that_is_cleared_takes_its_lane_over_from_its_former_try(p
     assert push.is_held()
     push.clear_task()
     _assert_the_next_try_sends_the_rest_at_once(push)
+
+
+def test_a_pods_end_leaves_nobody_in_doubt_who_is_answered_within_its_grace(airflow: RunningAirflow) -> None:
+    push = Push(airflow, f"greenhouse:{uuid4().hex}")
+    push.serve(latency_seconds=POD_LATENCY_SECONDS)
+    try:
+        _apply(push)
+        push.start()
+        wait_until(lambda: len(push.creates()) > IN_FLIGHT, "nothing is sent")
+        os.killpg(push.task()["pid"], signal.SIGTERM)
+        wait_until(push.has_stopped, "it waits for the answers first", POD_LATENCY_SECONDS)
+        created, answered = push.creates(), push.rows("delivered")
+        assert len(push.rows("in_doubt")) == len(created) - len(answered) >= IN_FLIGHT
+        wait_until(lambda: not push.rows("in_doubt"), "late answers are not recorded", POD_GRACE_SECONDS)
+        assert (len(push.rows("delivered")), push.creates()) == (len(created), created)
+        push.let_it_be_quick()
+        assert push.airflow.wait_for(push.run_id) == "success"
+        _assert_each_was_sent_once(push)
+    finally:
+        push.forget()
 
 
 def test_a_task_that_finds_its_lane_held_waits_without_a_worker_slot(airflow: RunningAirflow) -> None:
