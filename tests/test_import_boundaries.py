@@ -15,7 +15,18 @@ def test_the_contracts_between_the_rooms_are_kept() -> None:
     assert run.returncode == 0, run.stdout
 
 
-ROOMS_BELOW_AIRFLOW = ("client", "doubts", "ledger", "mapping", "report", "sending", "source", "staging", "write_back")
+ROOMS_BELOW_AIRFLOW = (
+    "client",
+    "doubts",
+    "ledger",
+    "mapping",
+    "report",
+    "sending",
+    "source",
+    "staging",
+    "watch",
+    "write_back",
+)
 LOAD_ALL = """
 import importlib, pkgutil, sys, kombo_provider
 for room in sys.argv[1:]:

@@ -20,6 +20,7 @@ KomboError
 ├── NotDeliveredError           one applicant is invalid or refused: correct what the message names
 ├── InDoubtError                a request may have been executed: it is looked up, or a person decides
 ├── ReplyError                  what a person answered cannot be carried out: the question is put again
+├── NotifierError               a notifier failed: correct it, the next watch tells what it missed
 └── IncompleteRunError          rows of this run are not delivered: the message says how many and why
 """
 
@@ -126,3 +127,7 @@ class ReplyError(KomboError):
 
 class IncompleteRunError(KomboError):
     """Rows that this run staged or sent did not reach Kombo."""
+
+
+class NotifierError(KomboError):
+    """A notifier did not take what a watch had to tell."""

@@ -7,44 +7,37 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    AssetAlias,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    CronTriggerTimetable,
-    DeltaDataIntervalTimetable,
-    TaskGroup,
-    TriggerRule,
-)
+from airflow.sdk import DAG, AssetAlias, TaskGroup, TriggerRule
 
-from kombo_provider.operators.arguments import PushArguments, PushDagArguments, check_sync, push_settings
+from kombo_provider.operators.arguments import (
+    PushArguments,
+    PushDagArguments,
+    check_sync,
+    check_watch,
+    push_settings,
+)
 from kombo_provider.operators.assets import APPLICANT_IDS_ASSET, APPLICATIONS_ASSET, IN_DOUBT_ASSET
+from kombo_provider.operators.dags import also_on, make_dag, with_intervals
 from kombo_provider.operators.deliver import KomboDeliverOperator
-from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC
+from kombo_provider.operators.descriptions import ASK_DOC, PUSH_DOC, RESOLVE_DOC, SYNC_DOC, WATCH_DOC
 from kombo_provider.operators.doubts import KomboAskOperator, KomboQuestionsOperator, KomboResolveOperator
 from kombo_provider.operators.next import KomboNextOperator
 from kombo_provider.operators.push import NAME_TEMPLATE
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.retries import retries
 from kombo_provider.operators.run_params import push_params
-from kombo_provider.operators.settings import Connections, PushSettings, SyncSettings
+from kombo_provider.operators.settings import Connections, PushSettings, SyncSettings, WatchSettings
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.operators.sync import KomboSyncOperator, sync_params
+from kombo_provider.operators.watch import KomboWatchOperator
 from kombo_provider.operators.write_back import KomboWriteBackOperator
 
 if TYPE_CHECKING:
     from kombo_provider.client.client import Model
     from kombo_provider.sync.plan import Scope
 
-TAG = "kombo"
-"""Carried by every DAG of the factories: it is how they are found."""
-
 ASKING_RUNS_AT_MOST = 4
 """The scheduler looks at twenty running runs at a time: those that wait for a person must not fill them."""
-
-_NOT_CRON = ("@once", "@continuous", "@asset")
 
 
 def kombo_push_dag(
@@ -66,7 +59,7 @@ def kombo_push_dag(
     params = push_params() | (dag_arguments.pop("params", None) or {})
     description = f"Pushes the applicants of {source} into Kombo and writes the ids back"
     own = {"description": description, "doc_md": PUSH_DOC.format(source=source), "params": params}
-    dag = _dag(dag_id, _timetable(schedule), settings.defined_in, own | dag_arguments)
+    dag = make_dag(dag_id, with_intervals(schedule), settings.defined_in, own | dag_arguments)
     with dag:
         _push_tasks(settings)
     return dag
@@ -102,7 +95,7 @@ def kombo_resolve_dag(
     defined_in = sys._getframe(1).f_code.co_filename
     description = f"Looks up what became of requests for {source} that were never answered"
     own = {"description": description, "doc_md": RESOLVE_DOC.format(source=source)}
-    dag = _dag(dag_id, _also_on(IN_DOUBT_ASSET, schedule), defined_in, own | dag_arguments)
+    dag = make_dag(dag_id, also_on(IN_DOUBT_ASSET, schedule), defined_in, own | dag_arguments)
     with dag:
         resolve = KomboResolveOperator(task_id="resolve", source=source, connections=connections)
         if write_back_table is not None:
@@ -132,7 +125,7 @@ def kombo_ask_dag(
     connections = _connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema)
     description = f"Asks a person about requests for {source} that no look-up settled"
     own = {"description": description, "doc_md": ASK_DOC.format(source=source), "max_active_runs": ASKING_RUNS_AT_MOST}
-    dag = _dag(dag_id, _timetable(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
+    dag = make_dag(dag_id, with_intervals(schedule), sys._getframe(1).f_code.co_filename, own | dag_arguments)
     with dag:
         questions = KomboQuestionsOperator(task_id="questions", source=source, connections=connections)
         KomboAskOperator.partial(
@@ -193,43 +186,63 @@ def kombo_sync_dag(
     return dag
 
 
+def kombo_watch_dag(
+    *,
+    dag_id: str,
+    notifiers: Sequence[Any] = (),
+    schedule: Any = "*/10 * * * *",
+    kombo_conn_id: str = "kombo_default",
+    warehouse_conn_id: str = "warehouse_default",
+    ledger_conn_id: str | None = None,
+    ledger_schema: str | None = None,
+    freshness: timedelta = timedelta(hours=3),
+    paused_for: timedelta = timedelta(hours=1),
+    doubts_after: timedelta = timedelta(days=1),
+    late_after: timedelta = timedelta(hours=1),
+    unreported_after: timedelta = timedelta(hours=3),
+    max_refused_share: float = 0.1,
+    min_refused: int = 10,
+    volume_factor: float = 5.0,
+    volume_min: int = 20,
+    **dag_arguments: Any,
+) -> DAG:
+    """Build a DAG that reads the ledger and tells through `notifiers` (Airflow's) of each change once.
+
+    It watches every source and lane under the connection, whatever their DAGs do: killed, paused or never begun. Each
+    condition makes one message when it begins and one when it is over; in a notifier's templates it is `kombo.text`.
+    """
+    settings = WatchSettings(
+        connections=_connections(kombo_conn_id, warehouse_conn_id, ledger_conn_id, ledger_schema),
+        freshness=freshness,
+        paused_for=paused_for,
+        doubts_after=doubts_after,
+        late_after=late_after,
+        unreported_after=unreported_after,
+        max_refused_share=max_refused_share,
+        min_refused=min_refused,
+        volume_factor=volume_factor,
+        volume_min=volume_min,
+    )
+    check_watch(settings, notifiers)
+    own = {"description": "Tells of lanes and pipelines that do not do what they should", "doc_md": WATCH_DOC}
+    dag = make_dag(dag_id, schedule, sys._getframe(1).f_code.co_filename, own | dag_arguments)
+    with dag:
+        KomboWatchOperator(task_id="watch", watch=settings, notifiers=tuple(notifiers))
+    return dag
+
+
 def _sync_dag(
     dag_id: str, schedule: Any, defined_in: str, settings: SyncSettings, dag_arguments: dict[str, Any]
 ) -> DAG:
     params = sync_params() | (dag_arguments.pop("params", None) or {})
     description = f"Pulls {', '.join(settings.models)} from Kombo"
     own = {"description": description, "doc_md": SYNC_DOC, "params": params}
-    timetable = _timetable(schedule) if settings.models == ("jobs",) else _also_on(APPLICANT_IDS_ASSET, schedule)
-    return _dag(dag_id, timetable, defined_in, own | dag_arguments)
+    timetable = with_intervals(schedule) if settings.models == ("jobs",) else also_on(APPLICANT_IDS_ASSET, schedule)
+    return make_dag(dag_id, timetable, defined_in, own | dag_arguments)
 
 
 def _connections(kombo: str, warehouse: str, ledger: str | None, schema: str | None) -> Connections:
     return Connections(kombo_conn_id=kombo, warehouse_conn_id=warehouse, ledger_conn_id=ledger, ledger_schema=schema)
-
-
-def _dag(dag_id: str, schedule: Any, defined_in: str, arguments: dict[str, Any]) -> DAG:
-    arguments.setdefault("max_active_runs", 1)
-    arguments["tags"] = sorted({TAG, *(arguments.get("tags") or ())})
-    dag = DAG(dag_id=dag_id, schedule=schedule, **arguments)
-    dag.fileloc = defined_in
-    return dag
-
-
-def _timetable(schedule: Any) -> Any:
-    """Give cron strings and timedeltas the interval that a plain schedule of Airflow 3 lacks."""
-    if isinstance(schedule, str) and schedule not in _NOT_CRON:
-        return CronDataIntervalTimetable(schedule, timezone="UTC")
-    if isinstance(schedule, timedelta):
-        return DeltaDataIntervalTimetable(schedule)
-    return schedule
-
-
-def _also_on(asset: str, schedule: Any) -> Any:
-    """Run on a cron schedule, and whenever the asset is updated."""
-    if isinstance(schedule, str) and schedule not in _NOT_CRON:
-        timetable = CronTriggerTimetable(schedule, timezone="UTC")
-        return AssetOrTimeSchedule(timetable=timetable, assets=Asset.ref(name=asset))
-    return schedule
 
 
 def _write_back_of(

@@ -32,7 +32,7 @@ from tests.conftest import ROOT
 from tests.docs.markdown import DOCS, README, anchors, blocks, code_in, section, table, tables
 
 DOC = {path.stem: path for path in DOCS}
-FACTORIES = ("kombo_push_dag", "kombo_resolve_dag", "kombo_ask_dag", "kombo_sync_dag")
+FACTORIES = ("kombo_push_dag", "kombo_resolve_dag", "kombo_ask_dag", "kombo_sync_dag", "kombo_watch_dag")
 DAGS_OWN = "dag_arguments"
 REQUIRED = inspect.Parameter.empty
 

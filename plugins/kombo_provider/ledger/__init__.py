@@ -4,6 +4,7 @@ What other rooms need is exported here; modules whose names begin with an unders
 """
 
 from kombo_provider.ledger import (
+    alerts,
     claims,
     delivered_ids,
     doubts,
@@ -31,6 +32,7 @@ from kombo_provider.ledger import (
     staging,
     summary,
     tracking,
+    watched,
 )
 from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import EVERYWHERE
@@ -89,6 +91,7 @@ __all__ = [
     "Staging",
     "Status",
     "Unsettled",
+    "alerts",
     "claims",
     "delivered_ids",
     "doubts",
@@ -117,4 +120,5 @@ __all__ = [
     "staging",
     "summary",
     "tracking",
+    "watched",
 ]

@@ -12,7 +12,7 @@ from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
 from kombo_provider.ledger._indexes import INDEXES
 from kombo_provider.ledger._overview_indexes import OVERVIEW_INDEXES
-from kombo_provider.ledger._run_tables import passed_over
+from kombo_provider.ledger._run_tables import ALERT_INDEXES, alerts, passed_over
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
@@ -63,9 +63,11 @@ def _to_3(conn: Connection, schema: str | None) -> None:
     """Add what Kombo's reads bring back, who waits for a lane, what tells new failures from older ones, and indexes."""
     _add_columns(conn, deliveries, ("missed_by", "row_digest", "asked_at"), schema)
     _add_columns(conn, lanes, ("wanted_by", "wanted_source", "wanted_until"), schema)
+    told = ("dag_id", "due_at", "told", "quiet_since", "clear_since", "failed_at", "claimed_by", "claimed_until")
+    _add_columns(conn, alerts, told, schema)
     passed_over.create(conn, checkfirst=True)
     metadata.create_all(conn)
-    for index in deliveries.indexes.union(INDEXES, OVERVIEW_INDEXES):
+    for index in deliveries.indexes.union(INDEXES, OVERVIEW_INDEXES, ALERT_INDEXES):
         index.create(conn, checkfirst=True)
     _create_sync_views(conn)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
 
 from kombo_provider.ledger._tables import UtcDateTime, metadata
 
@@ -39,7 +39,29 @@ alerts = Table(
     Column("told_at", UtcDateTime),
     Column("resolved_at", UtcDateTime),
     Column("resolution_told_at", UtcDateTime),
+    Column("dag_id", Text),
+    Column("due_at", UtcDateTime),
+    Column("told", Text),
+    Column("quiet_since", UtcDateTime),
+    Column("clear_since", UtcDateTime),
+    Column("failed_at", UtcDateTime),
+    Column("claimed_by", Text),
+    Column("claimed_until", UtcDateTime),
 )
+ALERT_SUBJECT = (
+    alerts.c.kombo_conn_id,
+    alerts.c.condition,
+    alerts.c.source,
+    alerts.c.integration_id,
+    alerts.c.dag_id,
+)
+_IS_ON, _IS_LIVE = text("resolved_at IS NULL"), text("resolution_told_at IS NULL")
+ALERT_INDEXES = (
+    Index("kombo_alerts_on", *ALERT_SUBJECT, unique=True, postgresql_where=_IS_ON, sqlite_where=_IS_ON),
+    Index("kombo_alerts_live", alerts.c.kombo_conn_id, postgresql_where=_IS_LIVE, sqlite_where=_IS_LIVE),
+    Index("kombo_alerts_raised", alerts.c.kombo_conn_id, alerts.c.raised_at),
+)
+"""A condition is on once at a time, whoever notices it; what is over and told is looked at no more."""
 
 dry_run = Table(
     "kombo_dry_run",

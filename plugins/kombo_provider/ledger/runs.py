@@ -91,7 +91,10 @@ def staged(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, in
 def complete(
     conn: Connection, source: str, kombo_conn_id: str, run: RunRef, integrations: Sequence[IntegrationRun]
 ) -> None:
-    """Write what the run did, in place of what it wrote before; without anything to tell a row of no integration."""
+    """Write what the run did, in place of what it wrote before, with a row of no integration in any case.
+
+    That one says that the run was there: whoever looks for runs reads it alone, however many integrations there are.
+    """
     began_at = conn.scalar(select(runs.c.began_at).where(*_of(source, run)).order_by(runs.c.began_at).limit(1))
     conn.execute(delete(runs).where(*_of(source, run)))
     at = now(conn)
@@ -103,10 +106,16 @@ def complete(
             **{name: json.dumps(getattr(one, name)) for name in ("counts", "statuses", "top_codes")},
             "began_at": began_at or at,
         }
-        for one in integrations or [IntegrationRun(EVERYWHERE, {}, {}, {})]
+        for one in _with_the_run_itself(integrations)
     ]
     conn.execute(runs.insert(), rows)
     _forget_old(conn, source, at - KEPT_FOR)
+
+
+def _with_the_run_itself(integrations: Sequence[IntegrationRun]) -> list[IntegrationRun]:
+    if any(one.integration_id == EVERYWHERE for one in integrations):
+        return list(integrations)
+    return [IntegrationRun(EVERYWHERE, {}, {}, {}), *integrations]
 
 
 def unfinished(conn: Connection, source: str, run: RunRef) -> list[Unfinished]:

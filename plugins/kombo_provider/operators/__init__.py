@@ -7,6 +7,7 @@ from kombo_provider.operators.deliver import KomboDeliverOperator
 from kombo_provider.operators.report import KomboReportOperator
 from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.operators.sync import KomboSyncOperator
+from kombo_provider.operators.watch import KomboWatchOperator
 from kombo_provider.operators.write_back import KomboWriteBackOperator
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "KomboReportOperator",
     "KomboStageOperator",
     "KomboSyncOperator",
+    "KomboWatchOperator",
     "KomboWriteBackOperator",
 ]

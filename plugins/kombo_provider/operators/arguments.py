@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.operators.settings import SYNC_MODELS, Connections, PushSettings, SyncSettings
+from kombo_provider.operators.settings import SYNC_MODELS, Connections, PushSettings, SyncSettings, WatchSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +136,22 @@ def check_sync(sync: SyncSettings, *, source: str | None, write_back_table: str 
     _check_count("keep_personal_days", sync.keep_personal_days)
     _check_span("full_every", sync.full_every)
     _check_span("run_for", sync.run_for)
+
+
+def check_watch(watch: WatchSettings, notifiers: Sequence[Any]) -> None:
+    """Raise ConfigurationError for the first argument of a watch that cannot be meant."""
+    if not isinstance(notifiers, list | tuple) or not all(callable(one) for one in notifiers):
+        raise ConfigurationError(
+            f"notifiers is {notifiers!r}; it must be a list of Airflow's notifiers, such as [...]."
+        )
+    for name in ("freshness", "paused_for", "doubts_after", "late_after", "unreported_after"):
+        _check_span(name, getattr(watch, name))
+    _check_share("max_refused_share", watch.max_refused_share)
+    _check_count("min_refused", watch.min_refused)
+    _check_count("volume_min", watch.volume_min)
+    factor = watch.volume_factor
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 < factor < float("inf"):
+        raise ConfigurationError(f"volume_factor is {factor!r}; it must be a number above 1, such as 5.")
 
 
 def _check_count(name: str, value: Any) -> None:

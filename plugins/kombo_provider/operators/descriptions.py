@@ -59,3 +59,14 @@ left out are completed, and rows in doubt that show up are settled.
 * **Running again is always safe**: what was pulled twice is stored once.
 * Trigger with `full` to read everything anew.
 """
+
+WATCH_DOC = """
+### Tells what does not go out, and when it does again
+
+Every ten minutes the ledger is read for lanes that are blocked or paused long, rows that wait too long, old doubts,
+refusals, unusual volume, empty sources, and DAGs that do not run or died. Each condition makes one message when it
+begins and one when it is over, through the DAG file's `notifiers`; the task's log has them too.
+
+* **A red `watch`** means that the ledger cannot be read, or that a notifier failed: the next run tells what is missing.
+* **A snoozed lane** is told nothing of until its snooze ends.
+"""

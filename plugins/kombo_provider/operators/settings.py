@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kombo_provider.client.client import Model
     from kombo_provider.ledger import Endpoint
     from kombo_provider.sync.plan import Scope
+    from kombo_provider.watch.limits import Limits
 
 LEDGER_FIELDS = ("source", "kombo_conn_id", "ledger_conn_id", "ledger_schema")
 """Attributes of every operator with a ledger that are kept with the DAG: commands find the ledger through them."""
@@ -84,3 +85,26 @@ class SyncSettings:
     def keep_personal(self) -> timedelta:
         """How long after its last change a record's personal data is kept."""
         return timedelta(days=self.keep_personal_days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """The arguments of `kombo_watch_dag` that are not the DAG's own; documented there."""
+
+    connections: Connections = field(default_factory=Connections)
+    freshness: timedelta = timedelta(hours=3)
+    paused_for: timedelta = timedelta(hours=1)
+    doubts_after: timedelta = timedelta(days=1)
+    late_after: timedelta = timedelta(hours=1)
+    unreported_after: timedelta = timedelta(hours=3)
+    max_refused_share: float = 0.1
+    min_refused: int = 10
+    volume_factor: float = 5.0
+    volume_min: int = 20
+
+    @property
+    def limits(self) -> Limits:
+        """From when on something is worth a message."""
+        from kombo_provider.watch.limits import Limits
+
+        return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})

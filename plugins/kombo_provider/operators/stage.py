@@ -91,7 +91,7 @@ class KomboStageOperator(PushOperator):
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
                 context["ti"].xcom_push(key=SAME_PERSON_KEY, value=report.twice)
             if not params.dry_run:
-                self._end(ledger, run, report)
+                self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
@@ -128,9 +128,12 @@ class KomboStageOperator(PushOperator):
             log_open(open_rows.counts(conn, push.source), now(conn), run.ref.dag_id)
             runs.begin(conn, push.source, push.connections.kombo_conn_id, run.ref)
 
-    def _end(self, ledger: Ledger, run: RunKind, report: StageReport) -> None:
-        """Note the counts for the history, and say why rows of this run are invalid."""
-        from kombo_provider.ledger import open_rows, runs
+    def _end(self, ledger: Ledger, run: RunKind, params: RunParams, report: StageReport) -> None:
+        """Note the counts for the history, and say why rows of this run are invalid.
+
+        How much was read in all is noted only of a run that can be compared with others.
+        """
+        from kombo_provider.ledger import EVERYWHERE, open_rows, runs
         from kombo_provider.report.why import why
         from kombo_provider.report.wording import log_why
 
@@ -139,6 +142,8 @@ class KomboStageOperator(PushOperator):
         for (integration_id, counter), rows in report.by_integration.items():
             if rows:
                 counts[integration_id][counter] = rows
+        if not params.narrowing and not run.backfill and params.window in ("auto", "new"):
+            counts[EVERYWHERE]["extracted"] = report.counts["extracted"]
         with ledger.transaction() as conn:
             runs.note_counts(conn, push.source, push.connections.kombo_conn_id, run.ref, counts)
             refused = open_rows.refused(conn, push.source)

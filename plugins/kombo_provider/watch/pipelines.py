@@ -1,0 +1,151 @@
+"""Conditions of pipelines: one that does not run, left no report, reads nothing, refuses or brings unusually much."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median_high, median_low
+from typing import Final, Protocol
+
+from kombo_provider.ledger import RunRef, Status
+from kombo_provider.ledger.alerts import Subject
+from kombo_provider.ledger.watched import Run
+from kombo_provider.watch import words
+from kombo_provider.watch.conditions import Condition, Finding, Judgement
+from kombo_provider.watch.facts import Facts, Hour, Source
+from kombo_provider.watch.limits import Limits
+
+WEEKS_NEEDED: Final = 2
+"""With fewer, nobody knows what is usual at this hour."""
+GAPS_NEEDED: Final = 3
+_USUAL_SHARE: Final = 0.8
+"""Of the time, not of the gaps: nights and weekends are usual, one outage of a week in four is not."""
+
+
+class Airflow(Protocol):
+    """What only Airflow knows; None where it does not say."""
+
+    def run_is_over(self, run: RunRef) -> bool | None:
+        """Tell whether nothing of a run runs any more."""
+
+    def is_paused(self, dag_id: str) -> bool | None:
+        """Tell whether a DAG is paused."""
+
+
+def judge_pipelines(facts: Facts, limits: Limits, airflow: Airflow, judgement: Judgement) -> None:
+    """Judge each source's runs."""
+    for name, source in facts.sources.items():
+        by_dag: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in source.runs:
+            by_dag[run.dag_id].append(run)
+        for dag_id, runs in by_dag.items():
+            judgement.find(*_not_run(name, dag_id, runs, facts.at, limits, airflow))
+            judgement.find(*_no_report(name, dag_id, runs, facts.at, limits, airflow))
+        judgement.find(*_refused(name, source, facts.at, limits))
+        _judge_hour(name, source, facts.at, limits, judgement)
+
+
+def _not_run(
+    source: str, dag_id: str, runs: Sequence[Run], at: datetime, limits: Limits, airflow: Airflow
+) -> Iterator[Finding]:
+    last = runs[-1].began_at
+    usual = _usual_gap([run.began_at for run in runs])
+    if usual is None or at - last <= usual + limits.late_after:
+        return
+    said = words.not_run(source, dag_id, last, usual, paused=airflow.is_paused(dag_id) is True)
+    yield Finding(Subject(Condition.NOT_RUN, source, dag_id=dag_id), last, at, said)
+
+
+def _usual_gap(begins: Sequence[datetime]) -> timedelta | None:
+    """Return the gap between runs that is not exceeded for four fifths of the time; None with too few."""
+    gaps = sorted(later - earlier for earlier, later in pairwise(begins))
+    if len(gaps) < GAPS_NEEDED:
+        return None
+    total, passed = sum(gaps, timedelta()), timedelta()
+    for gap in gaps:
+        passed += gap
+        if passed >= _USUAL_SHARE * total:
+            return gap
+    return gaps[-1]
+
+
+def _no_report(
+    source: str, dag_id: str, runs: Sequence[Run], at: datetime, limits: Limits, airflow: Airflow
+) -> Iterator[Finding]:
+    """Find runs that died: no later one has reported, and Airflow, a later run or the clock says they are over."""
+    since_report: list[Run] = []
+    for run in reversed(runs):
+        if run.ended_at is not None:
+            break
+        since_report.insert(0, run)
+    dead = [
+        run
+        for run in since_report
+        if run is not since_report[-1]
+        or at - run.began_at >= limits.unreported_after
+        or airflow.run_is_over(RunRef(run.dag_id, run.run_id)) is True
+    ]
+    if dead:
+        since = dead[0].began_at
+        said = words.no_report(source, dag_id, [run.run_id for run in dead], since)
+        yield Finding(Subject(Condition.NO_REPORT, source, dag_id=dag_id), since, at, said)
+
+
+def _refused(name: str, source: Source, at: datetime, limits: Limits) -> Iterator[Finding]:
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for part in source.last_day:
+        found[part.integration_id].update(part.statuses)
+    for integration_id, statuses in found.items():
+        refused = statuses[Status.INVALID] + statuses[Status.REJECTED]
+        judged = refused + statuses[Status.DELIVERED]
+        if refused > limits.min_refused and refused > limits.max_refused_share * judged:
+            said = words.refused(name, integration_id, refused, judged)
+            yield Finding(Subject(Condition.REFUSED, name, integration_id), at, at, said)
+
+
+def _judge_hour(name: str, source: Source, at: datetime, limits: Limits, judgement: Judgement) -> None:
+    """Compare the last full hour with the same hour of the last weeks; without a history nothing is said."""
+    hour, earlier = source.hour, source.earlier
+    if hour is None or len(earlier) < WEEKS_NEEDED:
+        judgement.open_of_sources |= {(Condition.EMPTY, name), (Condition.VOLUME, name)}
+        return
+    if hour.extracted == 0 and all(one.extracted for one in earlier):
+        said = words.empty(name, median_low(one.extracted for one in earlier))
+        judgement.find(Finding(Subject(Condition.EMPTY, name), at, at, said))
+        judgement.open_of_sources.add((Condition.VOLUME, name))
+        return
+    far = list(_far_lanes(name, hour, earlier, at, limits))
+    judgement.find(*far)
+    whole = Subject(Condition.VOLUME, name)
+    if far:
+        judgement.open_questions.add(whole)
+        return
+    rows, before = sum(hour.new.values()), [sum(one.new.values()) for one in earlier]
+    usual = _far_from(rows, before, limits)
+    if usual is not None:
+        judgement.find(Finding(whole, at, at, words.volume(name, "", rows, usual)))
+
+
+def _far_lanes(name: str, hour: Hour, earlier: Sequence[Hour], at: datetime, limits: Limits) -> Iterator[Finding]:
+    known = {integration_id for one in earlier for integration_id in one.new}
+    for integration_id in sorted(known):
+        rows = hour.new.get(integration_id, 0)
+        usual = _far_from(rows, [one.new.get(integration_id, 0) for one in earlier], limits)
+        if usual is not None:
+            said = words.volume(name, integration_id, rows, usual)
+            yield Finding(Subject(Condition.VOLUME, name, integration_id), at, at, said)
+
+
+def _far_from(rows: int, earlier: Sequence[int], limits: Limits) -> int | None:
+    """Return the usual number that a number is far above or below; None where it is not, or nothing is usual.
+
+    Where the weeks differ, the one that is nearer to the number decides.
+    """
+    low, high = median_low(earlier), median_high(earlier)
+    if low > 0 and low >= limits.volume_min and rows * limits.volume_factor <= low:
+        return low
+    if high > 0 and rows >= limits.volume_min and rows >= limits.volume_factor * high:
+        return high
+    return None
