@@ -13,7 +13,8 @@ KomboError
 ├── ApiError                    Kombo answered with an error, or not at all
 │   ├── AccountError            fix the API key or its allow-list: all integrations are affected
 │   ├── IntegrationError        fix one integration in Kombo: the others go on
-│   └── CursorError             a paged read does not move forward: report it to Kombo
+│   ├── CursorError             a paged read does not move forward: report it to Kombo
+│   └── AnswerTooLargeError     an answer is larger than is read at once: ask for smaller pages
 ├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
 ├── LanePausedError             sending stopped for now: a later try looks whether it works again
 │   └── TurnOverError           likewise, and the run's time is over: the next run looks
@@ -99,6 +100,10 @@ class IntegrationError(ApiError):
 
 class CursorError(ApiError):
     """A paged read answered with a cursor that it had given before."""
+
+
+class AnswerTooLargeError(ApiError):
+    """An answer to a read is larger than what is read at once."""
 
 
 class LaneBlockedError(KomboError):

@@ -19,7 +19,7 @@ from kombo_provider.client.outcome import Outcome, classify_answer, classify_exc
 from kombo_provider.client.query import query_string
 from kombo_provider.client.transport import NETWORK_ERRORS, Transport
 from kombo_provider.client.wire import Answer, Wire
-from kombo_provider.errors import ApiError, CursorError
+from kombo_provider.errors import AnswerTooLargeError, ApiError, CursorError
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +174,13 @@ class Reader:
         finally:
             if not keep:
                 wire.close()
+        if answer.too_large:
+            raise AnswerTooLargeError(
+                f"GET {target.partition('?')[0]} on {self._transport.host} answered with more than is read at once. "
+                "Ask for smaller pages.",
+                http_status=answer.http_status,
+                integration_id=headers.get("X-Integration-Id"),
+            )
         if not answer.complete:
             raise http.client.IncompleteRead(b"")
         if keep:

@@ -26,6 +26,7 @@ class Answer:
     body: bytes
     complete: bool
     reusable: bool = False
+    too_large: bool = False
 
 
 class DeadlineSocket:
@@ -110,9 +111,9 @@ class Wire:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._http.request(method, target, body=body, headers=headers)
         self._response = response = self._http.getresponse()
-        content, complete = _read(response)
+        content, complete, too_large = _read(response)
         reusable = complete and not response.will_close
-        return Answer(response.status, dict(response.headers.items()), content, complete, reusable)
+        return Answer(response.status, dict(response.headers.items()), content, complete, reusable, too_large)
 
     def renew(self, deadline: float) -> None:
         """Give the next exchange on this connection a new deadline."""
@@ -129,17 +130,17 @@ class Wire:
                     part.close()
 
 
-def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-    """Return the body and whether it is whole; of one that is not, only the beginning is kept."""
+def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool, bool]:
+    """Return the body, whether it is whole, and whether it is too large; only the beginning of a part is kept."""
     content = bytearray()
     try:
         while piece := response.read1(_PIECE_BYTES):
             content += piece
             if len(content) > LARGEST_ANSWER_BYTES:
-                return bytes(content[:_BEGINNING_BYTES]), False
+                return bytes(content[:_BEGINNING_BYTES]), False, True
     except (OSError, http.client.HTTPException, ValueError):
-        return bytes(content[:_BEGINNING_BYTES]), False
+        return bytes(content[:_BEGINNING_BYTES]), False, False
     if response.length:
-        return bytes(content[:_BEGINNING_BYTES]), False
+        return bytes(content[:_BEGINNING_BYTES]), False, False
     response.read()  # reads nothing more, and lets the connection be used again
-    return bytes(content), True
+    return bytes(content), True, False

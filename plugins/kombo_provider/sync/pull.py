@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from kombo_provider.client.client import Model
 from kombo_provider.client.reads import Page
+from kombo_provider.errors import AnswerTooLargeError
 from kombo_provider.ledger import Keep, Ledger, Pull, pulled, pulled_jobs, pulls
 from kombo_provider.sync import records
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted, updated_after
 
+log = logging.getLogger(__name__)
+
 IDS_A_PAGE = 100
 """Ids in one request: how many Kombo takes is not documented, and a URL has its limits."""
+
+PAGE_SIZES = (250, 25, 2)
+"""Records in one page: as many as Kombo gives, unless they hold so much that no answer can."""
 
 Raw = dict[str, Any]
 
@@ -73,7 +79,7 @@ def _pages(
     """
     model: Model = begun.model  # type: ignore[assignment]  # written by the sync, which knows no other
     filters: dict[str, Any] = {"include_deleted": True, "ignore_unsupported_filters": True}
-    changed = client.pages(model, begun.integration_id, **filters, updated_after=since)
+    changed = _read(client, model, begun.integration_id, **filters, updated_after=since)
     if model == "jobs" or (since is not None and not learned):
         yield from changed
         return
@@ -85,11 +91,21 @@ def _pages(
         ids = learned[start : start + IDS_A_PAGE]
         with ledger.transaction() as conn:
             missing = pulled.not_stored(conn, model, begun.integration_id, ids)
-        by_id = chain.from_iterable(
-            page.results for page in client.pages(model, begun.integration_id, ids=missing, include_deleted=True)
-        )
-        yield Page(list(by_id), is_last=False)
+        by_id = _read(client, model, begun.integration_id, ids=missing, include_deleted=True)
+        yield from (page._replace(is_last=False) for page in by_id)
     yield Page([], is_last=True)
+
+
+def _read(client: Reads, model: Model, integration_id: str, **filters: Any) -> Iterator[Page]:
+    """Yield page after page; from the beginning again in smaller pages where one is larger than can be read."""
+    for size in PAGE_SIZES[:-1]:
+        try:
+            yield from client.pages(model, integration_id, **filters, page_size=size)
+        except AnswerTooLargeError:
+            log.info("%s: a page of %s is too large, so they are read in smaller ones", integration_id, model)
+        else:
+            return
+    yield from client.pages(model, integration_id, **filters, page_size=PAGE_SIZES[-1])
 
 
 def _store(conn: Connection, begun: Pull, results: Sequence[Raw], keep: Keep) -> Counter[str]:
