@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kombo_sandbox.settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9_-]+:.+")
+_NOT_BUILT = ("UNSUPPORTED", "NOT_IMPLEMENTED")
 _FIELDS = (
     "candidate.first_name", "candidate.last_name", "candidate.email_address", "candidate.additional_email_addresses",
     "candidate.company", "candidate.title", "candidate.phone_number", "candidate.additional_phone_numbers",
@@ -48,7 +49,14 @@ class Integrations:
             raise ApiError("INTEGRATION.SETUP_SYNC_PENDING", "The first sync is still running.")
         if status == "INVALID" and action:
             raise ApiError("INTEGRATION.AUTHENTICATION_INVALID", "The ATS refuses the stored credentials.")
-        if self._settings.of("action_setting", integration_id) == "DISABLED" and action:
+        if action:
+            self._require_action(integration_id)
+
+    def _require_action(self, integration_id: str) -> None:
+        if self._settings.of("action_coverage", integration_id) in _NOT_BUILT:
+            raise ApiError("INTEGRATION.ACTION_NOT_AVAILABLE", "Creating applications is not built for this ATS.")
+        opted_out = self._settings.of("action_opted_out", integration_id)
+        if opted_out or self._settings.of("action_setting", integration_id) == "DISABLED":
             raise ApiError("INTEGRATION.ACTION_DISABLED", "Creating applications is switched off.")
 
     def show(self, integration_id: str) -> dict[str, Any]:
@@ -86,14 +94,16 @@ class Integrations:
 
     def _action(self, integration_id: str, action_id: str, label: str) -> dict[str, Any]:
         setting = self._settings.of("action_setting", integration_id)
+        coverage = self._settings.of("action_coverage", integration_id)
+        opted_out = self._settings.of("action_opted_out", integration_id)
         unsupported = self._settings.of("unsupported_fields", integration_id)
         return {
             "id": action_id,
             "label": label,
-            "is_available": setting == "ENABLED",
-            "coverage_status": "SUPPORTED",
+            "is_available": setting != "DISABLED" and coverage not in _NOT_BUILT and not opted_out,
+            "coverage_status": coverage,
             "scope_config_setting": setting,
-            "opted_out_by_customer": False,
+            "opted_out_by_customer": opted_out,
             "fields": [
                 {
                     "id": field,

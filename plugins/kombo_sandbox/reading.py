@@ -88,6 +88,8 @@ class Reading:
 
     def jobs(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
         query, supported = self._query(integration_id, values, JOB_FILTERS)
+        named = [*(query.texts("ids") or ()), *(f"remote:{name}" for name in query.texts("remote_ids") or ())]
+        self._store.use_configured_jobs(integration_id, named)
         ats = self._store.ats(integration_id)
         statuses = query.choices("statuses", JOB_STATUSES) or query.choices("status", JOB_STATUSES)
         visibilities, codes = query.choices("visibilities", JOB_VISIBILITIES), query.texts("job_codes")

@@ -26,22 +26,38 @@ def take_answers(
     Raises ApiError for an answer that does not fit its question, and for a required one left out.
     """
     by_id = {question["id"]: question for question in questions}
-    kept, answered = [], set()
+    kept: list[dict[str, Any]] = []
+    answered: dict[str, Any] = {}
     for index, entry in enumerate(given):
         question = by_id.get(entry["question_id"])
         if question is None:
             warnings.append(f"The question {entry['question_id']} was not found on this job; its answer was skipped.")
             continue
-        answered.add(question["id"])
+        answered[question["id"]] = entry["answer"]
         kept += _taken(entry["answer"], question, f"screening_question_answers.{index}.answer")
     _refuse_missing(questions, answered)
     return kept
 
 
-def _refuse_missing(questions: list[dict[str, Any]], answered: set[str]) -> None:
+def _refuse_missing(questions: list[dict[str, Any]], answered: dict[str, Any]) -> None:
     for question in questions:
-        if question["required"] and question["id"] not in answered and not question["precondition_question_id"]:
+        answerable = question["format"]["type"] in _CHECKS
+        if question["required"] and answerable and question["id"] not in answered and _is_asked(question, answered):
             raise ApiError("REMOTE.INPUT_INVALID", f"The ATS requires an answer to {question['title']!r}.")
+
+
+def _is_asked(question: dict[str, Any], answered: dict[str, Any]) -> bool:
+    """Whether the question is shown: always, or after one of some answers to another one."""
+    before = question["precondition_question_id"]
+    if not before:
+        return True
+    given = answered.get(before)
+    chosen = given if isinstance(given, list) else [given]
+    return any(
+        one is option or (isinstance(one, str) and one == option)
+        for one in chosen
+        for option in question["precondition_options"] or ()
+    )
 
 
 def _taken(value: Any, question: dict[str, Any], path: str) -> list[dict[str, Any]]:

@@ -25,10 +25,12 @@ For every integration, or one of them through `per_integration`:
 | `remote_dates` | true | false: reads show applications with `remote_created_at` and `remote_updated_at` null, as ATSs without dates do |
 | `refuse_duplicates` | false | a second application of a candidate to a job is `ATS.APPLICATION_ALREADY_EXISTS` |
 | `accept_unknown_jobs` | true | false: only jobs of `jobs`, and those used before, exist |
-| `jobs` | `{}` | job id or `remote:...` → `{name, status, visibility, screening_questions}`; merged. Under `per_integration` the job exists at once, else from its first use |
+| `jobs` | `{}` | job id or `remote:...` → `{name, status, visibility, screening_questions}`; merged. Under `per_integration` the job exists at once, else from its first use or the first read that names it |
 | `status` | `ACTIVE` | `INVALID`, `INACTIVE`: creates fail with the matching code |
 | `setup_status` | `COMPLETED` | `INCOMPLETE`: everything fails; `FINAL_SYNC_PENDING`: reads fail |
-| `action_setting` | `ENABLED` | `DISABLED`: creates fail with `INTEGRATION.ACTION_DISABLED` |
+| `action_setting` | `ENABLED` | the create actions in the scope config: `DISABLED`: creates fail with `INTEGRATION.ACTION_DISABLED`; `OPTIONAL`: they work |
+| `action_opted_out` | false | true: the customer opted out of the create actions: creates fail with `INTEGRATION.ACTION_DISABLED` |
+| `action_coverage` | `SUPPORTED` | `UNSUPPORTED`, `NOT_IMPLEMENTED`: creates fail with `INTEGRATION.ACTION_NOT_AVAILABLE`; `UNKNOWN`: they work |
 | `environment_id` | null | only keys of this environment see the integration |
 | `attachment_restrictions` | null | answer of `GET /ats/actions/ats_create_application`, enforced on creates |
 | `unsupported_filters` | `[]` | query parameters that empty the result (unless `ignore_unsupported_filters`) |
@@ -139,7 +141,13 @@ SCOPED: dict[str, Rule] = {
         _one_of("COMPLETED", "INCOMPLETE", "FINAL_SYNC_PENDING"),
         "COMPLETED, INCOMPLETE or FINAL_SYNC_PENDING",
     ),
-    "action_setting": ("ENABLED", _one_of("ENABLED", "DISABLED"), "ENABLED or DISABLED"),
+    "action_setting": ("ENABLED", _one_of("ENABLED", "DISABLED", "OPTIONAL"), "ENABLED, DISABLED or OPTIONAL"),
+    "action_opted_out": (False, _is(bool), "true or false"),
+    "action_coverage": (
+        "SUPPORTED",
+        _one_of("SUPPORTED", "UNSUPPORTED", "NOT_IMPLEMENTED", "UNKNOWN"),
+        "SUPPORTED, UNSUPPORTED, NOT_IMPLEMENTED or UNKNOWN",
+    ),
     "environment_id": (None, _or_null(_is(str)), "an environment id, or null"),
     "attachment_restrictions": (None, _or_null(_restrictions), "an object, or null"),
     "unsupported_filters": ([], _texts, "a list of query parameters"),

@@ -69,6 +69,13 @@ class Store:
         self._apply_config(event)
         self._journal.append(event)
 
+    def use_configured_jobs(self, integration_id: str, refs: list[str]) -> None:
+        """Makes those of the jobs exist that the settings describe, since somebody names them."""
+        config = self._settings.of("jobs", integration_id)
+        for ref in refs:
+            if ref in config:
+                self.ats(integration_id).ensure_job(ref, config, self._now())
+
     def reset(self) -> None:
         """Forgets all records, the settings and the state file's content."""
         self._journal.clear()

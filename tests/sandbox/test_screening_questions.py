@@ -106,3 +106,26 @@ def test_questions_of_a_job_known_only_to_the_config_count_at_its_first_use(api:
     sandbox.config(jobs={"remote:new": {"screening_questions": [{"required": True}]}})
     assert refusal(api.create(job="remote:new"))[1] == "REMOTE.INPUT_INVALID"
     assert [job["remote_id"] for job in api.results("/ats/jobs")] == ["q"]
+
+
+def test_a_job_known_only_to_the_config_is_listed_to_whom_asks_for_it(api: Api, sandbox: Sandbox) -> None:
+    sandbox.config(jobs={"remote:new": {"screening_questions": [{"required": True}]}, "J1": {"status": "CLOSED"}})
+    (new,) = api.results("/ats/jobs", remote_ids="new,other")
+    assert new["screening_questions"][0]["required"] is True
+    (closed,) = api.results("/ats/jobs", ids="J1,J2")
+    assert closed["status"] == "CLOSED"
+
+
+@pytest.mark.parametrize(("colour", "code"), [("red", "REMOTE.INPUT_INVALID"), ("blue", None), (None, None)])
+def test_a_question_that_another_answer_brings_up_is_required_only_then(
+    api: Api, sandbox: Sandbox, colour: str | None, code: str | None
+) -> None:
+    options = [{"id": name, "name": name.capitalize()} for name in ("red", "blue")]
+    first = {"id": "c", "format": {"type": "SINGLE_SELECT", "options": options}}
+    then = {"id": "why", "required": True, "precondition_question_id": "c", "precondition_options": ["red"]}
+    sandbox.config(jobs={"remote:new": {"screening_questions": [first, then]}})
+    given = answers({"c": colour} if colour else {})
+    answer = api.create(application(screening_question_answers=given), job="remote:new")
+    assert answer.status_code == (200 if code is None else 400)
+    if code is not None:
+        assert refusal(answer)[1] == code

@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 
-from kombo_provider.sending.request import LARGEST_FILES_BYTES, ReadFile, UnreadableFileError
+from kombo_provider.sending.attachment_limits import LARGEST_FILES_BYTES
+from kombo_provider.sending.request import ReadFile, UnreadableFileError
 
 _LOCAL_SCHEMES = ("", "file", "local")
 

@@ -53,8 +53,10 @@ class SendingOperator(BaseOperator):
         lane that has rows for this task, it reschedules itself and holds no worker slot meanwhile; where its worker is
         shut down, too: another worker goes on, and no try is used up.
         """
+        from kombo_provider.hooks.kombo import open_look_ups
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
+        from kombo_provider.sending.preflight import Preflight
 
         options = self._options(context, hook, run, send_for_seconds)
         stop = self._stop or threading.Event()
@@ -67,6 +69,7 @@ class SendingOperator(BaseOperator):
                 integration_ids,
                 stop=stop,
                 read_file=file_reader(attachment_roots),
+                preflight=Preflight(open_look_ups(hook.get_settings())),
             )
         self.report, self.kombo_log_url = report, report.log_url
         metrics.count_rows(run.dag_id, report.by_status)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, lane_states, leases, now
+from kombo_provider.ledger.waiting import Waiting, waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.group_commit import GroupCommit
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
+from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight, refusal
 from kombo_provider.sending.request import ReadFile
 from kombo_provider.sending.requester import Requester
 from kombo_provider.sending.sender import Sender
@@ -64,17 +66,24 @@ def deliver(
     *,
     stop: threading.Event,
     read_file: ReadFile,
+    preflight: Preflight | None = None,
 ) -> DeliverReport:
-    """Send the selection's rows on the integrations' lanes.
+    """Send the selection's rows on the integrations' lanes, those apart that Kombo says beforehand it would refuse.
 
     Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, before anything was sent. A lane
     that belongs to another environment than the key ends alone.
     """
     environment_id = client.check_api_key()
-    endings = _endings_before_sending(ledger, client, selection.kombo_conn_id, integration_ids, environment_id, options)
+    with ledger.transaction() as conn:
+        waits = waiting(conn, selection, integration_ids)
+    conn_id = selection.kombo_conn_id
+    endings = _endings_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
+    facts = preflight.look({name: what for name, what in waits.items() if name not in endings}) if preflight else {}
+    endings |= _heed(ledger, conn_id, facts)
     clock = time.monotonic
     lanes = [open_lane(ledger, selection, options, integration_id, clock()) for integration_id in integration_ids]
     for lane in lanes:
+        lane.facts = facts.get(lane.integration_id, NOTHING_TOLD)
         if lane.integration_id in endings:
             lane.stop(*endings[lane.integration_id])
     memory = BodyMemory()
@@ -102,6 +111,7 @@ def _endings_before_sending(
     integration_ids: Sequence[str],
     environment_id: str,
     options: SendOptions,
+    waits: Mapping[str, Waiting],
 ) -> dict[str, _EndsWith]:
     """Find the lanes that stay stopped: of another environment, stopped by a person, or refused by Kombo still."""
     foreign, stopped = _stopped_lanes(ledger, kombo_conn_id, integration_ids, environment_id)
@@ -109,9 +119,25 @@ def _endings_before_sending(
     for name, status in stopped.items():
         if status.state is LaneState.STOPPED:
             endings[name] = Ending.HALTED, status.code, None
-        elif not _usable_again(ledger, client, kombo_conn_id, name, status, options.tuning):
+        elif not _usable_again(ledger, client, kombo_conn_id, name, status, options.tuning, waits.get(name, Waiting())):
             ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
             endings[name] = ending, status.code, status.log_url
+    return endings
+
+
+def _heed(ledger: Ledger, kombo_conn_id: str, facts: Mapping[str, LaneFacts]) -> dict[str, _EndsWith]:
+    """Block the lanes whose creates Kombo says it would refuse; where it may, have the lane begin with one request."""
+    endings: dict[str, _EndsWith] = {}
+    told = {name: found for name, found in facts.items() if found.refused_as or found.perhaps_refused_as}
+    if not told:
+        return endings
+    with ledger.transaction() as conn:
+        for name, found in sorted(told.items()):
+            if found.refused_as is not None:
+                lane_states.set_state(conn, kombo_conn_id, name, LaneState.BLOCKED, code=found.refused_as)
+                endings[name] = Ending.BLOCKED, found.refused_as, None
+            else:
+                lane_states.set_state(conn, kombo_conn_id, name, LaneState.PAUSED, code=found.perhaps_refused_as)
     return endings
 
 
@@ -136,7 +162,13 @@ def _stopped_lanes(
 
 
 def _usable_again(
-    ledger: Ledger, client: KomboClient, kombo_conn_id: str, integration_id: str, status: LaneStatus, tuning: Tuning
+    ledger: Ledger,
+    client: KomboClient,
+    kombo_conn_id: str,
+    integration_id: str,
+    status: LaneStatus,
+    tuning: Tuning,
+    waits: Waiting,
 ) -> bool:
     """Find out by a cheap read whether one request may try; the lane stays paused until that one proves it."""
     with ledger.transaction() as conn:
@@ -144,7 +176,7 @@ def _usable_again(
     left = status.paused_until - at if status.paused_until and status.pause_lasts(at) else timedelta()
     if left.total_seconds() > tuning.longest_pause:
         return False
-    if not _works_again(client, integration_id):
+    if not _works_again(client, integration_id, waits.endpoints):
         return False
     if status.state is LaneState.BLOCKED:
         with ledger.transaction() as conn:
@@ -154,17 +186,19 @@ def _usable_again(
     return True
 
 
-def _works_again(client: KomboClient, integration_id: str) -> bool:
-    """Ask Kombo for the integration: active and set up means that one request may try."""
+def _works_again(client: KomboClient, integration_id: str, endpoints: Collection[str]) -> bool:
+    """Ask Kombo for the integration: active, set up and able to create means that one request may try."""
     try:
         integration = client.integration(integration_id)
     except ApiError as exc:
         log.warning("Integration %s stays stopped: %s", integration_id, exc)
         return False
     status, setup = integration.get("status"), integration.get("setup_status")
-    if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
+    refused_as = refusal(integration, endpoints)
+    if refused_as is None and status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
         return True
-    log.warning("Integration %s stays stopped: Kombo says status %s, setup %s", integration_id, status, setup)
+    why = refused_as or "no code"
+    log.warning("Integration %s stays stopped: Kombo says status %s, setup %s (%s)", integration_id, status, setup, why)
     return False
 
 

@@ -11,6 +11,7 @@ from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, LaneState, LaneStatus, Lease, Status
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
+from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
 from kombo_provider.sending.turns import Turns
 
 LONGEST_LATE_WAIT_SECONDS = 30.0
@@ -59,6 +60,7 @@ class Lane:
     breaker: Breaker
     tuning: Tuning
     turns: Turns = field(init=False)
+    facts: LaneFacts = NOTHING_TOLD
     opened_to_probe: bool = False
     """The first answer decides whether the lane goes on in this task."""
     limit_noted: int | None = None

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.mapping.answers import size_of_base64
 from kombo_provider.mapping.content_types import type_by_contents
+from kombo_provider.sending.attachment_limits import AttachmentLimits, UnfitFileError
 
 ReadFile = Callable[[str], bytes]
 """Returns a file's contents by its URL; raises UnreadableFileError."""
@@ -23,9 +25,7 @@ class UnreadableFileError(Exception):
         self.problem, self.field = problem, field
 
 
-_LARGEST_FILES = "20 MiB"
-LARGEST_FILES_BYTES = 20 * 1024 * 1024
-"""All files of a row: twice what Kombo advises, and so little that several such bodies fit into a task's memory."""
+_WHATEVER_FITS = AttachmentLimits()
 
 _KEPT_BYTES = 32 * 1024 * 1024
 
@@ -59,37 +59,55 @@ _FILE = "\0file"
 _FILE_AS_JSON = json.dumps(_FILE)
 
 
-def build_body(intent: Intent, read_file: ReadFile) -> bytes:
+def build_body(intent: Intent, read_file: ReadFile, limits: AttachmentLimits = _WHATEVER_FITS) -> bytes:
     """Return the JSON body of the request.
 
-    Raises UnreadableFileError, naming the attachment by its position, for a file that cannot be read.
+    Raises UnreadableFileError, naming the attachment by its position, for a file that cannot be read, and for one that
+    is larger, or of another media type, than the integration takes.
     """
     payload = intent.payload or "{}"
-    if not intent.has_files:
+    if not intent.has_files and not limits.concern(payload):
         return payload.encode()
     body: dict[str, Any] = json.loads(payload)
-    files = _take_files(body.get("attachments", []), read_file)
+    files = _take_files(body.get("attachments", []), read_file, limits)
+    if not intent.has_files:
+        return payload.encode()
     between = json.dumps(body, ensure_ascii=False, separators=(",", ":")).split(_FILE_AS_JSON)
     return _woven([part.encode() for part in between], files)
 
 
-def _take_files(attachments: list[dict[str, Any]], read_file: ReadFile) -> list[bytes]:
-    """Return the files that attachments name, in base64; in the attachments a stand-in takes their place."""
+def _take_files(attachments: list[dict[str, Any]], read_file: ReadFile, limits: AttachmentLimits) -> list[bytes]:
+    """Return the files that attachments name, in base64; in the attachments a stand-in takes their place.
+
+    The sizes of files that lie in the body already count as well.
+    """
     files: list[bytes] = []
     total = 0
     for index, attachment in enumerate(attachments):
-        if "path" not in attachment:
-            continue
-        field = f"attachments[{index}].path"
-        content = _read(attachment.pop("path"), field, read_file)
-        total += len(content)
-        if total > LARGEST_FILES_BYTES:
-            raise UnreadableFileError(f"the row's files are larger than {_LARGEST_FILES} together", field)
-        if "content_type" not in attachment:
-            attachment["content_type"] = _type_of(content, field)
-        attachment["data"] = _FILE
-        files.append(base64.b64encode(content))
+        content = None
+        key = "path" if "path" in attachment else "data"
+        if key == "path":
+            content = _read(attachment.pop("path"), f"attachments[{index}].path", read_file)
+        size = len(content) if content is not None else _size(attachment)
+        total += size or 0
+        try:
+            limits.check_total(total)
+            if content is not None and "content_type" not in attachment:
+                attachment["content_type"] = _type_of(content, f"attachments[{index}].path")
+            limits.check(attachment, size)
+        except UnfitFileError as exc:
+            where = key if exc.key == "data" else exc.key
+            raise UnreadableFileError(exc.problem, f"attachments[{index}].{where}") from None
+        if content is not None:
+            attachment["data"] = _FILE
+            files.append(base64.b64encode(content))
     return files
+
+
+def _size(attachment: dict[str, Any]) -> int | None:
+    """Return how large a file in the body is, None for one that Kombo downloads."""
+    data = attachment.get("data")
+    return size_of_base64(data) if isinstance(data, str) else None
 
 
 def _read(path: str, field: str, read_file: ReadFile) -> bytes:

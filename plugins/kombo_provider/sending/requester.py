@@ -17,6 +17,7 @@ from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, forgotten, unsendable
 from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.lane import Lane
+from kombo_provider.sending.preflight import JOB_CLOSED
 from kombo_provider.sending.request import LateBodies, UnreadableFileError, build_body
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ class Requester:
         try:
             if intent.payload is None:
                 result = forgotten(intent)
+            elif intent.job_id in lane.facts.closed_job_ids:
+                outcome = JOB_CLOSED
             else:
                 outcome = self._create(lane, intent, begin_before)
         except UnreadableFileError as exc:
@@ -94,7 +97,7 @@ class Requester:
         self.answers.put(Answer(lane, intent, outcome, self._clock(), result))
 
     def _create(self, lane: Lane, intent: Intent, begin_before: float) -> Outcome:
-        body = self._late_bodies.pop(intent) or build_body(intent, self._files.for_row())
+        body = self._late_bodies.pop(intent) or build_body(intent, self._files.for_row(), lane.facts.limits)
         self._memory.built(intent, body)
         outcome = self._client.create(
             intent.endpoint,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from kombo_provider.operators.files import file_reader
-from kombo_provider.sending.request import LARGEST_FILES_BYTES, UnreadableFileError
+from kombo_provider.sending.attachment_limits import LARGEST_FILES_BYTES
+from kombo_provider.sending.request import UnreadableFileError
 
 
 @pytest.fixture

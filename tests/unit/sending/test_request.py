@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kombo_provider.sending.request import LARGEST_FILES_BYTES, UnreadableFileError, build_body
+from kombo_provider.sending.attachment_limits import LARGEST_FILES_BYTES
+from kombo_provider.sending.request import UnreadableFileError, build_body
 from tests.unit.sending.intents import intent
 
 CV = {"name": "cv.pdf", "type": "CV", "content_type": "application/pdf"}

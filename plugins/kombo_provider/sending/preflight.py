@@ -1,0 +1,145 @@
+"""What Kombo says of a lane before anything is sent: asked once per lane and task, in a few reads.
+
+Nothing is stopped that Kombo does not clearly refuse: where a read fails or an answer is not understood, rows are sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from kombo_provider.client.job_lookup import JobLookup
+from kombo_provider.client.outcome import Outcome, OutcomeClass
+from kombo_provider.errors import KomboError
+from kombo_provider.ledger.waiting import Waiting
+from kombo_provider.sending.attachment_limits import NOT_TOLD, AttachmentLimits, limits_of
+
+log = logging.getLogger(__name__)
+
+_LANES_AT_ONCE = 8
+_JOB_REQUESTS = 10
+_CLOSED = ("CLOSED", "ARCHIVED")
+_ACTIONS: Final = {"application": "ats_create_application", "candidate": "ats_create_candidate"}
+_NOT_BUILT = ("UNSUPPORTED", "NOT_IMPLEMENTED")
+_AUTHENTICATION_INVALID: Final = "INTEGRATION.AUTHENTICATION_INVALID"
+
+JOB_CLOSED: Final = Outcome(
+    OutcomeClass.REFUSED,
+    error_code="ATS.JOB_CLOSED",
+    error_title="Kombo lists the job as closed",
+    error_message="GET /ats/jobs says that the job takes no applications; nothing was sent.",
+)
+"""Stands for the answer to a create for a job that is known to be closed."""
+
+
+class Reads(Protocol):
+    """What the pre-flight needs of a client (see kombo_provider.client.client.KomboClient)."""
+
+    def integration(self, integration_id: str) -> dict[str, Any]:
+        """Return `GET /integrations/{integration_id}`."""
+
+    def attachment_restrictions(self, integration_id: str) -> dict[str, Any]:
+        """Return what the ATS takes as attachments, {} if unknown."""
+
+    def jobs(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Yield jobs from Kombo's own database."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFacts:
+    """What Kombo said of one lane: a code under which it refuses every create, closed jobs, what files may be.
+
+    Under `perhaps_refused_as` it may refuse them: one request finds out.
+    """
+
+    refused_as: str | None = None
+    perhaps_refused_as: str | None = None
+    closed_job_ids: frozenset[str] = frozenset()
+    limits: AttachmentLimits = NOT_TOLD
+
+
+NOTHING_TOLD: Final = LaneFacts()
+
+
+class Preflight:
+    """Asks about lanes, several at a time; `within` is for how many seconds reads are begun.
+
+    The client's own timeout bounds a single read.
+    """
+
+    def __init__(self, client: Reads, *, within: float = 20.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._within, self._clock = client, within, clock
+        self._jobs = JobLookup(client, budget=within, requests_per_integration=_JOB_REQUESTS, clock=clock)
+        self._until = float("inf")
+
+    def look(self, waiting: Mapping[str, Waiting]) -> dict[str, LaneFacts]:
+        """Return what Kombo says of the lanes on which rows wait."""
+        if not waiting:
+            return {}
+        self._until = self._clock() + self._within
+        with ThreadPoolExecutor(min(_LANES_AT_ONCE, len(waiting)), thread_name_prefix="kombo-preflight") as pool:
+            return dict(zip(waiting, pool.map(self._look_at, waiting, waiting.values()), strict=True))
+
+    def _look_at(self, integration_id: str, what: Waiting) -> LaneFacts:
+        integration = self._read(self._client.integration, integration_id)
+        if integration is None:
+            return NOTHING_TOLD  # then further reads would only cost time
+        code = refusal(integration, what.endpoints)
+        if code is not None:
+            return LaneFacts(refused_as=code)
+        restrictions = self._read(self._client.attachment_restrictions, integration_id)
+        # It is set after syncs that the ATS refused (Kombo docs: hris/guides/integration-states), not after creates.
+        invalid = integration.get("status") == "INVALID"
+        return LaneFacts(
+            perhaps_refused_as=_AUTHENTICATION_INVALID if invalid else None,
+            closed_job_ids=self._closed(integration_id, what.job_ids),
+            limits=limits_of(restrictions) if restrictions else NOT_TOLD,
+        )
+
+    def _read(self, read: Callable[[str], dict[str, Any]], integration_id: str) -> dict[str, Any] | None:
+        """Return what Kombo says, None where it does not."""
+        if self._clock() >= self._until:
+            return None
+        try:
+            return read(integration_id)
+        except KomboError as exc:
+            log.info("%s: not told before sending, so rows are sent: %s", integration_id, exc)
+            return None
+
+    def _closed(self, integration_id: str, job_ids: Collection[str]) -> frozenset[str]:
+        if self._clock() >= self._until:
+            return frozenset()
+        found = self._jobs.find(integration_id, job_ids)
+        return frozenset(name for name, job in found.items() if job and job.get("status") in _CLOSED)
+
+
+def refusal(integration: Mapping[str, Any], endpoints: Collection[str]) -> str | None:
+    """Return the code under which Kombo would refuse every create of these endpoints, None where it may take them.
+
+    Whether creates work before the first sync has ended is not documented, so they are sent then.
+    """
+    if integration.get("status") == "INACTIVE":
+        return "INTEGRATION.INACTIVE"
+    if integration.get("setup_status") == "INCOMPLETE":
+        return "INTEGRATION.SETUP_INCOMPLETE"
+    actions = integration.get("write_actions")
+    listed = {
+        action.get("id"): action
+        for action in (actions if isinstance(actions, list) else [])
+        if isinstance(action, dict) and isinstance(action.get("id"), str)
+    }
+    codes = {_action_refusal(listed.get(_ACTIONS.get(endpoint, ""), {})) for endpoint in endpoints}
+    return min((code for code in codes if code), default=None) if None not in codes else None
+
+
+def _action_refusal(action: Mapping[str, Any]) -> str | None:
+    """Return why an action is not available; one that may be, or that is refused for no known reason, is tried."""
+    if action.get("is_available") is True:
+        return None
+    if action.get("scope_config_setting") == "DISABLED" or action.get("opted_out_by_customer") is True:
+        return "INTEGRATION.ACTION_DISABLED"
+    return "INTEGRATION.ACTION_NOT_AVAILABLE" if action.get("coverage_status") in _NOT_BUILT else None
