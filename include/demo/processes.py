@@ -51,8 +51,11 @@ class Processes:
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ends_first: bool = False
-    ) -> None:
-        """Start `python -m COMMAND` in the background; `ends_first`: what it runs needs the others to end well."""
+    ) -> int:
+        """Start `python -m COMMAND` in the background; return its process id.
+
+        `ends_first`: what it runs needs the others to end well.
+        """
         with self.log(name).open("wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", *command],
@@ -67,6 +70,7 @@ class Processes:
         if ends_first:
             self._first.add(child.pid)
         self._record.write([child.pid for child in self._children.values()])
+        return child.pid
 
     def finish(self, name: str, timeout_seconds: float) -> None:
         """Wait until `name` has ended by itself; raise DemoError if it failed."""

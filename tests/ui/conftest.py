@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -51,6 +52,9 @@ class RunningAirflow:
     sandbox: SandboxProcess
     files: Files
     session: requests.Session
+    processes: Processes
+    environment: Mapping[str, str]
+    """With which the processes run."""
 
     def call(self, method: str, path: str, body: Any = None) -> requests.Response:
         return self.session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=60)
@@ -99,28 +103,33 @@ class RunningAirflow:
 
 @contextmanager
 def running_airflow(
-    folder: Path, *, dags: Path = Airflow.dags, sandbox_settings: Mapping[str, Any] = DEMO_SANDBOX
+    folder: Path,
+    *,
+    dags: Path = Airflow.dags,
+    sandbox_settings: Mapping[str, Any] = DEMO_SANDBOX,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunningAirflow]:
-    """Start an Airflow with the demo's data in it and the DAGs of a folder, and end it."""
+    """Start an Airflow with the demo's data in it, the DAGs of a folder, and settings of one's own; end it."""
     files = Files(folder)
     since = datetime.now(UTC)
     fill(files.warehouse, since)
     with Processes(files.logs) as processes, SandboxProcess() as sandbox:
         sandbox.config(**sandbox_settings)
-        settings = Airflow(files, port=free_port(), schedule=False, dags=dags)
+        demo = Airflow(files, port=free_port(), schedule=False, dags=dags)
+        environment = {**demo.environment({}), **settings}
 
         def store(api: Any) -> None:
             for connection_id, fields in demo_connections(files, sandbox.url).items():
                 api.put_connection(connection_id, fields)
 
-        api = start_airflow(processes, settings, settings.environment({}), before_scheduler=store)
+        api = start_airflow(processes, demo, environment, before_scheduler=store)
         api.wait_for_dag(DAG_ID, since)
         api.unpause(DAG_ID)
         session = requests.Session()
         session.trust_env = False
-        token = session.get(f"{settings.url}/auth/token", timeout=60).json()["access_token"]
+        token = session.get(f"{demo.url}/auth/token", timeout=60).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
-        yield RunningAirflow(settings.url, sandbox, files, session)
+        yield RunningAirflow(demo.url, sandbox, files, session, processes, environment)
 
 
 @pytest.fixture(scope="package")

@@ -107,7 +107,7 @@ def push(airflow: RunningAirflow) -> Iterator[Push]:
     push.serve(latency_seconds=2)
     match = {"integration_id": push.integration_id, "email": "slow-*"}
     airflow.sandbox.faults([{"kind": "late", "seconds": 60, "count": SLOW, "match": match}])
-    _apply(push)
+    apply(push)
     try:
         _start_with_few_in_flight(push)
         yield push
@@ -156,7 +156,7 @@ def test_a_pods_end_leaves_nobody_in_doubt_who_is_answered_within_its_grace(airf
     push = Push(airflow, f"greenhouse:{uuid4().hex}")
     push.serve(latency_seconds=POD_LATENCY_SECONDS)
     try:
-        _apply(push)
+        apply(push)
         push.start()
         wait_until(lambda: len(push.creates()) > IN_FLIGHT, "nothing is sent")
         os.killpg(push.task()["pid"], signal.SIGTERM)
@@ -182,7 +182,7 @@ def test_a_task_that_finds_its_lane_held_waits_without_a_worker_slot(airflow: Ru
         (push.integration_id, (datetime.now(UTC) + timedelta(seconds=20)).strftime("%Y-%m-%d %H:%M:%S.%f")),
     )
     try:
-        _apply(push)
+        apply(push)
         push.start()
         wait_until(lambda: push.state() == "up_for_reschedule", "it does not wait")
         assert not push.creates()
@@ -208,7 +208,7 @@ def _assert_each_was_sent_once(push: Push) -> None:
     assert push.integration_id not in push.airflow.sandbox.stats()["concurrency_rejected"]
 
 
-def _apply(push: Push) -> None:
+def apply(push: Push) -> None:
     """Put the applicants into the warehouse: a quick one first, whose answer opens the lane, then the slow ones."""
     for number, kind in enumerate(["quick", *["slow"] * SLOW, *["quick"] * (QUICK - 1)]):
         push.airflow.execute(
