@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+
+from include.demo.applicants import BAD_EVERY, generate
 
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 JOB = "remote:1203"
@@ -40,3 +44,23 @@ def body(row: tuple[str, ...]) -> dict[str, Any]:
             "location": {"city": city, "country": country},
         }
     }
+
+
+@cache
+def _demo() -> list[dict[str, object]]:
+    """Return the demo's rows without its bad ones, which a naive loop would stop at."""
+    made = generate(datetime(2026, 11, 26, tzinfo=UTC))
+    return [row for number, row in enumerate(made) if number % BAD_EVERY != BAD_EVERY // 2]
+
+
+def demo_rows(count: int) -> list[dict[str, object]]:
+    """Return rows with the demo's columns, each with a key and an address of its own."""
+    rows = _demo()
+    return [
+        {
+            **rows[number % len(rows)],
+            "applicant_id": f"A-{number:08}",
+            "candidate__email_address": f"p{number}.{rows[number % len(rows)]['candidate__email_address']}",
+        }
+        for number in range(count)
+    ]

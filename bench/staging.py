@@ -6,10 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pandas as pd
-from pydantic import BaseModel
 from sqlalchemy import Engine, create_engine, text
 
-from bench import applicants
+from bench import applicants, naive
 from bench.measuring import Contender, Figure, compare
 from bench.ours import CONNECTION, RUN
 from kombo_provider.database import ENGINE_OPTIONS
@@ -19,22 +18,9 @@ from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
 
-SELECT = f"SELECT {', '.join(applicants.COLUMNS)} FROM people_to_send"
-INSERT = text("INSERT INTO naive (applicant_id, integration_id, body) VALUES (:applicant_id, :integration_id, :body)")
-CHUNK = 1_000
-
-
-class _Location(BaseModel):
-    city: str
-    country: str
-
-
-class _Candidate(BaseModel):
-    first_name: str
-    last_name: str
-    email_address: str
-    phone_number: str
-    location: _Location
+COLUMNS = list(applicants.demo_rows(1)[0])
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM people_to_send"
+NUMBERS = {"candidate__salary_expectations__amount": "INTEGER", "gdpr_consent__given": "INTEGER"}
 
 
 class Source:
@@ -43,14 +29,12 @@ class Source:
     def __init__(self, url: str, row_count: int) -> None:
         self._url = url
         self.engine = self._open()
-        columns = ", ".join(f"{name} TEXT" for name in applicants.COLUMNS)
-        rows = [dict(zip(applicants.COLUMNS, row, strict=True)) for row in applicants.rows(row_count)]
-        names = ", ".join(f":{name}" for name in applicants.COLUMNS)
+        columns = ", ".join(f"{name} {NUMBERS.get(name, 'TEXT')}" for name in COLUMNS)
+        names = ", ".join(f":{name}" for name in COLUMNS)
         with self.engine.begin() as conn:
             conn.execute(text(f"CREATE TABLE people_to_send ({columns})"))
-            conn.execute(text(f"INSERT INTO people_to_send VALUES ({names})"), rows)
-            key = "PRIMARY KEY (integration_id, applicant_id)"
-            conn.execute(text(f"CREATE TABLE naive (applicant_id TEXT, integration_id TEXT, body TEXT, {key})"))
+            conn.execute(text(f"INSERT INTO people_to_send VALUES ({names})"), applicants.demo_rows(row_count))
+            conn.execute(text(naive.CREATE))
         self.row_count = row_count
 
     def stage(self, expected: str) -> None:
@@ -66,16 +50,8 @@ class Source:
         ledger.engine.dispose()
 
     def naive_loop(self) -> None:
-        """Read row by row, check with pydantic, insert by the thousand."""
-        with self.engine.begin() as conn:  # one connection: on SQLite a second one would wait for the first
-            chunk: list[dict[str, str]] = []
-            for row in conn.execute(text(SELECT)).mappings():
-                chunk.append(_checked(row))
-                if len(chunk) == CHUNK:
-                    conn.execute(INSERT, chunk)
-                    chunk.clear()
-            if chunk:
-                conn.execute(INSERT, chunk)
+        """Do what people write first."""
+        naive.naive_loop(self.engine, SELECT)
 
     def bare_read(self) -> None:
         """Read everything with pandas, and do nothing with it."""
@@ -86,19 +62,6 @@ class Source:
 
     def _open(self) -> Engine:
         return create_engine(self._url, **ENGINE_OPTIONS)
-
-
-def _checked(row: object) -> dict[str, str]:
-    value: dict[str, str] = dict(row)  # type: ignore[call-overload]
-    candidate = _Candidate(
-        first_name=value["candidate__first_name"],
-        last_name=value["candidate__last_name"],
-        email_address=value["candidate__email_address"],
-        phone_number=value["candidate__phone_number"],
-        location=_Location(city=value["candidate__location__city"], country=value["candidate__location__country"]),
-    )
-    key = {"applicant_id": value["applicant_id"], "integration_id": value["integration_id"]}
-    return {**key, "body": candidate.model_dump_json()}
 
 
 def measure(new_database: Callable[[], str], row_count: int, repetitions: int) -> dict[str, Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -54,7 +55,7 @@ def qualified(conn: Connection, name: str) -> str:
 
 def stamper(conn: Connection) -> Callable[[datetime | None], Any]:
     """Return what makes a driver's value of an instant (see tables.UtcDateTime)."""
-    return _sqlite_text if conn.dialect.name == "sqlite" else _as_it_is
+    return lru_cache(maxsize=64)(_sqlite_text) if conn.dialect.name == "sqlite" else _as_it_is
 
 
 def _sqlite_text(at: datetime | None) -> str | None:

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 from kombo_provider.mapping.chunks import REFUSED, Chunk
-from kombo_provider.mapping.values import Cleaner, JsonText
+from kombo_provider.mapping.values import Cleaner, Glance, JsonText
 
 Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
 """Takes a chunk, an alias and its cleaned values, and warns of the odd ones."""
@@ -48,11 +48,12 @@ class ColumnNode:
     clean: Cleaner
     note: Note | None = None
     settle: Settle | None = None
+    glance: Glance | None = None
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and value of each cell; a refused one is null, so that it does not also count as missing."""
         head, quoted = f"{encode_basestring(self.key)}:", encode_basestring
-        values = chunk.cleaned(self.alias, self.clean)
+        values = chunk.cleaned(self.alias, self.clean, glance=self.glance)
         if self.settle is not None:
             values = self.settle(chunk, self.alias, values)
         if self.note is not None:
@@ -75,18 +76,20 @@ class ObjectNode:
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and object of each row; an object without any key is absent, unless it is required."""
-        head, pieces = f"{encode_basestring(self.key)}:", list[str | None]()
-        for row, parts in enumerate(zip(*(node.pieces(chunk) for node in self.fields), strict=True)):
-            inside = ",".join(filter(None, parts))
-            if None in parts and (inside or self.always):
-                self._check_required(chunk, row, parts)
-            pieces.append(f"{head}{{{inside}}}" if inside or self.always else None)
-        return pieces
+        head = f"{encode_basestring(self.key)}:{{"
+        columns = [node.pieces(chunk) for node in self.fields]
+        insides = [",".join(filter(None, parts)) for parts in zip(*columns, strict=True)] or [""] * chunk.rows
+        for node, column in zip(self.fields, columns, strict=True):
+            if node.key in self.required and None in column:
+                self._check_required(chunk, node, column, insides)
+        if self.always:
+            return [f"{head}{inside}}}" for inside in insides]
+        return [f"{head}{inside}}}" if inside else None for inside in insides]
 
-    def _check_required(self, chunk: Chunk, row: int, parts: tuple[str | None, ...]) -> None:
+    def _check_required(self, chunk: Chunk, node: Node, column: Pieces, insides: list[str]) -> None:
         problem = "is required" if self.always else f"is required, or all of {self.alias} must be NULL"
-        for node, part in zip(self.fields, parts, strict=True):
-            if part is None and node.key in self.required:
+        for row, (piece, inside) in enumerate(zip(column, insides, strict=True)):
+            if piece is None and (inside or self.always):
                 chunk.require(row, node.alias, problem)
 
 

@@ -12,7 +12,8 @@ from kombo_provider.errors import SourceError
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem, UnusableError
 from kombo_provider.mapping.questions import Questions
-from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Rules, is_missing
+from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Glance, Rules, is_missing
+from kombo_provider.mapping.whole_columns import cleaned_at_once, none_is_missing
 
 if TYPE_CHECKING:
     import pandas
@@ -44,18 +45,25 @@ class Chunk:
         """Return a column's values as Python objects; None for whatever pandas calls missing."""
         column = self._frame.iloc[:, self._positions[alias]]
         values: list[Any] = column.tolist()
+        if none_is_missing(values):
+            return values
         try:
             missing: list[bool] = column.isna().tolist()
         except Exception:  # noqa: BLE001  (pandas compares values: a signaling NaN, for one, forbids that)
             missing = [is_missing(value) for value in values]
         return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
-    def cleaned(self, alias: str, clean: Cleaner, report: Report | None = None) -> list[Any]:
+    def cleaned(
+        self, alias: str, clean: Cleaner, report: Report | None = None, *, glance: Glance | None = None
+    ) -> list[Any]:
         """Return a column's cleaned values, None for absent ones, REFUSED for those reported as a problem."""
         if alias not in self._positions:
             return [None] * self.rows
         cells, rules = self.cells(alias), self.rules
         try:
+            at_once = cleaned_at_once(cells, clean, glance, rules)
+            if at_once is not None:
+                return at_once
             return [None if value is None else clean(value, rules) for value in cells]
         except Exception:  # noqa: BLE001  (somewhere a value is refused, or broke a rule of Python's: one by one)
             return [self._cleaned(row, alias, clean, cells[row], report or self.report) for row in range(self.rows)]

@@ -49,6 +49,16 @@ def instant(value: Any, rules: Rules) -> datetime | None:
     raise refuse(_EXPECTED)
 
 
+def instants(texts: list[str], rules: Rules) -> list[datetime] | None:
+    """Return the instants of texts where all of them are plain ones; raise ValueError for a day that there is not."""
+    if not all(map(_DATE_TIME.fullmatch, texts)):
+        return None
+    moments = list(map(datetime.fromisoformat, texts))
+    if rules.zone is UTC and not any(moment.tzinfo for moment in moments):
+        return [moment.replace(tzinfo=UTC) for moment in moments]
+    return [_in_utc(moment, rules.zone) for moment in moments]
+
+
 def date_text(value: Any, rules: Rules) -> str | None:
     """Return a date as YYYY-MM-DD, never shifted, and an instant as YYYY-MM-DDTHH:MM:SSZ.
 

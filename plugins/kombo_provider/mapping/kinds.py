@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -19,10 +19,21 @@ from pydantic_core import CoreSchema, core_schema
 
 from kombo_provider.mapping.countries import COUNTRIES, INSTEAD
 from kombo_provider.mapping.instants import date_text
+from kombo_provider.mapping.json_text import (
+    PLAIN_EMAIL,
+    PLAIN_FILE_NAME,
+    PLAIN_MEDIA_TYPE,
+    PLAIN_REFERENCE,
+    PLAIN_URL,
+    TIDY_TEXT,
+    clean_answer,
+    clean_text,
+)
 from kombo_provider.mapping.values import (
     DEFAULT_RULES,
     INVISIBLE,
     Cleaner,
+    Glance,
     Json,
     Rules,
     check_characters,
@@ -30,6 +41,7 @@ from kombo_provider.mapping.values import (
     refuse,
     text_of,
     tidy,
+    unchanged,
 )
 
 _ATOM = rf"""[^\x00-\x20\x7f-\xa0\s@<>()\[\],;:"\\.{INVISIBLE}]+"""
@@ -61,13 +73,23 @@ _FALSE = frozenset({"false", "f", "no", "n", "0"})
 
 @dataclass(frozen=True)
 class Kind:
-    """Marks an annotation: values of this field are cleaned by `clean`."""
+    """Marks an annotation: values of this field are cleaned by `clean`.
+
+    Where it is sure to change nothing, whole columns need a `glance` only, and values of JSON text that fit the schema
+    `in_json` nothing of ours.
+    """
 
     clean: Cleaner
+    glance: Glance | None = None
+    in_json: CoreSchema | None = field(default=None, compare=False)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Let pydantic validate with the cleaner; the validation's context holds the `Rules`."""
-        return core_schema.with_info_plain_validator_function(self._validate)
+        ours = core_schema.with_info_plain_validator_function(self._validate)
+        if self.in_json is None:
+            return ours
+        either = core_schema.union_schema([self.in_json, ours], mode="left_to_right")
+        return core_schema.json_or_python_schema(json_schema=either, python_schema=ours)
 
     def _validate(self, value: Any, info: ValidationInfo) -> Any:
         cleaned = self.clean(value, info.context or DEFAULT_RULES)
@@ -99,7 +121,8 @@ def matching(pattern: re.Pattern[str], problem: str) -> Cleaner:
 
 def one_of(*names: str) -> Kind:
     """Return the kind of an enumeration, spelled as Kombo spells it."""
-    return Kind(cached(matching(re.compile("|".join(names)), f"expected one of {', '.join(names)}")))
+    clean = cached(matching(re.compile("|".join(names)), f"expected one of {', '.join(names)}"))
+    return Kind(clean, in_json=clean_text(f"^(?:{'|'.join(names)})$"))
 
 
 def cached(clean: Cleaner) -> Cleaner:
@@ -118,6 +141,12 @@ def email(value: Any, rules: Rules) -> str | None:
     if _INVISIBLE.search(cleaned):
         raise refuse("holds an invisible character (such as a zero-width space): remove it in the source")
     raise refuse("expected one e-mail address, such as name@example.com")
+
+
+def plain_emails(texts: list[str], _rules: Rules) -> list[str] | None:
+    """Return the addresses where all of them are plain ones."""
+    short = max(map(len, texts), default=0) <= _LONGEST_LABEL
+    return texts if short and all(map(_PLAIN_EMAIL.fullmatch, texts)) else None
 
 
 def _is_short(address: str) -> bool:
@@ -144,6 +173,11 @@ def reference(value: Any, rules: Rules) -> str | None:
     if cleaned is not None and cleaned.startswith("remote:") and not cleaned.removeprefix("remote:").strip():
         raise refuse("expected an id of the ATS after remote:")
     return cleaned
+
+
+def references(texts: list[str], _rules: Rules) -> list[str] | None:
+    """Return the references where none of them lacks its id."""
+    return None if "remote:" in texts else texts
 
 
 def number(value: Any, _rules: Rules) -> int | float | None:
@@ -214,21 +248,25 @@ def answer(value: Any, rules: Rules) -> Json:
     return date_text(value, rules) if isinstance(value, date) else text(value, rules)
 
 
-TEXT = Kind(text)
-PHONE = Kind(lambda value, rules: text(value, rules))
+TEXT = Kind(text, unchanged, clean_text(TIDY_TEXT))
+PHONE = Kind(lambda value, rules: text(value, rules), unchanged, clean_text(TIDY_TEXT))
 """A text of its own kind, so that `plans` knows where odd numbers may stand."""
-EMAIL = Kind(email)
+EMAIL = Kind(email, plain_emails, clean_text(PLAIN_EMAIL, _LONGEST_LABEL))
 COUNTRY = Kind(cached(country))
-URL = Kind(matching(_URI, "expected an absolute URL, such as https://example.com/page"))
-HTTP_URL = Kind(matching(_HTTP_URI, "expected an absolute http(s) URL"))
-MEDIA_TYPE = Kind(matching(_MEDIA_TYPE, "expected a media type without parameters, such as application/pdf"))
+URL = Kind(matching(_URI, "expected an absolute URL, such as https://example.com/page"), in_json=clean_text(PLAIN_URL))
+HTTP_URL = Kind(matching(_HTTP_URI, "expected an absolute http(s) URL"), in_json=clean_text(PLAIN_URL))
+MEDIA_TYPE = Kind(
+    matching(_MEDIA_TYPE, "expected a media type without parameters, such as application/pdf"),
+    in_json=clean_text(PLAIN_MEDIA_TYPE),
+)
 DATE = Kind(cached(date_text))
-REFERENCE = Kind(reference)
+REFERENCE = Kind(reference, references, clean_text(PLAIN_REFERENCE))
 NUMBER = Kind(number)
 FLAG = Kind(flag)
 BASE64 = Kind(base64_data)
 FILE_PATH = Kind(file_path)
 FILE_NAME = Kind(
-    matching(_FILE_NAME, "expected a file's name with an ending, such as cv.pdf, and no folder or line break")
+    matching(_FILE_NAME, "expected a file's name with an ending, such as cv.pdf, and no folder or line break"),
+    in_json=clean_text(PLAIN_FILE_NAME),
 )
-ANSWER = Kind(answer)
+ANSWER = Kind(answer, in_json=clean_answer(_LARGEST_NUMBER))

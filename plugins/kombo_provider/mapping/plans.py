@@ -49,7 +49,9 @@ def _plan_field(
     field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
 ) -> Node | None:
     if path in columns:
-        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path), _settle(path))
+        kind = kind_of(field)
+        glance = kind.glance if kind else None
+        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path), _settle(path), glance)
     inner = model_of(field)
     if inner is None or is_list(field) or kind_of(field):
         return None

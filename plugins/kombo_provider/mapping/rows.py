@@ -11,9 +11,9 @@ from kombo_provider.errors import ConfigurationError, SourceError
 from kombo_provider.mapping.bodies import bodies
 from kombo_provider.mapping.chunks import REFUSED, Chunk
 from kombo_provider.mapping.columns import read_columns
-from kombo_provider.mapping.instants import instant, zone_named
+from kombo_provider.mapping.instants import instant, instants, zone_named
 from kombo_provider.mapping.keys import Key, already_sent, read_keys
-from kombo_provider.mapping.kinds import TEXT, flag, reference
+from kombo_provider.mapping.kinds import TEXT, flag, plain_emails, reference, references
 from kombo_provider.mapping.kinds import email as email_address
 from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
 from kombo_provider.mapping.plans import plan_body
@@ -160,8 +160,10 @@ class RowMapper:
         try:
             chunk = Chunk(frame, self._aliases, self._rules)
             keys = read_keys(chunk, self._default_integration_id)
-            told = (("changed_at", instant), ("job_id", reference), (_EMAIL, email_address))
-            others = zip(*(chunk.cleaned(alias, clean) for alias, clean in told), strict=True)
+            changed = chunk.cleaned("changed_at", instant, glance=instants)
+            jobs = chunk.cleaned("job_id", reference, glance=references)
+            emails = chunk.cleaned(_EMAIL, email_address, glance=plain_emails)
+            others = zip(changed, jobs, emails, strict=True)
         except SourceError:
             raise
         except Exception:  # noqa: BLE001  (the same border: `map_chunk` finds out which row it is)
@@ -174,7 +176,7 @@ class RowMapper:
     def _map(self, frame: pandas.DataFrame, digests: Sequence[str | None]) -> list[MappedRow]:
         chunk = Chunk(frame, self._aliases, self._rules)
         jobs = self._jobs(chunk)
-        changed = _usable(chunk.cleaned("changed_at", instant))
+        changed = _usable(chunk.cleaned("changed_at", instant, glance=instants))
         sent = _usable(chunk.cleaned("already_sent", already_sent))
         withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
         keys = read_keys(chunk, self._default_integration_id)
@@ -228,7 +230,7 @@ class RowMapper:
         return MappedRow(integration_id, applicant_id, job_id, *body, *said, problem, files, (), email, row_digest)
 
     def _jobs(self, chunk: Chunk) -> list[str | None]:
-        jobs = chunk.cleaned("job_id", reference)
+        jobs = chunk.cleaned("job_id", reference, glance=references)
         for row, job in enumerate(jobs):
             if job is None:
                 chunk.require(row, "job_id", "is required: Kombo's job id, or remote: and the ATS's")

@@ -50,6 +50,9 @@ DEFAULT_RULES = Rules(zone=UTC, attachments_from_files=False)
 
 Cleaner: TypeAlias = Callable[[Any, Rules], Any]
 
+Glance: TypeAlias = "Callable[[list[str], Rules], list[Any] | None]"
+"""Takes texts that are tidy; returns what a cleaner would make of them, None where that needs a look at each."""
+
 
 def refuse(problem: str) -> PydanticCustomError:
     """Return the error for a value that cannot be sent; `problem` is ours and holds no value."""
@@ -65,6 +68,16 @@ def tidy(text: str) -> str:
     if not stripped.isprintable():
         stripped = _CONTROL.sub("", text).strip()
     return stripped if stripped.isascii() or _VISIBLE.search(stripped) else ""
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether anybody could see something of the text."""
+    return _VISIBLE.search(text) is not None
+
+
+def unchanged(texts: list[str], _rules: Rules) -> list[str]:
+    """Return the texts as they are: the glance for cleaners that do nothing to tidy text."""
+    return texts
 
 
 def check_characters(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import marshal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime
@@ -134,16 +135,30 @@ class OpenSource:
 def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
     chunk: list[tuple[Any, ...]] = []
     chunk_bytes = 0
+    size = _size_of_plain
     for row in rows:
         chunk.append(row)
-        chunk_bytes += sum(
-            [len(value) if value.__class__ is str else _bytes(value) for value in row if value.__class__ not in _SMALL]
-        )
+        try:
+            chunk_bytes += size(row)
+        except ValueError:  # such as an instant: the columns after this row's are probably alike
+            size = _size
+            chunk_bytes += size(row)
         if len(chunk) >= CHUNK_ROWS or chunk_bytes >= CHUNK_BYTES:
             yield chunk
             chunk, chunk_bytes = [], 0
     if chunk:
         yield chunk
+
+
+def _size_of_plain(row: tuple[Any, ...]) -> int:
+    """Return the size of a row of texts, numbers and what is nested of them; ValueError for one with anything else."""
+    return len(marshal.dumps(row))
+
+
+def _size(row: tuple[Any, ...]) -> int:
+    return sum(
+        [len(value) if value.__class__ is str else _bytes(value) for value in row if value.__class__ not in _SMALL]
+    )
 
 
 def _bytes(value: Any) -> int:

@@ -21,6 +21,7 @@ from kombo_provider.staging.mapping_options import MappingOptions as MappingOpti
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.personal_ids import PersonalIds
+from kombo_provider.staging.quiet_collector import quiet_collector
 from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson
@@ -86,9 +87,10 @@ class Stager:
             with self._ledger.transaction() as conn:
                 dry_run.clear(conn, self._staging.source)
         looks = not (self._dry_run or narrowing or replayed) and self._options.same_person != "hold"
-        with reader.open() as source:
+        with reader.open() as source, quiet_collector() as collect_cycles:
             for rows in self._mapped(source, plan.window, narrowing, replayed, looks=looks):
                 self._stage(rows)
+                collect_cycles()
                 if time.monotonic() - logged > _LOG_EVERY_SECONDS:
                     logged = time.monotonic()
                     log.info("%d rows extracted, %.0f rows/s", *self._rate(started))

@@ -1,0 +1,54 @@
+"""Columns cleaned at once: what holds for all cells together needs no look at each."""
+
+from __future__ import annotations
+
+from itertools import compress
+from types import NoneType
+from typing import Any, Final
+
+from kombo_provider.mapping.values import Cleaner, Glance, Rules, is_visible
+
+_SAMPLE: Final = 256
+_DISTINCT: Final = _SAMPLE // 4
+_NEVER_MISSING: Final = frozenset((str, int, bool, NoneType))
+
+
+def none_is_missing(cells: list[Any]) -> bool:
+    """Tell whether no cell is of a type with a "missing" of its own, such as NaN."""
+    return _NEVER_MISSING.issuperset(map(type, cells))
+
+
+def cleaned_at_once(cells: list[Any], clean: Cleaner, glance: Glance | None, rules: Rules) -> list[Any] | None:
+    """Return what the cleaner makes of each cell, None where that needs a look at each; may raise as the cleaner does.
+
+    Cells of one type that repeat are cleaned once: two of a type that are equal are the same.
+    """
+    kinds = set(map(type, cells)) - {NoneType}
+    if kinds == {str} and glance is not None:
+        found = _seen_at_a_glance(cells, glance, rules)
+        if found is not None:
+            return found
+    if kinds in ({str}, {int}) and len(set(cells[:_SAMPLE])) <= _DISTINCT:
+        cleaned = {value: clean(value, rules) for value in set(cells) if value is not None}
+        return list(map(cleaned.get, cells))
+    return None
+
+
+def _seen_at_a_glance(cells: list[Any], glance: Glance, rules: Rules) -> list[Any] | None:
+    there = [cell is not None for cell in cells]
+    texts = list(compress(cells, there))
+    if not _are_tidy(texts):
+        return None
+    found = glance(texts, rules)
+    if found is None or len(texts) == len(cells):
+        return found
+    values = iter(found)
+    return [next(values) if is_there else None for is_there in there]
+
+
+def _are_tidy(texts: list[str]) -> bool:
+    """Tell whether `values.tidy` would leave each text as it is, and none is empty."""
+    together = "".join(texts)
+    if not (together.isprintable() and all(texts) and list(map(str.strip, texts)) == texts):
+        return False
+    return together.isascii() or all(text.isascii() or is_visible(text) for text in texts)
