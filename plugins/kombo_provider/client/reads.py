@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import logging
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -79,6 +80,7 @@ class Reader:
         self._sleep = sleep
         self._max_idle = max_idle
         self._idle: deque[Wire] = deque()
+        weakref.finalize(self, _close_all, self._idle)  # a hook has no end at which anybody closes it
 
     def get(self, path: str, *, query: str = "", integration_id: str | None = None) -> Any:
         """Return the `data` of an answer; raises `ApiError` or one of its kinds."""
@@ -127,8 +129,7 @@ class Reader:
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._max_idle = 0
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
 
     def _pause_seconds(
         self, outcome: Outcome, attempt: int, deadline: float, path: str, integration_id: str | None
@@ -214,3 +215,8 @@ class Reader:
 
     def _call(self, path: str) -> str:
         return f"GET {path} on {self._transport.host}"
+
+
+def _close_all(idle: deque[Wire]) -> None:
+    while idle:
+        idle.pop().close()

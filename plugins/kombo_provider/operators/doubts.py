@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,8 +51,8 @@ class KomboResolveOperator(BaseOperator):
         from kombo_provider.doubts.resolve import resolve
 
         run = read_run(context).ref
-        client = KomboHook(self.connections.kombo_conn_id).get_conn()
-        with open_ledger(self.connections) as ledger:
+        hook = KomboHook(self.connections.kombo_conn_id)
+        with open_ledger(self.connections) as ledger, closing(hook.get_conn()) as client:
             counts = resolve(ledger, client, self.source, self.connections.kombo_conn_id, run)
         self.log.info("Looked up: %s", dict(counts) or "nothing is in doubt")
         return dict(counts)

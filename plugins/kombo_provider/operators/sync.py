@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import AssetAlias, BaseOperator, Context, Param
@@ -47,8 +48,7 @@ class KomboSyncOperator(BaseOperator):
         """Pull each integration once."""
         self._stop = threading.Event()
         full_now = _full(context)
-        with open_ledger(self.sync.connections) as ledger:
-            client = self._client(ledger)
+        with open_ledger(self.sync.connections) as ledger, closing(self._client(ledger)) as client:
             report = self._pull(context, ledger, client, full_now=full_now)
         for integration_id, code in sorted(report.failed.items()):
             self.log.warning("Passed over: %s (%s)", integration_id, code)

@@ -17,6 +17,8 @@ from kombo_provider.sync.plan import Wanted
 A, B = "greenhouse:a", "personio:b"
 NOW = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%S}.000Z"
 
+FIVE = ("1", "2", "3", "4", "5")
+
 Before = Callable[[str, str, int], None]
 
 
@@ -112,6 +114,14 @@ class Kombo:
 
     def applications(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         yield from self.records.get(("applications", integration_id), [])
+
+
+def five() -> Kombo:
+    """Return a Kombo with five applications and their candidates, in three pages of each."""
+    kombo = Kombo()
+    kombo.put("applications", *(application(name) for name in FIVE))
+    kombo.put("candidates", *(candidate(name) for name in FIVE))
+    return kombo
 
 
 def _is_wanted(record: dict[str, Any], filters: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""A pull that was killed, or whose pages misbehave, loses nothing and stores nothing twice."""
+"""A pull asks for what changed, stores what is the ledger's, and once killed or refused loses nothing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pytest
 from sqlalchemy import create_engine, select, update
 
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.errors import ApiError, CursorError
+from kombo_provider.errors import ApiError
 from kombo_provider.ledger import Ledger, Status
 from kombo_provider.ledger._sync_tables import candidates, syncs
 from kombo_provider.sync.plan import OVERLAP
 from tests.unit.ledger.book import VALID, Book
-from tests.unit.sync.kombo import A, B, Kombo, application, candidate, ids, stored, sync
-
-FIVE = ("1", "2", "3", "4", "5")
+from tests.unit.sync.kombo import FIVE, B, Kombo, application, five, ids, stored, sync
 
 
 class KilledError(BaseException):
@@ -30,13 +28,6 @@ def kill_at(page: int) -> Callable[[str, str, int], None]:
             raise KilledError
 
     return before
-
-
-def five() -> Kombo:
-    kombo = Kombo()
-    kombo.put("applications", *(application(name) for name in FIVE))
-    kombo.put("candidates", *(candidate(name) for name in FIVE))
-    return kombo
 
 
 @pytest.mark.parametrize("page", [1, 2, 3])
@@ -106,82 +97,6 @@ def test_a_change_at_the_watermark_s_own_second_is_not_lost(book: Book, moved: t
     kombo.put("applications", application("1", outcome="HIRED", changed_at=stamp))
     sync(book.ledger, kombo, "applications")
     assert stored(book.ledger)[0]["outcome"] == "HIRED"
-
-
-def test_a_cursor_that_repeats_keeps_what_was_read_and_reads_it_again_next_time(book: Book) -> None:
-    book.deliver(*FIVE)
-    book.deliver("6", kombo_application_id="app-6")
-    book.set("6", integration_id=B)
-    kombo = five()
-    kombo.put("applications", application("6"), of=B)
-
-    def repeat(model: str, integration_id: str, number: int) -> None:
-        if model == "applications" and integration_id == A and number == 2:
-            raise CursorError("gave the same cursor twice", integration_id=A)
-
-    kombo.before = repeat
-    report = sync(book.ledger, kombo, "applications")
-    assert report.failed == {A: "no answer"} or A in report.failed
-    assert "app-6" in ids(book.ledger)
-    kombo.before = None
-    sync(book.ledger, kombo, "applications")
-    assert len(ids(book.ledger)) == 6
-
-
-def test_a_record_on_two_pages_is_one_row_as_it_was_read_last(book: Book) -> None:
-    book.deliver(*FIVE)
-    kombo = five()
-
-    def shift(model: str, integration_id: str, number: int) -> None:
-        if number == 2:
-            newer = application("2", outcome="DECLINED")
-            kombo.records["applications", A].insert(2, newer)
-
-    kombo.before = shift
-    sync(book.ledger, kombo, "applications")
-    rows = {row["id"]: row["outcome"] for row in stored(book.ledger)}
-    assert len(rows) == 5
-    assert rows["app-2"] == "DECLINED"
-
-
-def test_a_list_that_shrinks_while_it_is_read_hides_no_record(book: Book) -> None:
-    book.deliver(*FIVE)
-    kombo = five()
-
-    def shrink(model: str, integration_id: str, number: int) -> None:
-        if model == "applications" and number == 2:
-            del kombo.records["applications", A][0]
-            kombo.before = None
-
-    kombo.before = shrink
-    sync(book.ledger, kombo, "applications")
-    assert ids(book.ledger) == [f"app-{name}" for name in FIVE]
-
-
-def test_a_record_twice_on_one_page_is_one_row(book: Book) -> None:
-    book.deliver("1")
-    kombo = Kombo()
-    kombo.records["applications", A] = [application("1"), application("1", outcome="HIRED")]
-    kombo.records["candidates", A] = [candidate("1"), candidate("1")]
-    sync(book.ledger, kombo)
-    assert [row["outcome"] for row in stored(book.ledger)] == ["HIRED"]
-
-
-def test_a_page_without_records_is_not_the_end(book: Book) -> None:
-    book.deliver(*FIVE)
-    kombo = five()
-    kombo.page_size = 1
-    serve = kombo.pages
-
-    def with_an_empty_page(model: str, integration_id: str, **filters: Any) -> Any:
-        for number, page in enumerate(serve(model, integration_id, **filters)):
-            yield page._replace(results=[], is_last=False) if number == 2 else page
-            if number == 2:
-                yield page
-
-    kombo.pages = with_an_empty_page  # type: ignore[method-assign]
-    sync(book.ledger, kombo)
-    assert len(ids(book.ledger)) == 5
 
 
 def test_an_integration_that_cannot_be_read_is_passed_over_and_remembered(book: Book) -> None:
@@ -272,20 +187,6 @@ def test_a_delivery_that_got_its_id_after_the_last_pull_is_asked_for_by_it(book:
     asked = len(kombo.asked)
     sync(book.ledger, kombo)
     assert len(kombo.asked) == asked + 2
-
-
-def test_records_that_are_no_records_are_counted_and_hurt_nobody(book: Book) -> None:
-    book.deliver("1")
-    kombo = Kombo(page_size=9)
-    broken: list[dict[str, Any]] = [
-        {"id": None, "changed_at": "2026-01-01T00:00:00Z"},
-        {"id": "x", "job": 5, "changed_at": "2026-01-01"},
-    ]
-    kombo.records["applications", A] = [*broken, application("1", candidate="?", rejected_at="soon", outcome=3)]
-    kombo.records["candidates", A] = [*broken, candidate("1", email_addresses="?", applications=None)]
-    report = sync(book.ledger, kombo)
-    assert report.counts["unreadable"] == 2
-    assert ids(book.ledger) == ["app-1"]
 
 
 def test_null_ids_are_completed_and_never_overwritten(book: Book) -> None:
