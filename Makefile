@@ -21,7 +21,7 @@ ROUNDS ?= 500
 ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check bench torture fuzz fleet test-compose lock clean
+.PHONY: help setup demo up test quick test-pandas2 check bench torture fairness history fuzz fleet test-compose lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,12 @@ bench: $(INSTALLED) ## what it costs beside bare loops and the official SDK (abo
 torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour)
 	@STOPS=20 STOP_LATENCY=20 $(BIN)/python -m pytest -q tests/reliability/test_patient_stops.py
 	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)
+
+fairness: $(INSTALLED) ## a real scheduler for about an hour: no lane's backlog keeps new applicants of others waiting (ARGS="-k backfill" for a part)
+	@KOMBO_FAIRNESS=1 $(BIN)/python -m pytest -q -s tests/ui/test_fairness.py $(ARGS)
+
+history: $(INSTALLED) ## 36 months by Airflow's backfill on PostgreSQL, killed once, counted (ROWS=1000000 is the long one)
+	@exec $(BIN)/python -m tests.reliability.history --rows $(ROWS)
 
 fuzz: $(INSTALLED) ## rows of all kinds, ROWS=10000 on each database: each ends ready or invalid, Kombo takes what is ready
 	@FUZZ_ROWS=$(ROWS) $(BIN)/python -m pytest -q tests/reliability/test_fuzzed_rows.py

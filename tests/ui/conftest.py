@@ -108,14 +108,22 @@ def running_airflow(
     dags: Path = Airflow.dags,
     sandbox_settings: Mapping[str, Any] = DEMO_SANDBOX,
     settings: Mapping[str, str] = MappingProxyType({}),
+    prepare: Callable[[Path], None] | None = None,
+    schedule: bool = False,
+    slots: int = Airflow.parallelism,
 ) -> Iterator[RunningAirflow]:
-    """Start an Airflow with the demo's data in it, the DAGs of a folder, and settings of one's own; end it."""
+    """Start an Airflow with the demo's data in it, the DAGs of a folder, and settings of one's own; end it.
+
+    `prepare` changes the warehouse before; `schedule` has the scheduler make runs, in `slots` worker slots.
+    """
     files = Files(folder)
     since = datetime.now(UTC)
     fill(files.warehouse, since)
+    if prepare is not None:
+        prepare(files.warehouse)
     with Processes(files.logs) as processes, SandboxProcess() as sandbox:
         sandbox.config(**sandbox_settings)
-        demo = Airflow(files, port=free_port(), schedule=False, dags=dags)
+        demo = Airflow(files, port=free_port(), schedule=schedule, dags=dags, parallelism=slots)
         environment = {**demo.environment({}), **settings}
 
         def store(api: Any) -> None:
