@@ -48,6 +48,33 @@ def test_a_plan_counts_what_would_be_sent_and_what_was_and_for_how_long(
     assert warehouse.statuses() == {"delivered": 1}
 
 
+def test_a_dry_run_s_report_says_the_same_as_the_plan(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    warehouse.add(1)
+    run_dag()
+    warehouse.add(2)
+    warehouse.add(1, integration_id=WORKDAY)
+    report = run_dag(dry_run=True).xcom("report", "report")
+    assert report["foreseen"][GREENHOUSE] | {"hours": 0} == {
+        "to_send": 1,
+        "delivered": 1,
+        "delivered_elsewhere": 0,
+        "invalid": 0,
+        "other": 0,
+        "hours": 0,
+    }
+    assert (report["foreseen"][WORKDAY]["to_send"], report["foreseen"][WORKDAY]["delivered_elsewhere"]) == (1, 1)
+
+
+def test_a_row_in_doubt_is_not_called_delivered(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.faults([{"kind": "write_reset", "count": 1}])
+    warehouse.add(1)
+    run_dag()
+    found = _plan(capsys)[GREENHOUSE]
+    assert (found["to_send"], found["delivered"], found["other"]) == (0, 0, 1)
+
+
 def test_an_interval_that_ends_before_it_begins_is_refused(warehouse: Warehouse) -> None:
     with pytest.raises(SystemExit, match="--from must be earlier"):
         plan(

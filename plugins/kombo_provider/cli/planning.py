@@ -13,13 +13,12 @@ from kombo_provider.cli.run_context import parse_conf
 from kombo_provider.cli.speaking import speaking
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger import Status, estimate, staging
+from kombo_provider.ledger import estimate, staging
 from kombo_provider.mapping import MappedRow
 from kombo_provider.source.window import Window
 from kombo_provider.staging.transform import transformed
 
 _COLUMNS = ("source", "integration_id", "to_send", "delivered", "delivered_elsewhere", "invalid", "other", "hours")
-_Counts = Counter[tuple[str, str]]
 
 
 @speaking
@@ -39,9 +38,10 @@ def _instant(given: datetime) -> datetime:
     return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
 
 
-def _count(opened: OpenPush, window: Window) -> _Counts:
+def _count(opened: OpenPush, window: Window) -> estimate.Counts:
     """Count the window's rows by integration and by what would become of them; changes nothing."""
-    push, counts = opened.push, Counter[tuple[str, str]]()
+    push = opened.push
+    counts: estimate.Counts = Counter()
     seen: set[int] = set()
     with opened.reader.open() as source:
         mapper = None if push.transform else mapper_of(opened, source.columns)
@@ -56,46 +56,36 @@ def _count(opened: OpenPush, window: Window) -> _Counts:
     return counts
 
 
-def _count_chunk(opened: OpenPush, rows: list[MappedRow], counts: _Counts) -> None:
+def _count_chunk(opened: OpenPush, rows: list[MappedRow], counts: estimate.Counts) -> None:
     source = opened.push.source
     with opened.ledger.transaction() as conn:
         decisions = staging.foresee(conn, source, rows)
-        elsewhere = estimate.delivered_elsewhere(conn, source, [_key(row) for row in rows])
-    for row, (counter, status) in zip(rows, decisions, strict=True):
-        what = "other"
-        if status is Status.READY:
-            what = "to_send"
-            counts[_key(row)[0], "delivered_elsewhere"] += _key(row) in elsewhere
-        elif status is Status.INVALID:
-            what = "invalid"
-        elif counter in ("already_known", "changed_after_delivery", "imported"):
-            what = "delivered"
-        counts[_key(row)[0], what] += 1
+        delivered_to = estimate.delivered_to(conn, source, {applicant_id for _, applicant_id in map(_key, rows)})
+    for row, (decision, becomes) in zip(rows, decisions, strict=True):
+        integration_id, applicant_id = _key(row)
+        there = delivered_to.get(applicant_id, set())
+        what = estimate.what_becomes(decision, becomes, is_delivered=integration_id in there)
+        counts[integration_id, what] += 1
+        if what == "to_send" and there - {integration_id}:
+            counts[integration_id, "delivered_elsewhere"] += 1
 
 
 def _key(row: MappedRow) -> tuple[str, str]:
     return row.integration_id or "", row.applicant_id or ""
 
 
-def _lines(opened: OpenPush, counts: _Counts, output: str) -> list[dict[str, Any]]:
+def _lines(opened: OpenPush, counts: estimate.Counts, output: str) -> list[dict[str, Any]]:
     """Return a line for each integration; in a table one more for all of them side by side."""
     push = opened.push
-    names = sorted({name for (name, _), count in counts.items() if count})
-    to_send = {name: counts[name, "to_send"] for name in names if counts[name, "to_send"]}
     most = KomboHook(push.connections.kombo_conn_id).get_settings().max_in_flight
     with opened.ledger.transaction() as conn:
-        hours = estimate.hours(conn, push.connections.kombo_conn_id, to_send, max_in_flight=most)
-    lines = [_line(push.source, name, counts, hours.get(name)) for name in names]
+        foreseen = estimate.foresee(conn, push.connections.kombo_conn_id, counts, max_in_flight=most)
+    lines = [_line(push.source, name, found) for name, found in foreseen.items()]
     if output == "table" and len(lines) > 1:
-        total: _Counts = Counter()
-        for (_, what), count in counts.items():
-            total["all, side by side", what] += count
-        in_all = estimate.hours_in_all(hours, sum(to_send.values()))
-        lines.append(_line(push.source, "all, side by side", total, in_all))
+        lines.append(_line(push.source, "all, side by side", estimate.in_all(foreseen)))
     return lines
 
 
-def _line(source: str, name: str, counts: _Counts, hours: float | None) -> dict[str, Any]:
-    numbers = {what: counts[name, what] for what in _COLUMNS[2:-1]}
-    shown = "unknown" if hours is None and numbers["to_send"] else round(hours or 0.0, 2)
-    return {"source": source, "integration_id": name, **numbers, "hours": shown}
+def _line(source: str, name: str, found: estimate.Foreseen) -> dict[str, Any]:
+    shown = "unknown" if found.hours is None and found.to_send else round(found.hours or 0.0, 2)
+    return {"source": source, "integration_id": name, **found._asdict(), "hours": shown}

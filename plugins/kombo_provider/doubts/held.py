@@ -25,21 +25,22 @@ def collect(ledger: Ledger, selection: Selection, *, open_for: timedelta, asked_
     return collected
 
 
-def put(ledger: Ledger, selection: Selection, asked: Asked) -> Question | None:
+def put(
+    ledger: Ledger, selection: Selection, asked: Asked, *, max_in_flight: int = estimate.USUAL_CAP
+) -> Question | None:
     """Return the question about the rows; None where none of them is held any more."""
     with ledger.transaction() as conn:
         found = [h for h in holds.held(conn, selection, [asked.integration_id]) if h.hold is Hold.APPROVAL]
         told = open_questions.rows_told(conn, _key(selection, asked.integration_id))
-        hours = estimate.hours(conn, selection.kombo_conn_id, {asked.integration_id: asked.rows})
+        counts = estimate.count_held(conn, selection, Hold.APPROVAL, [asked.integration_id])
+        foreseen = estimate.foresee(conn, selection.kombo_conn_id, counts, max_in_flight=max_in_flight)
     if not found:
         return None
     rows, since = min(asked.rows, found[0].rows), found[0].since
-    lasting = hours[asked.integration_id]
-    takes = "" if lasting is None else f" To send them takes {lasting:.1f} hours."
     introduction = (
         f"{rows} rows of {markdown.text(selection.source)} for {markdown.text(asked.integration_id)} are held: a "
         f"run would have sent more at once than `approve_above` lets it. They wait since {since:%Y-%m-%d %H:%M} "
-        f"UTC; nothing of them was sent.{takes}"
+        f"UTC; nothing of them was sent. Held now: {foreseen[asked.integration_id].in_words()}."
     )
     body = "\n".join(
         [

@@ -66,10 +66,7 @@ class Selection:
         if self.applicant_ids:
             found.append(deliveries.c.applicant_id.in_(self.applicant_ids))
         if self.staged_by:
-            found += [
-                deliveries.c.dag_id == self.staged_by.dag_id,
-                deliveries.c.run_id == self.staged_by.run_id,
-            ]
+            found += [deliveries.c.dag_id == self.staged_by.dag_id, deliveries.c.run_id == self.staged_by.run_id]
         if self.only_ordinary:
             found.append(deliveries.c.priority == 0)
         return found

@@ -1,14 +1,21 @@
-"""How long rows take: from each lane's last measured latency, its cap, and the rate limit of the connection."""
+"""What sending would mean, before anything is sent: rows, those that are delivered already, and hours.
+
+The hours come from each lane's last measured latency, its cap, and the rate limit of the connection.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 
-from kombo_provider.ledger._run_tables import runs
+from kombo_provider.ledger import holds
+from kombo_provider.ledger._run_tables import dry_run, runs
 from kombo_provider.ledger._tables import deliveries, lanes
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.status import Hold, Status
 
 RATE_PER_HOUR = 300 * 60
 """What Kombo's documents show of its rate limit; all lanes of a connection share it."""
@@ -17,6 +24,108 @@ USUAL_CAP = 30
 """Kombo's own limit, where a lane has shown no other."""
 
 _MS_PER_HOUR = 3_600_000
+
+Counts = Counter[tuple[str, str]]
+"""Rows by integration and by what would become of them: a field of Foreseen."""
+
+
+class Foreseen(NamedTuple):
+    """What would become of an integration's rows, and how long those to send take; None: nothing was measured yet."""
+
+    to_send: int = 0
+    delivered: int = 0
+    delivered_elsewhere: int = 0
+    """Of those to send: delivered to another integration already."""
+    invalid: int = 0
+    other: int = 0
+    hours: float | None = None
+
+    def in_words(self) -> str:
+        """Say what is to be sent, in a few words with numbers."""
+        further = {
+            "delivered to another integration already": self.delivered_elsewhere,
+            "delivered": self.delivered,
+            "invalid": self.invalid,
+        }
+        takes = [] if self.hours is None else [f"{self.hours:.1f} h"]
+        more = ", ".join([*takes, *(f"{rows} {what}" for what, rows in further.items() if rows)])
+        return f"{self.to_send} ({more})" if more else f"{self.to_send}"
+
+
+def foresee(
+    conn: Connection, kombo_conn_id: str, counts: Counts, *, max_in_flight: int = USUAL_CAP
+) -> dict[str, Foreseen]:
+    """Say of each integration what would become of its rows, and how long they take."""
+    names = sorted({name for (name, _), rows in counts.items() if rows})
+    to_send = {name: counts[name, "to_send"] for name in names if counts[name, "to_send"]}
+    lasting = hours(conn, kombo_conn_id, to_send, max_in_flight=max_in_flight)
+    found: dict[str, Foreseen] = {}
+    for name in names:
+        rows = {what: counts[name, what] for what in Foreseen._fields[:-1]}
+        found[name] = Foreseen(**rows, hours=lasting.get(name))
+    return found
+
+
+def count_held(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> Counts:
+    """Count the rows of a selection that are held for a reason; the ids narrow where given."""
+    held = holds.held(conn, selection, integration_ids)
+    counts: Counts = Counter({(one.integration_id, "to_send"): one.rows for one in held if one.hold is hold})
+    if counts:
+        conditions = [*holds.are_held(selection, integration_ids), deliveries.c.hold == hold]
+        counts += _count_elsewhere(conn, selection.source, deliveries, and_(*conditions))
+    return counts
+
+
+def count_dry_run(conn: Connection, source: str) -> Counts:
+    """Count what the source's last dry run decided."""
+    now_there = and_(
+        deliveries.c.source == dry_run.c.source,
+        deliveries.c.integration_id == dry_run.c.integration_id,
+        deliveries.c.applicant_id == dry_run.c.applicant_id,
+    )
+    kind = dry_run.c.decision, dry_run.c.becomes, deliveries.c.status
+    query = (
+        select(dry_run.c.integration_id, *kind, func.count())
+        .select_from(dry_run.outerjoin(deliveries, now_there))
+        .where(dry_run.c.source == source)
+        .group_by(dry_run.c.integration_id, *kind)
+    )
+    counts: Counts = Counter()
+    for name, decision, becomes, status, rows in conn.execute(query):
+        counts[name, what_becomes(decision, becomes, is_delivered=status == Status.DELIVERED)] += rows
+    will_leave = and_(dry_run.c.source == source, dry_run.c.becomes == Status.READY)
+    return counts + _count_elsewhere(conn, source, dry_run, will_leave)
+
+
+def what_becomes(decision: str, becomes: str | None, *, is_delivered: bool) -> str:
+    """Name the field of Foreseen in which a row counts that staging would decide about so."""
+    if becomes == Status.READY:
+        return "to_send"
+    if is_delivered or decision == "imported":
+        return "delivered"
+    return "invalid" if becomes == Status.INVALID else "other"
+
+
+def _count_elsewhere(conn: Connection, source: str, table: Table, conditions: ColumnElement[bool]) -> Counts:
+    """Count those of a table's rows, by integration, whose applicant was delivered to another integration."""
+    there = (
+        select(
+            deliveries.c.applicant_id,
+            func.min(deliveries.c.integration_id).label("first"),
+            func.max(deliveries.c.integration_id).label("last"),
+        )
+        .where(deliveries.c.source == source, deliveries.c.status == Status.DELIVERED)
+        .group_by(deliveries.c.applicant_id)
+        .subquery("delivered")
+    )
+    own = table.c.integration_id
+    query = (
+        select(own, func.count())
+        .select_from(table.join(there, there.c.applicant_id == table.c.applicant_id))
+        .where(conditions, or_(there.c.first != own, there.c.last != own))
+        .group_by(own)
+    )
+    return Counter({(name, "delivered_elsewhere"): rows for name, rows in conn.execute(query)})
 
 
 def hours(
@@ -33,26 +142,28 @@ def hours(
     return found
 
 
-def hours_in_all(hours_by_lane: Mapping[str, float | None], rows: int) -> float | None:
-    """Return how long all lanes take side by side; None where nothing is known of one of them."""
-    known = [value for value in hours_by_lane.values() if value is not None]
-    if len(known) < len(hours_by_lane):
-        return None
-    return max([*known, rows / RATE_PER_HOUR])
+def in_all(foreseen: Mapping[str, Foreseen]) -> Foreseen:
+    """Sum the integrations up, and say how long their lanes take side by side; None where one's time is unknown."""
+    sums = [sum(column) for column in zip(*(found[:-1] for found in foreseen.values()), strict=True)]
+    lasting = [found.hours for found in foreseen.values() if found.to_send]
+    known = [value for value in lasting if value is not None]
+    total = Foreseen(*sums)
+    if len(known) < len(lasting):
+        return total
+    return total._replace(hours=max([*known, total.to_send / RATE_PER_HOUR]))
 
 
-def delivered_elsewhere(conn: Connection, source: str, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return those of the (integration id, applicant id) pairs whose applicant was delivered to another integration."""
-    applicant_ids = sorted({applicant_id for _, applicant_id in keys})
+def delivered_to(conn: Connection, source: str, applicant_ids: Collection[str]) -> dict[str, set[str]]:
+    """Return to which integrations each of the applicants was delivered."""
     query = select(deliveries.c.integration_id, deliveries.c.applicant_id).where(
         deliveries.c.source == source,
-        deliveries.c.applicant_id.in_(applicant_ids),
+        deliveries.c.applicant_id.in_(sorted(applicant_ids)),
         deliveries.c.status == Status.DELIVERED,
     )
     at: dict[str, set[str]] = {}
     for integration_id, applicant_id in conn.execute(query):
         at.setdefault(applicant_id, set()).add(integration_id)
-    return {key for key in keys if at.get(key[1], set()) - {key[0]}}
+    return at
 
 
 def _caps(conn: Connection, kombo_conn_id: str, names: Collection[str]) -> dict[str, int | None]:

@@ -29,7 +29,7 @@ def held(conn: Connection, selection: Selection, integration_ids: Collection[str
     """Count the held rows of a selection by integration and reason; the ids narrow where given."""
     query = (
         select(deliveries.c.integration_id, deliveries.c.hold, func.count(), func.min(deliveries.c.staged_at))
-        .where(*_held(selection, integration_ids))
+        .where(*are_held(selection, integration_ids))
         .group_by(deliveries.c.integration_id, deliveries.c.hold)
         .order_by(deliveries.c.integration_id, deliveries.c.hold)
     )
@@ -40,7 +40,7 @@ def held_keys(conn: Connection, selection: Selection, hold: Hold, limit: int) ->
     """Return the first held rows of a selection, as (integration id, applicant id), in key order."""
     query = (
         select(deliveries.c.integration_id, deliveries.c.applicant_id)
-        .where(*_held(selection), deliveries.c.hold == hold)
+        .where(*are_held(selection), deliveries.c.hold == hold)
         .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
         .limit(limit)
     )
@@ -74,7 +74,7 @@ def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold)
 
 def hold_for(conn: Connection, selection: Selection, hold: Hold, to: Hold, integration_ids: Collection[str]) -> int:
     """Hold the rows of the integrations that are held for one reason for another from now on; return how many."""
-    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
     return conn.execute(update(deliveries).where(*conditions).values(hold=to)).rowcount
 
 
@@ -90,7 +90,7 @@ def release(
 
     The ids narrow where given.
     """
-    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
     if limit is not None:
         oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
         conditions.append(KEY.in_(select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)))
@@ -102,14 +102,15 @@ def cancel(
 ) -> int:
     """Cancel up to `limit` of the held rows for good, the oldest first; return how many."""
     oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
-    conditions = [*_held(selection, integration_ids), deliveries.c.hold == hold]
+    conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
     chosen = select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)
     at = now(conn)
     values = {"hold": None, "resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
     return len(move_where(conn, Status.READY, Status.CANCELLED, [KEY.in_(chosen)], values, by, at))
 
 
-def _held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:
+def are_held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:
+    """Return the conditions on `kombo_deliveries` that rows of a selection are held."""
     conditions = [*selection.conditions(in_key_order=True), IS_READY, deliveries.c.hold.is_not(None)]
     if integration_ids:
         conditions.append(deliveries.c.integration_id.in_(sorted(integration_ids)))

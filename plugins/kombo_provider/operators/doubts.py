@@ -165,7 +165,8 @@ class KomboAskOperator(HITLOperator):
         from kombo_provider.doubts import held, questions
 
         if self.is_about_held:
-            return held.put(ledger, _selection(self.source, self.connections), asked)
+            most = KomboHook(self.connections.kombo_conn_id).get_settings().max_in_flight
+            return held.put(ledger, _selection(self.source, self.connections), asked, max_in_flight=most)
         return questions.put(ledger, self.source, asked)
 
     def _told(self, ledger: Ledger, asked: Asked) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 
 from kombo_provider.errors import ConfigurationError, IncompleteRunError
+from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators import metrics
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboPageLink
@@ -47,7 +48,10 @@ class KomboReportOperator(PushOperator):
             handed_over = self._handed_over(context)
             report = reports.read(ledger, push.source, push.connections.kombo_conn_id, run.ref, handed_over)
             report.failed_tasks = self._failed_tasks(context, run)
-            if not self._is_dry(context):
+            if self._is_dry(context):
+                most = KomboHook(push.connections.kombo_conn_id).get_settings().max_in_flight
+                report.foreseen = reports.foresee(ledger, push.source, push.connections.kombo_conn_id, most)
+            else:
                 history.keep(ledger, push.source, report)
             with ledger.transaction() as conn:
                 stopped = lane_states.count_stopped(conn, push.connections.kombo_conn_id)

@@ -191,6 +191,7 @@ class KomboStageOperator(PushOperator):
             dry_run=params.dry_run,
             approve_above=push.approve_above,
             confirm_rows=params.confirm_rows,
+            max_in_flight=settings.max_in_flight,
             resend_in_doubt=push.in_doubt == "resend",
             keep_failed_payload_days=push.keep_failed_payload_days,
             timeout=timedelta(seconds=settings.timeout_seconds),

@@ -16,12 +16,14 @@ from kombo_provider.ledger import (
     RunRef,
     Status,
     Unsettled,
+    estimate,
     now,
     open_rows,
     passed_over,
     runs,
     summary,
 )
+from kombo_provider.ledger.estimate import Foreseen
 from kombo_provider.ledger.open_rows import OpenCount
 from kombo_provider.ledger.runs import Unfinished
 from kombo_provider.report.why import Why, why
@@ -61,6 +63,8 @@ class RunReport:
     """What stands behind the newest refused rows of the source; names ids."""
     not_found: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By param: what of the things asked for was not found, and how many there were."""
+    foreseen: dict[str, Foreseen] = field(default_factory=dict)
+    """Of a dry run: what would become of the rows of each integration."""
     unfinished: list[Unfinished] = field(default_factory=list)
     imported: dict[str, int] = field(default_factory=dict)
     """Those of the delivered rows, by integration, that some earlier tool had sent."""
@@ -81,7 +85,7 @@ class RunReport:
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, as JSON can carry them."""
-        return {
+        numbers = {
             "extracted": self.extracted,
             "by_status": dict(self.totals),
             "by_integration": self.statuses,
@@ -98,6 +102,9 @@ class RunReport:
                 for issue in self.open_issues
             ],
         }
+        if self.foreseen:
+            numbers["foreseen"] = {name: found._asdict() for name, found in self.foreseen.items()}
+        return numbers
 
     def _open_totals(self) -> dict[str, dict[str, Any]]:
         """Sum what is open by kind, with the age of the oldest, and what waits under which other connection."""
@@ -162,6 +169,13 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_ov
             peak_in_flight=summary.peak_in_flight(conn, source, run),
             in_doubt=summary.keys_of_run(conn, source, run, Status.IN_DOUBT, _KEYS_NAMED),
         )
+
+
+def foresee(ledger: Ledger, source: str, kombo_conn_id: str, max_in_flight: int) -> dict[str, Foreseen]:
+    """Say what the source's last dry run would have sent, and for how long."""
+    with ledger.transaction() as conn:
+        counts = estimate.count_dry_run(conn, source)
+        return estimate.foresee(conn, kombo_conn_id, counts, max_in_flight=max_in_flight)
 
 
 def _seconds(requests: Mapping[str, summary.Requests]) -> float:

@@ -100,6 +100,8 @@ def _log_numbers(report: RunReport) -> None:
     if report.same_person:
         named = ", ".join(report.same_person["such_as"])
         log.warning("%d rows are of the same person and job as another: %s", report.same_person["rows"], named)
+    for integration_id, foreseen in report.foreseen.items():
+        log.info("Would be sent to %s: %s", integration_id, foreseen.in_words())
     for integration_id, statuses in report.statuses.items():
         log.info("%s: %s", integration_id, counted(statuses))
     for error in report.errors:

@@ -25,7 +25,13 @@ def surprising(fresh: Mapping[str, int], approve_above: int) -> dict[str, int]:
 
 
 def decide_holds(
-    conn: Connection, selection: Selection, narrowing: Narrowing, approve_above: int, confirm_rows: int | None
+    conn: Connection,
+    selection: Selection,
+    narrowing: Narrowing,
+    approve_above: int,
+    confirm_rows: int | None,
+    *,
+    max_in_flight: int = estimate.USUAL_CAP,
 ) -> set[str]:
     """Let staged rows leave, or hold them for a person's approval; return the integrations whose new rows are held.
 
@@ -41,10 +47,11 @@ def decide_holds(
     holds.release(conn, source, Hold.UNDECIDED)
     if confirm_rows is not None and not confirmed:
         confirmed = _confirmed(conn, asked, narrowing, confirm_rows)
-    held = _count(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
-    if held:
-        log.warning("%s", worded(held, approve_above, estimate.hours(conn, selection.kombo_conn_id, held)))
-    return set(too_many).intersection(held)
+    held = estimate.count_held(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
+    foreseen = estimate.foresee(conn, selection.kombo_conn_id, held, max_in_flight=max_in_flight)
+    if foreseen:
+        log.warning("%s", worded(foreseen, approve_above))
+    return set(too_many).intersection(foreseen)
 
 
 def _confirmed(conn: Connection, asked: Selection, narrowing: Narrowing, confirm_rows: int) -> bool:
@@ -62,17 +69,13 @@ def _count(conn: Connection, selection: Selection, hold: Hold, integration_ids: 
     return {found.integration_id: found.rows for found in held if found.hold is hold}
 
 
-def worded(held: Mapping[str, int], approve_above: int, hours: Mapping[str, float | None]) -> str:
+def worded(foreseen: Mapping[str, estimate.Foreseen], approve_above: int) -> str:
     """Say what is held, for how many hours it would send, and how to let it go."""
-    total = sum(held.values())
-    each = "; ".join(f"{name}: {rows}{_taking(hours.get(name))}" for name, rows in sorted(held.items()))
+    total = sum(found.to_send for found in foreseen.values())
+    each = "; ".join(f"{name}: {found.in_words()}" for name, found in sorted(foreseen.items()))
     return (
         f"{total} rows are held, since a run would newly have sent more than approve_above={approve_above} to one "
         f"integration (or {ALL_HELD_ABOVE} times that in all); nothing of them is sent. Per integration: {each}. To "
         f"confirm, trigger the DAG with the param confirm_rows={total}; to send a part first, with integration_ids or "
         "limit beside it; to take rows out, select them as withdrawn or already_sent."
     )
-
-
-def _taking(hours: float | None) -> str:
-    return "" if hours is None else f" ({hours:.1f} h)"

@@ -44,6 +44,8 @@ class StageOptions:
     dry_run: bool = False
     approve_above: int = 10_000
     confirm_rows: int | None = None
+    max_in_flight: int = 30
+    """Of each lane: how long rows take depends on it."""
     resend_in_doubt: bool = False
     keep_failed_payload_days: int = 30
     timeout: timedelta = timedelta(seconds=300)
@@ -131,7 +133,14 @@ def _decide_what_to_send(ledger: Ledger, options: StageOptions, selection: Selec
     """Hold or release what was staged, and count what the run would send."""
     with ledger.transaction() as conn:
         staging.lock_source(conn, options.staging.source)
-        held = decide_holds(conn, selection, options.narrowing, options.approve_above, options.confirm_rows)
+        held = decide_holds(
+            conn,
+            selection,
+            options.narrowing,
+            options.approve_above,
+            options.confirm_rows,
+            max_in_flight=options.max_in_flight,
+        )
         _tidy_up(conn, options)
         _count_what_to_send(conn, options, selection, report)
     _count_held(report, held)
