@@ -1,8 +1,10 @@
-"""A row in doubt is put to a person in Airflow's UI, and ends as the person answered."""
+"""A row in doubt is put to a person in Airflow's UI and on our page, and ends as the person answered."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,50 +12,82 @@ from playwright.sync_api import Page, expect
 from include.demo.environment import DAG_ID
 from tests.ui.conftest import RunningAirflow, wait_until
 
-EMAIL = "lost.answer@example.com"
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 ASK, RESOLVE = "kombo_ask_in_doubt", "kombo_resolve_in_doubt"
+_NUMBERS = count(1)
 
 
 @pytest.fixture
-def question(airflow: RunningAirflow) -> str:
+def lost() -> str:
+    """An applicant of the test's own."""
+    return f"A-lost-{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def question(airflow: RunningAirflow, lost: str) -> str:
     """A create was executed and its connection cut, no look-up finds it: the run that asks about it."""
     airflow.sandbox.config(visibility_of_lost="never")
-    airflow.sandbox.faults([{"kind": "write_reset", "count": 1, "match": {"email": EMAIL}}])
+    airflow.sandbox.faults([{"kind": "write_reset", "count": 1, "match": {"email": _email(lost)}}])
     airflow.execute(
         "INSERT INTO applicants (applicant_id, integration_id, job_id, changed_at, candidate__first_name,"
-        " candidate__last_name, candidate__email_address) VALUES ('A-lost', ?, '7sWpGf2XkLr9TzQn4VbHyJ6c', ?, 'Lost',"
+        " candidate__last_name, candidate__email_address) VALUES (?, ?, '7sWpGf2XkLr9TzQn4VbHyJ6c', ?, 'Lost',"
         " 'Answer', ?)",
-        (INTEGRATION, datetime.now(UTC).isoformat(sep=" "), EMAIL),
+        (lost, INTEGRATION, datetime.now(UTC).isoformat(sep=" "), _email(lost)),
     )
-    _end(airflow, DAG_ID, airflow.trigger(DAG_ID, {"applicant_ids": ["A-lost"], "window": "all"}))
-    assert _status(airflow) == "in_doubt"
+    _end(airflow, DAG_ID, airflow.trigger(DAG_ID, {"applicant_ids": [lost], "window": "all"}))
+    assert _status(airflow, lost) == "in_doubt"
     assert _end(airflow, RESOLVE, airflow.trigger(RESOLVE, {})) == "success"
-    assert _status(airflow) == "in_doubt"
+    assert _status(airflow, lost) == "in_doubt"
     long_ago = (datetime.now(UTC) - timedelta(hours=1)).replace(tzinfo=None).isoformat(" ", "microseconds")
-    airflow.execute("UPDATE kombo_deliveries SET sent_at = ? WHERE applicant_id = 'A-lost'", (long_ago,))
-    return airflow.trigger(ASK, {})
+    airflow.execute("UPDATE kombo_deliveries SET sent_at = ? WHERE applicant_id = ?", (long_ago, lost))
+    run_id = airflow.trigger(ASK, {})
+    wait_until(lambda: _asked(airflow, run_id), "no question was put")
+    return run_id
 
 
-def test_a_persons_answer_in_the_ui_settles_the_row(page: Page, airflow: RunningAirflow, question: str) -> None:
-    wait_until(lambda: _asked(airflow, question), "no question was put")
+def test_a_persons_answer_in_the_ui_settles_the_row(
+    page: Page, airflow: RunningAirflow, question: str, lost: str
+) -> None:
     page.goto(f"{airflow.url}/dags/{ASK}/runs/{question}/tasks/ask/mapped/0/required_actions")
     body = page.locator("body")
-    expect(body).to_contain_text("A-lost")
+    expect(body).to_contain_text(lost)
     expect(body).to_contain_text(INTEGRATION)
-    text = body.inner_text()
-    assert EMAIL not in text
-    page.locator("textarea").fill("A-lost = seen-in-the-ats")
+    assert _email(lost) not in body.inner_text()
     page.get_by_role("button", name="They were sent").click()
-    wait_until(lambda: _status(airflow) == "delivered", "the answer was not carried out")
-    columns = "resolution, kombo_application_remote_id"
-    rows = airflow.execute(f"SELECT {columns} FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
-    assert rows == [("human", "seen-in-the-ats")]
+    _settled_by_the_person(airflow, lost)
+    assert _end(airflow, ASK, question) == "success"
+
+
+def test_an_answer_on_the_page_kombo_settles_the_row_and_stands_in_airflows_audit_log(
+    page: Page, airflow: RunningAirflow, question: str, lost: str
+) -> None:
+    page.goto(f"{airflow.url}/plugin/kombo?dag={DAG_ID}&source=demo.applicants&lane={INTEGRATION}")
+    asked = page.get_by_label("Question", exact=True)
+    expect(asked).to_contain_text(f"1 applications in doubt for {INTEGRATION}")
+    page.get_by_label("Ids in the ATS").fill(f"{lost} = ats-{lost}")
+    asked.get_by_role("button", name="They were sent").click()
+    expect(asked).to_have_count(0)
+    _settled_by_the_person(airflow, lost)
+    ids = airflow.execute("SELECT kombo_application_remote_id FROM kombo_deliveries WHERE applicant_id = ?", (lost,))
+    assert ids == [(f"ats-{lost}",)]
+    assert _end(airflow, ASK, question) == "success"
+    lines = airflow.get(f"/eventLogs?dag_id={ASK}&run_id={quote(question)}")["event_logs"]
+    answers = [line for line in lines if line["event"] == "update_hitl_detail"]
+    assert [bool(line["owner"]) for line in answers] == [True]
+
+
+def _settled_by_the_person(airflow: RunningAirflow, lost: str) -> None:
+    wait_until(lambda: _status(airflow, lost) == "delivered", "the answer was not carried out")
+    rows = airflow.execute("SELECT resolution FROM kombo_deliveries WHERE applicant_id = ?", (lost,))
+    assert rows == [("human",)]
     actors = airflow.execute(
-        "SELECT actor_name FROM kombo_delivery_events WHERE applicant_id = 'A-lost' ORDER BY event_id"
+        "SELECT actor_name FROM kombo_delivery_events WHERE applicant_id = ? ORDER BY event_id", (lost,)
     )
     assert actors[-1][0] not in (None, "nobody answered in time")
-    assert _end(airflow, ASK, question) == "success"
+
+
+def _email(lost: str) -> str:
+    return f"{lost}@example.com".lower()
 
 
 def _end(airflow: RunningAirflow, dag_id: str, run_id: str) -> str:
@@ -72,6 +106,6 @@ def _asked(airflow: RunningAirflow, run_id: str) -> bool:
     return any(task["task_id"] == "ask" and task["state"] in {"awaiting_input", "deferred"} for task in tasks)
 
 
-def _status(airflow: RunningAirflow) -> str | None:
-    rows = airflow.execute("SELECT status FROM kombo_deliveries WHERE applicant_id = 'A-lost'")
+def _status(airflow: RunningAirflow, lost: str) -> str | None:
+    rows = airflow.execute("SELECT status FROM kombo_deliveries WHERE applicant_id = ?", (lost,))
     return str(rows[0][0]) if rows else None

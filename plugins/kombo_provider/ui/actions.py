@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException
@@ -18,6 +18,7 @@ from kombo_provider.ui import airflow_side
 from kombo_provider.ui.access import may_trigger
 from kombo_provider.ui.dependencies import DeskDep, PipelineDep
 from kombo_provider.ui.desk import Desk
+from kombo_provider.ui.texts import Named, Reason
 
 router = APIRouter()
 
@@ -25,17 +26,17 @@ router = APIRouter()
 class Ordered(BaseModel):
     """What is done to a lane and why; a snooze has an end, a replay a code."""
 
-    integration_id: str = Field(min_length=1)
-    reason: str | None = Field(default=None, max_length=1000)
+    integration_id: Named
+    reason: Reason | None = None
 
 
 class Snoozed(Ordered):
     until: AwareDatetime
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: Annotated[Reason, Field(min_length=1)]
 
 
 class Replayed(Ordered):
-    code: str = Field(min_length=1, max_length=200)
+    code: Annotated[Named, Field(max_length=200)]
 
 
 @router.post("/dags/{dag_id}/lane/{action}")

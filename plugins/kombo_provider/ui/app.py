@@ -7,6 +7,7 @@ from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.base import RequestResponseEndpoint
@@ -18,6 +19,7 @@ from kombo_provider.ui.access import refuse_other_sites
 from kombo_provider.ui.bounded import BoundedWork
 from kombo_provider.ui.desk import Desk
 from kombo_provider.ui.routes import router
+from kombo_provider.ui.texts import say_what_is_invalid
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -39,6 +41,7 @@ def make_app(*, known: KnownPipelines | None = None, work: BoundedWork | None = 
     app.include_router(router, prefix="/api", dependencies=[Depends(get_user), Depends(refuse_other_sites)])
     app.middleware("http")(_timed)
     app.add_exception_handler(KomboError, _one_sentence)
+    app.add_exception_handler(RequestValidationError, say_what_is_invalid)
     app.add_exception_handler(Exception, _no_driver_text)
     return app
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from kombo_provider.deployment import Pipeline
 from kombo_provider.ui.desk import Desk
+from kombo_provider.ui.texts import Storable
 
 
 def desk_of(request: Request) -> Desk:
@@ -20,7 +21,7 @@ def desk_of(request: Request) -> Desk:
 DeskDep = Annotated[Desk, Depends(desk_of)]
 
 
-def pipeline_of(desk: DeskDep, user: GetUserDep, dag_id: str, source: str) -> Pipeline:
+def pipeline_of(desk: DeskDep, user: GetUserDep, dag_id: Storable, source: Storable) -> Pipeline:
     """Return the pipeline that a request names; raises 403 or 404."""
     return desk.pipeline(user, dag_id, source)
 

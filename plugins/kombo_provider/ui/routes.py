@@ -18,6 +18,7 @@ from kombo_provider.ui.access import may_trigger
 from kombo_provider.ui.actions import router as actions
 from kombo_provider.ui.dependencies import DeskDep, PipelineDep
 from kombo_provider.ui.shown import all_shown, shown
+from kombo_provider.ui.texts import HttpStatus, Named, Storable
 
 LANES_AT_ONCE = 100
 
@@ -29,24 +30,24 @@ router.include_router(actions)
 class Lanes(BaseModel):
     """Some lanes of a source."""
 
-    integration_ids: list[str] = Field(max_length=LANES_AT_ONCE)
+    integration_ids: list[Storable] = Field(max_length=LANES_AT_ONCE)
 
 
 class RowsAsked(BaseModel):
     """Which rows of a lane; `after` is the last applicant id that was shown."""
 
-    integration_id: str
+    integration_id: Storable
     what: lane_view.RowsOf
-    code: str | None = None
-    http_status: int | None = None
-    after: str | None = None
+    code: Storable | None = None
+    http_status: HttpStatus | None = None
+    after: Storable | None = None
 
 
 class RowAsked(BaseModel):
     """One applicant's row, on one integration or wherever it is; in a body, for URLs are kept in logs."""
 
-    applicant_id: str = Field(min_length=1)
-    integration_id: str | None = None
+    applicant_id: Named
+    integration_id: Storable | None = None
 
 
 @router.get("/pipelines")
@@ -95,7 +96,7 @@ def _days_of(conn: Connection, source: str, integration_ids: list[str]) -> list[
 
 
 @router.get("/dags/{dag_id}/lane")
-async def lane(desk: DeskDep, pipeline: PipelineDep, user: GetUserDep, integration_id: str) -> dict[str, Any]:
+async def lane(desk: DeskDep, pipeline: PipelineDep, user: GetUserDep, integration_id: Storable) -> dict[str, Any]:
     """One lane: its numbers, runs, refusals, what persons did; and what this user may do."""
     source, conn_id = pipeline.source, pipeline.kombo_conn_id
 

@@ -19,5 +19,6 @@ export const {
   Skeleton,
   Table,
   Text,
+  Textarea,
   VStack,
 } = globalThis.ChakraUI;

@@ -2,6 +2,7 @@
 import { Button, h, Heading, HStack, Table, Text, useState, VStack } from "./host.js";
 import { Actions } from "./actions.js";
 import { Bars } from "./bars.js";
+import { Questions } from "./questions.js";
 import { Stops } from "./fleet.js";
 import { Age, Card, Doing, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
 import { get, ofDag, post, useLoaded } from "./server.js";
@@ -182,6 +183,7 @@ export function Lane({ pipeline, lane, onRow }) {
     h(Stops, { stops: data.stops }),
     h(Card, { label: "State" }, h(HStack, { justify: "space-between", align: "start", wrap: "wrap" }, h(Standing, data), h(Bars, { days: data.days, width: 300, height: 48 }))),
     h(Facts, data),
+    (data.lane.in_doubt > 0 || data.lane.held > 0) && h(Questions, { pipeline, lane, onAnswer: reload }),
     data.may_act && h(Actions, { lane: data.lane, act }),
     h(
       HStack,
@@ -189,7 +191,7 @@ export function Lane({ pipeline, lane, onRow }) {
       listable.map(([name, title]) =>
         h(Button, { key: name, size: "xs", variant: "outline", onClick: () => setAsked(listed(name)) }, title),
       ),
-      data.lane.in_doubt > 0 && h(InsideLink, { to: "/required_actions?response_received=false" }, "Answer questions about doubts"),
+      data.lane.in_doubt > 0 && h(InsideLink, { to: "/required_actions?response_received=false" }, "All open questions"),
     ),
     asked && section("Rows", h(RowsOf, { key: JSON.stringify(asked), pipeline, lane, asked, onRow })),
     section(

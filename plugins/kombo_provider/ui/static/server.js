@@ -6,7 +6,7 @@ const WHILE_A_RUN_IS_ON_MS = 5_000;
 const OTHERWISE_MS = 60_000;
 
 async function ask(path, query, options) {
-  const url = new URL(`kombo/api/${path}`, document.baseURI);
+  const url = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   let answer;
   try {
@@ -16,19 +16,26 @@ async function ask(path, query, options) {
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
-  const detail = body?.detail;
+  const detail = body?.detail?.reason ?? body?.detail;
   const invalid = Array.isArray(detail) ? detail.map((one) => `${one.loc.at(-1)}: ${one.msg}`).join("; ") : null;
   throw new Error(invalid ?? detail ?? `Airflow's API server answered ${answer.status}.`);
 }
 
-export const get = (path, query = {}) => ask(path, query, {});
+const sending = (method, body) => ({
+  method,
+  headers: { "Content-Type": "application/json", "X-Kombo-Page": "1" },
+  body: JSON.stringify(body),
+});
 
-export const post = (path, query, body) =>
-  ask(path, query, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-Kombo-Page": "1" },
-    body: JSON.stringify(body),
-  });
+export const get = (path, query = {}) => ask(`kombo/api/${path}`, query, {});
+
+export const post = (path, query, body) => ask(`kombo/api/${path}`, query, sending("POST", body));
+
+/** Airflow's own API, where Airflow itself checks who may do what. */
+export const airflow = {
+  get: (path, query = {}) => ask(`api/v2/${path}`, query, {}),
+  patch: (path, body) => ask(`api/v2/${path}`, {}, sending("PATCH", body)),
+};
 
 export const ofDag = (pipeline, what) => `dags/${encodeURIComponent(pipeline.dag_id)}/${what}`;
 
