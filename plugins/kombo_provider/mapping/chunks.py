@@ -36,7 +36,7 @@ class Chunk:
         self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
         self.warnings: defaultdict[int, list[Problem]] = defaultdict(list)
         self.emails: list[Any] = []
-        self.questions: list[Questions] | None = None  # of each row's job; None where no job asks any
+        self.questions: list[Questions | None] | None = None  # of each row's job; None where none is told
         self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
         self._frame = frame
         self._positions = _positions(frame, aliases)

@@ -35,21 +35,22 @@ class Question:
 
 Questions: TypeAlias = tuple[Question, ...]
 
-FindQuestions: TypeAlias = Callable[[str, Collection[str]], Mapping[str, Questions]]
-"""Takes an integration and job ids as rows name them; returns the questions of each job, () for one that Kombo does
-not list. A job that is missing could not be asked for. Never raises."""
+FindQuestions: TypeAlias = Callable[[str, Collection[str]], Mapping[str, Questions | None]]
+"""Takes an integration and job ids as rows name them; returns the questions of each job, None where Kombo does not
+tell them. A job that is missing could not be asked for. Never raises."""
 
 
-def questions_of(listed: object) -> Questions:
-    """Return the questions of a job's `screening_questions`; entries without an id are left out."""
-    entries = listed if isinstance(listed, list) else []
-    return tuple(question for entry in entries if (question := _question(entry)))
+def questions_of(listed: object) -> Questions | None:
+    """Return the questions of a job's `screening_questions`, None for what is no list."""
+    if not isinstance(listed, list):
+        return None
+    return tuple(question for entry in listed if (question := _question(entry)))
 
 
 def given_questions(jobs: Mapping[str, object]) -> FindQuestions:
     """Return a look-up without a network: job id, as rows name it, to that job's `screening_questions`."""
     by_job = {job: questions_of(listed) for job, listed in jobs.items()}
-    return lambda _integration_id, wanted: {job: by_job.get(job, ()) for job in wanted}
+    return lambda _integration_id, wanted: {job: by_job.get(job) for job in wanted}
 
 
 def _question(entry: object) -> Question | None:

@@ -62,6 +62,9 @@ class MappedRow(NamedTuple):
 _Said: TypeAlias = "tuple[datetime | None, str | None, bool]"
 """When the row changed, whether it was sent already, whether it is withdrawn."""
 
+_Asking: TypeAlias = "tuple[str | None, str | None]"
+"""Integration and job of a row; None for one that asks for nothing."""
+
 _NOTHING_SAID: _Said = (None, None, False)
 
 _EMAIL = "candidate__email_address"
@@ -180,9 +183,9 @@ class RowMapper:
         sent = _usable(chunk.cleaned("already_sent", already_sent))
         withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
         keys = read_keys(chunk, self._default_integration_id)
-        said = list(zip(changed, sent, withdrawn, strict=True))
-        unasked = self._ask(chunk, keys, jobs, said)
+        unasked = self._ask(chunk, keys, jobs, sent, withdrawn)
         stored = self._stored_bodies(chunk, jobs)
+        said = zip(changed, sent, withdrawn, strict=True)
         emails = chunk.emails or [None] * chunk.rows
         rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, digests, strict=True)]
         for row in chunk.warnings.keys() - chunk.problems.keys():
@@ -192,20 +195,24 @@ class RowMapper:
             rows[row] = rows[row]._replace(unasked=True)
         return rows
 
-    def _ask(self, chunk: Chunk, keys: Sequence[Key], jobs: Sequence[str | None], said: Sequence[_Said]) -> list[int]:
+    def _ask(
+        self, chunk: Chunk, keys: list[Key], jobs: list[str | None], sent: list[str | None], withdrawn: list[bool]
+    ) -> list[int]:
         """Have the chunk know what the jobs of its rows ask; return the rows whose jobs could not be asked for."""
         if self._find_questions is None:
             return []
-        asking: list[tuple[str, str] | None] = [
-            (key[0], job) if key[0] and job and sent is None and not withdrawn else None
-            for key, job, (_, sent, withdrawn) in zip(keys, jobs, said, strict=True)
-        ]
-        found = _found_questions(self._find_questions, {pair for pair in asking if pair})
-        if any(found.values()):
-            chunk.questions = [found.get(pair, ()) if pair else () for pair in asking]
+        asking = list(zip([key[0] for key in keys], jobs, strict=True))
+        if any(withdrawn) or sent.count(None) < len(sent):  # those are not sent
+            stays = zip(asking, sent, withdrawn, strict=True)
+            asking = [pair if before is None and not gone else (None, None) for pair, before, gone in stays]
+        wanted = {(integration_id, job) for integration_id, job in set(asking) if integration_id and job}
+        found = _found_questions(self._find_questions, wanted)
+        if any(questions is not None for questions in found.values()):
+            chunk.questions = list(map(found.get, asking))
             if ANSWERS not in self._aliases.values():
                 settle_answers(chunk, ANSWERS, [None] * chunk.rows)
-        return [row for row, pair in enumerate(asking) if pair and pair not in found]
+        missing = wanted.difference(found)
+        return [row for row, pair in enumerate(asking) if pair in missing] if missing else []
 
     def _unmappable(self, frame: pandas.DataFrame) -> MappedRow:
         """Return a row that is invalid as a whole, under its key."""
@@ -244,7 +251,7 @@ class RowMapper:
         ]
 
 
-def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Questions]:
+def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[_Asking, Questions | None]:
     by_integration: dict[str, list[str]] = {}
     for integration_id, job_id in sorted(wanted):
         by_integration.setdefault(integration_id, []).append(job_id)

@@ -23,12 +23,13 @@ _HARMLESS_ID = re.compile(r"[A-Za-z0-9][\w:.-]{0,63}", re.ASCII)
 
 def settle_answers(chunk: Chunk, alias: str, values: list[Any]) -> list[Any]:
     """Return a cleaned column of answers as the questions want them; what is wrong, or lacking, becomes a problem."""
-    if chunk.questions is None:
+    if chunk.questions is None or not (any(values) or any(chunk.questions)):
         return values
-    return [
-        _settled(chunk, row, alias, value, questions) if questions and value is not REFUSED else value
-        for row, (value, questions) in enumerate(zip(values, chunk.questions, strict=True))
-    ]
+    settled: list[Any] = []
+    for row, (value, questions) in enumerate(zip(values, chunk.questions, strict=True)):
+        nothing_to_do = questions is None or value is REFUSED or not (questions or value)
+        settled.append(value if nothing_to_do else _settled(chunk, row, alias, value, questions or ()))
+    return settled
 
 
 def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, questions: Questions) -> Any:

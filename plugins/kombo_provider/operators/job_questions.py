@@ -19,8 +19,8 @@ def question_finder(settings: ConnectionSettings) -> FindQuestions:
 
     jobs = JobLookup(open_look_ups(settings))
 
-    def find(integration_id: str, job_ids: Collection[str]) -> dict[str, Questions]:
+    def find(integration_id: str, job_ids: Collection[str]) -> dict[str, Questions | None]:
         found = jobs.find(integration_id, job_ids)
-        return {name: questions_of(job.get("screening_questions")) if job else () for name, job in found.items()}
+        return {name: questions_of(job.get("screening_questions")) if job else None for name, job in found.items()}
 
     return find

@@ -199,7 +199,8 @@ class Lane:
             self.code, self.log_url = outcome.label, outcome.log_url
         blocked = outcome.outcome_class is OutcomeClass.INTEGRATION or self._way_is_closed(intent, outcome, status)
         paused |= self._outage(outcome, now, began)
-        self._came_too_late(outcome, now)
+        if status is Status.READY or outcome.outcome_class is not OutcomeClass.NOT_BEGUN:  # a settled row is not late
+            self._came_too_late(outcome, now)
         reopened = was_probing and not self.breaker.probing
         if not (paused or reopened or blocked):
             return None

@@ -14,7 +14,7 @@ from typing import Protocol
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Result
 from kombo_provider.sending.body_memory import BodyMemory
-from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, forgotten, unsendable
+from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, foretold, forgotten, unsendable
 from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.preflight import JOB_CLOSED
@@ -85,7 +85,7 @@ class Requester:
             if intent.payload is None:
                 result = forgotten(intent)
             elif intent.job_id in lane.facts.closed_job_ids:
-                outcome = JOB_CLOSED
+                result = foretold(intent, JOB_CLOSED)
             else:
                 outcome = self._create(lane, intent, begin_before)
         except UnreadableFileError as exc:

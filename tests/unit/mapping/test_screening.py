@@ -171,6 +171,13 @@ def test_an_answer_that_kombo_would_pass_over_is_a_warning_and_leaves_as_it_is(a
     assert field == f"{ANSWERS}[0].question_id"
 
 
+def test_an_answer_for_a_job_that_asks_nothing_is_a_warning_and_for_one_that_is_not_listed_it_is_none() -> None:
+    answers = [{"question_id": "q", "answer": "yes"}]
+    assert mapped(answers).warnings != ()
+    assert map_row({ANSWERS: answers}, find_questions=given_questions({})).warnings == ()
+    assert mapped(None).warnings == ()
+
+
 def test_a_job_that_could_not_be_asked_for_leaves_the_row_as_it_is_and_says_so() -> None:
     row = map_row({ANSWERS: [{"question_id": "q", "answer": "5"}]}, find_questions=lambda *_: {})
     assert body_of(row)[ANSWERS] == [{"answer": "5", "question_id": "q"}]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from kombo_provider.client import KomboClient
 from kombo_provider.ledger import LaneState, lane_states
-from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.sending.deliver import DeliverReport, deliver
 from kombo_provider.sending.preflight import Preflight
 from kombo_sandbox.testing import API_KEY, Sandbox
@@ -49,6 +49,14 @@ def codes(desk: Desk) -> dict[str, tuple[str, str | None]]:
     with desk.ledger.transaction() as conn:
         found = conn.execute(select(deliveries.c.applicant_id, deliveries.c.status, deliveries.c.error_code))
         return {row[0]: (row[1], row[2]) for row in found}
+
+
+def durations(desk: Desk) -> dict[str, int | None]:
+    """How long the answers took by which rows were settled."""
+    query = select(delivery_events.c.applicant_id, delivery_events.c.duration_ms)
+    with desk.ledger.transaction() as conn:
+        found = conn.execute(query.where(delivery_events.c.to_status == "rejected"))
+        return {row[0]: row[1] for row in found}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +107,8 @@ def test_rows_for_a_closed_job_are_rejected_with_kombos_code_and_never_sent(desk
     assert found["closed"] == found["remote:shut"] == ("rejected", "ATS.JOB_CLOSED")
     assert found["open"] == found["remote:unheard-of"] == ("rejected", "PLATFORM.INPUT_INVALID")  # the bodies are empty
     assert posted(sandbox) == 2
+    assert durations(desk)["closed"] is None, "nobody answered, so no latency is counted"
+    assert durations(desk)["open"] is not None
 
 
 @pytest.mark.parametrize("path", [JOBS, INTEGRATION, "/ats/actions/ats_create_application"])

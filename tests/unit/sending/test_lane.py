@@ -8,7 +8,7 @@ import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, LaneState, Lease, Status
-from kombo_provider.sending.decide import decide
+from kombo_provider.sending.decide import NOT_BEGUN, decide
 from kombo_provider.sending.lane import Ending, Lane, Notice
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
@@ -84,3 +84,13 @@ def test_the_words_of_kombo_never_become_a_lane_s_code(lane: Lane) -> None:
     _, notice = hear(lane, "1", refusal)
     assert notice is not None
     assert (notice.code, lane.code) == ("HTTP 401", "HTTP 401")
+
+
+@pytest.mark.parametrize("status", [Status.INVALID, Status.REJECTED, Status.CANCELLED])
+def test_rows_that_are_settled_without_a_request_hold_up_no_other_and_prove_nothing(status: Status) -> None:
+    lane = Lane("ats:a", LEASE, 1e9, Pace(30, TUNING, limit_seen=30), Breaker(TUNING, probing=True), TUNING)
+    for number in range(50):
+        key = DeliveryKey("s", "ats:a", str(number))
+        lane.started()
+        lane.finished(Intent(key, 1, "application", "job", "{}", False, 0, False), NOT_BEGUN, status, 1.0, began=1.0)
+    assert lane.room(1.0) == 1, "it probes still, and at once"

@@ -37,7 +37,7 @@ class Jobs:
         self.down: set[str] = set()
         self.asked: list[tuple[str, list[str]]] = []
 
-    def find(self, integration_id: str, job_ids: Collection[str]) -> dict[str, Questions]:
+    def find(self, integration_id: str, job_ids: Collection[str]) -> dict[str, Questions | None]:
         self.asked.append((integration_id, sorted(job_ids)))
         return {job: questions_of(self.questions.get(job)) for job in job_ids if job not in self.down}
 
