@@ -137,8 +137,9 @@ class _Writes:
     ) -> None:
         """Note what a row that takes on a status, or stays as it is, changes in the ledger."""
         same = before is not None and before.payload_sha256 == row.payload_sha256
-        if before and same and row.row_digest is not None and row.row_digest != before.row_digest:
-            self.digests[_pair(row)] = row.row_digest
+        digest = _digest(row)
+        if before and same and digest is not None and digest != before.row_digest:
+            self.digests[_pair(row)] = digest
         if status is None:
             return
         if before is None:
@@ -235,7 +236,7 @@ def _values(
         row.job_id,
         row.payload if ready else None,
         row.payload_sha256,
-        row.row_digest,
+        _digest(row),
         int(row.has_files),
         row.problems if status is Status.INVALID else None,
         *_ids_of_earlier_tool(row, imported=imported),
@@ -248,6 +249,11 @@ def _values(
         staging.run.dag_id,
         staging.run.run_id,
     )
+
+
+def _digest(row: StagedRow) -> str | None:
+    """Return what the row is known by from now on: nothing, where the next extract is to look at it more closely."""
+    return None if row.unasked else row.row_digest
 
 
 def _ids_of_earlier_tool(row: StagedRow, *, imported: bool) -> tuple[str | None, str | None]:

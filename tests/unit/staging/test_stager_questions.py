@@ -161,3 +161,15 @@ def test_a_dry_run_tells_what_the_questions_make_of_rows(people: People) -> None
     people.add("b")
     assert people.stage(dry_run=True) == {"extracted": 2, "new": 1, "invalid": 1}
     assert people.rows() == {}
+
+
+def test_a_row_that_still_waits_is_checked_by_the_first_run_that_can_ask(people: People) -> None:
+    people.jobs.questions, people.jobs.down = {"J": [YEARS]}, {"J"}
+    people.add("a", 11)
+    people.add("b", "5")
+    assert people.stage() == {"extracted": 2, "new": 2}
+    assert people.stage() == {"extracted": 2, "already_known": 2}
+    people.jobs.down = set()
+    assert people.stage() == {"extracted": 2, "invalid": 1, "restaged": 1}
+    assert people.rows() == {"a": ("invalid", None), "b": ("ready", 5)}
+    assert people.stage() == {"extracted": 2, "already_known": 2}
