@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kombo_provider.client import ConnectionSettings, KomboClient, Outcome
     from kombo_provider.client.limits import Pacing
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 # Somebody waits in front of the form for the Test button's answer.
 _TEST_TIMEOUT_SECONDS = 20.0
 
@@ -138,7 +138,7 @@ class KomboHook(BaseHook):
     def _say_that_it_goes_around_the_ledger(self, endpoint: str) -> None:
         """Warn once for each hook: a task may call it for thousands of rows."""
         if not self._warned:
-            _log.warning(
+            log.warning(
                 "create_%s goes around the ledger: nothing remembers what it sends, and a task that is tried again "
                 "sends it again. KomboCreate%sOperator and the pipelines send once.",
                 endpoint,
