@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, event, text
 
-ENGINE_OPTIONS: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
+ENGINE_OPTIONS: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True, "logging_name": "kombo"}
 """Passed wherever an engine is made: a statement's parameters are applicants and stay out of every message."""
+
+# At DEBUG SQLAlchemy logs every row that a statement returns, whatever `hide_parameters` says.
+logging.getLogger("sqlalchemy.engine.Engine.kombo").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 SQLITE_BUSY_MS = 60_000
 

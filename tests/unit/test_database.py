@@ -1,6 +1,8 @@
-"""Statements say who sent them, and nothing that an id holds gets out of the comment."""
+"""Statements say who sent them and show no row, and nothing that an id holds gets out of the comment."""
 
 from __future__ import annotations
+
+import logging
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
@@ -53,3 +55,16 @@ def test_no_character_of_an_id_ends_the_comment_or_binds_a_value(engine: Engine)
 def test_outside_of_a_task_statements_stay_as_they_are(engine: Engine) -> None:
     sign_statements(engine, {"dag": "", "run": ""})
     assert [statement for statement in _sent(engine) if "/*" in statement] == []
+
+
+def test_no_row_and_no_parameter_is_logged_however_much_sqlalchemy_is_told_to_log(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="sqlalchemy.engine"), engine.begin() as conn:
+        conn.execute(text("CREATE TABLE people (name TEXT)"))
+        conn.execute(text("INSERT INTO people VALUES (:name)"), [{"name": "Zyzzyva"}])
+        assert conn.scalars(text("SELECT name FROM people")).all() == ["Zyzzyva"]
+        conn.execute(text("DROP TABLE people"))
+    engine.dispose()
+    assert "SELECT name FROM people" in caplog.text
+    assert "Zyzzyva" not in caplog.text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
+from functools import cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +13,6 @@ from kombo_provider.mapping.fields import fields_of, model_of
 from kombo_provider.mapping.models import Model
 
 _MOST = 20  # problems told of one cell
-_HARMLESS_KEY = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 _TEXTS = {
     "missing": "is required",
     "model_type": "expected an object",
@@ -56,10 +55,28 @@ def _problem(detail: ErrorDetails, model: type[Model]) -> Problem:
 
 
 def _unknown_key(location: list[str | int], model: type[Model]) -> Problem:
-    key = str(location[-1])
-    if not _HARMLESS_KEY.fullmatch(key):  # a key like that is data
-        return Problem(_suffix(location[:-1]), "holds a key that Kombo does not know")
-    return Problem(_suffix(location), f"is no field of Kombo's{nearest(key, _keys_at(location[:-1], model))}")
+    """Name a key that is nearly one of Kombo's words; any other may be data, so that only its place is named."""
+    key, known = str(location[-1]), _keys_at(location[:-1], model)
+    if not _is_nearly_a_word(key.lower()):
+        return Problem(_suffix(location[:-1]), f"holds a key that Kombo does not know: it takes {', '.join(known)}")
+    return Problem(_suffix(location), f"is no field of Kombo's{nearest(key, known)}")
+
+
+def _is_nearly_a_word(key: str) -> bool:
+    words = _words()
+    begins_one = len(key) > 2 and any(word.startswith(key) for word in words)
+    return begins_one or bool(get_close_matches(key, words, n=1, cutoff=0.75))
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Return the names of all fields of all objects that a request has."""
+    kinds, found = [Model], set[str]()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        found |= kind.model_fields.keys()
+    return frozenset(found)
 
 
 def _keys_at(location: list[str | int], model: type[Model]) -> list[str]:

@@ -51,10 +51,12 @@ def test_no_problem_holds_a_value(alias: str) -> None:
         assert SECRET not in (mapped.problems or "") + (mapped.key_problem or "")
 
 
-def test_only_a_key_that_is_a_plain_word_is_told_as_a_fields_name() -> None:
+def test_only_a_key_that_is_nearly_a_word_of_kombos_is_told_as_a_fields_name() -> None:
     assert "candidate__location__zip" in problems_of(map_row({"candidate__location": {"country": "DE", "zip": "1"}}))
-    told = problems_of(map_row({"candidate__location": {"country": "DE", "f.doe@example.com": "1"}}))
-    assert told == {"candidate__location": "holds a key that Kombo does not know"}
+    for key in ("f.doe@example.com", "Ada", "Ada_Lovelace", "x", "Gerd"):
+        told = problems_of(map_row({"candidate__location": {"country": "DE", key: "1"}}))
+        said = "holds a key that Kombo does not know: it takes city, country, state, street_1, zip_code"
+        assert told == {"candidate__location": said}
 
 
 ANYTHING = st.recursive(

@@ -18,7 +18,10 @@ TYPED: list[tuple[str, Any, dict[str, str]]] = [
     (
         "candidate__social_links",
         [{"url": "https://a.b"}, {"link": "https://a.b"}],
-        {"candidate__social_links[1].url": "is required", "candidate__social_links[1].link": "no field of Kombo's"},
+        {
+            "candidate__social_links[1].url": "is required",
+            "candidate__social_links[1]": "a key that Kombo does not know",
+        },
     ),
     ("candidate__location", {"city": "Berlin"}, {"candidate__location__country": "is required"}),
     (
