@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKED := .venv/.locked
 INSTALLED := .venv/.installed
 PANDAS2 := .venv-pandas2/.installed
+DRT := .venv-drt/.installed
 PANDAS2_TESTS := tests/unit/source tests/unit/mapping tests/unit/ledger tests/unit/write_back tests/e2e/test_windows.py
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
@@ -50,7 +51,7 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## what it costs beside bare loops and the official SDK (about ten minutes; ARGS=--quick for a glance)
+bench: $(INSTALLED) $(DRT) ## what it costs beside bare loops, the official SDK, drt-core and a mapped task each (twelve minutes; ARGS=--quick for a glance)
 	@exec $(BIN)/python -m bench $(ARGS)
 
 torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour)
@@ -79,7 +80,7 @@ lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --no-deps requirements-pandas2.txt -o requirements-pandas2.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .venv-pandas2 .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .venv-drt .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
@@ -121,3 +122,10 @@ $(PANDAS2): $(INSTALLED) requirements-pandas2.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; [own] = pathlib.Path(".venv-pandas2").glob("lib/python*/site-packages"); (own / "of_the_other.pth").write_text(sysconfig.get_path("purelib"))'
 	@$(PIP) --python .venv-pandas2/bin/python install -qq --no-deps --ignore-installed --require-hashes -r requirements-pandas2.lock
 	@touch $(PANDAS2)
+
+# A peer of the benchmark; without it the others are measured all the same.
+$(DRT): $(INSTALLED) requirements-drt.txt
+	@$(BIN)/python -m venv --clear .venv-drt
+	@.venv-drt/bin/python -m pip --disable-pip-version-check --no-input install -qq -r requirements-drt.txt \
+	  || echo "make: drt-core could not be installed; the benchmark leaves it out" >&2
+	@touch $(DRT)

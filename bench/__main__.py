@@ -1,25 +1,67 @@
-"""`make bench`: measure, print the tables, and keep them in bench/results/."""
+"""`make bench`: measure, print the tables, and keep them with their charts in bench/results/."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench import duplicates, speed, staging
+from bench import duplicates, mapped, speed, staging, tables, writing_back
+from bench.charts import Points, line_chart
 from bench.measuring import Figure, machine
+from kombo_sandbox.testing import SandboxProcess
 from tests.postgres import PostgresServer
 
 RESULTS = Path(__file__).parent / "results"
-SEEDS = (1, 2, 3)
-# Latency of a create in seconds, rows, repetitions.
-SPEEDS = ((0.0, 600, 5), (0.05, 600, 5), (0.2, 600, 3), (1.0, 600, 3))
-QUICK_SPEEDS = ((0.0, 120, 1),)
-STAGED_ROWS, QUICK_STAGED_ROWS, STAGINGS = 20_000, 1_000, 5
+DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+class Creates(NamedTuple):
+    """So many creates at one latency (seconds), measured so many times."""
+
+    latency_seconds: float
+    rows: int
+    times: int
+    lanes: int = 1
+
+
+class Plan(NamedTuple):
+    """How much is measured."""
+
+    creates: tuple[Creates, ...]
+    mapped_tasks: int
+    staged_rows: int
+    stagings: int
+    sizes: tuple[int, ...]
+    table_rows: int
+    ids: int
+    seeds: tuple[int, ...]
+
+
+FULL = Plan(
+    creates=(
+        Creates(0.0, 600, 5),
+        Creates(0.05, 600, 3),
+        Creates(0.2, 1_500, 3),
+        Creates(1.0, 600, 2),
+        Creates(5.0, 150, 1),
+        Creates(1.0, 1_000, 2, lanes=20),
+    ),
+    mapped_tasks=20,
+    staged_rows=20_000,
+    stagings=5,
+    sizes=(10_000, 100_000, 1_000_000),
+    table_rows=1_000_000,
+    ids=10_000,
+    seeds=(1, 2, 3),
+)
+QUICK = Plan((Creates(0.0, 120, 1),), 0, 1_000, 1, (1_000, 2_000), 2_000, 1_000, (1,))
 
 
 def main() -> None:
@@ -27,26 +69,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    staged_rows = QUICK_STAGED_ROWS if quick else STAGED_ROWS
-    with _databases() as (folder, databases):
-        speeds = [
-            {
-                "latency_seconds": latency,
-                "rows": rows,
-                "figures": _shown(speed.measure(databases, latency, rows, times)),
-            }
-            for latency, rows, times in (QUICK_SPEEDS if quick else SPEEDS)
-        ]
-        stagings = {
-            name: _shown(staging.measure(new, staged_rows, 1 if quick else STAGINGS)) for name, new in databases.items()
-        }
-        lost = duplicates.measure(folder, SEEDS[:1] if quick else SEEDS)
-    found = {"machine": machine(), "speed": speeds, "staged_rows": staged_rows, "staging": stagings, "duplicates": lost}
-    table = "\n".join(_lines(found))
+    found = _measured(QUICK if quick else FULL)
+    table = "\n".join(tables.lines(found))
     print(table)
     if not quick:
-        (RESULTS / "bench.json").write_text(json.dumps(found, indent=2) + "\n")
-        (RESULTS / "bench.md").write_text(table + "\n")
+        RESULTS.joinpath("bench.json").write_text(json.dumps(found, indent=2) + "\n")
+        RESULTS.joinpath("bench.md").write_text(table + "\n")
+        RESULTS.joinpath("cost_by_rows.svg").write_text(_cost_by_rows(found))
+        RESULTS.joinpath("share_of_cap.svg").write_text(_share_of_cap(found))
+        DOCUMENT.write_text(tables.with_figures(DOCUMENT.read_text(), table))
+
+
+def _measured(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine": machine(), "commit": _commit(), "staged_rows": plan.staged_rows}
+    found |= {"table_rows": plan.table_rows, "ids": plan.ids}
+    with _databases() as (folder, databases):
+        found["speed"] = [_creates(databases, creates) for creates in plan.creates]
+        if plan.mapped_tasks:
+            with SandboxProcess() as sandbox:
+                found["mapped"] = mapped.measure(sandbox.url, plan.mapped_tasks)
+        found["staging"] = {
+            name: _shown(staging.measure(_told(new, "staging"), plan.staged_rows, plan.stagings))
+            for name, new in databases.items()
+        }
+        found["sizes"] = {
+            name: staging.cost_by_size(_told(new, "sizes"), plan.sizes) for name, new in databases.items()
+        }
+        found["write_back"] = {
+            name: _shown(writing_back.measure(_told(new, "write-back"), plan.table_rows, plan.ids, plan.stagings))
+            for name, new in databases.items()
+        }
+        found["duplicates"] = duplicates.measure(folder, plan.seeds)
+    return found
+
+
+def _creates(databases: speed.Databases, creates: Creates) -> dict[str, Any]:
+    latency, rows, times, lanes = creates
+    print(f"... {rows} creates at {latency:g} s on {lanes} lanes", file=sys.stderr)
+    in_flight = speed.CAP if lanes == 1 else speed.CAP_OF_MANY * lanes
+    figures = _shown(speed.measure(databases, latency, rows, times, lanes=lanes))
+    return {"latency_seconds": latency, "rows": rows, "lanes": lanes, "in_flight": in_flight, "figures": figures}
+
+
+def _told(new_database: Any, what: str) -> Any:
+    print(f"... {what}", file=sys.stderr)
+    return new_database
 
 
 @contextmanager
@@ -62,61 +129,28 @@ def _shown(figures: dict[str, Figure]) -> dict[str, dict[str, Any]]:
     return {name: figure.as_json() for name, figure in figures.items()}
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
-    place = found["machine"]
-    lines = ["# Benchmarks", "", f"{place['cores']} cores, {place['system']}, Python {place['python']}; medians of"]
-    lines[-1] += " alternating repetitions, smallest and largest in brackets; the sandbox runs in a process of its own."
-    for part in found["speed"]:
-        lines += _speed_lines(part)
-    for database, figures in found["staging"].items():
-        lines += _staging_lines(f"{found['staged_rows']:,} rows on {database}", figures)
-    return [*lines, *_duplicate_lines(found["duplicates"])]
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=RESULTS, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
 
 
-def _speed_lines(part: dict[str, Any]) -> list[str]:
-    bare = part["figures"]["requests loop"]
-    lines = ["", f"## {part['rows']} creates that take {part['latency_seconds']:g} s each, at most 30 at once", ""]
-    lines += [
-        "| contender | wall, s | throughput beside requests | CPU per applicant, ms | CPU beside requests |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, figure in part["figures"].items():
-        low, high = figure["wall_spread"]
-        cpu_low, cpu_high = (1000 * value / part["rows"] for value in figure["cpu_spread"])
-        lines.append(
-            f"| {name} | {figure['wall']:.2f} ({low:.2f} to {high:.2f}) | {bare['wall'] / figure['wall']:.2f}"
-            f" | {1000 * figure['cpu'] / part['rows']:.2f} ({cpu_low:.2f} to {cpu_high:.2f})"
-            f" | {figure['cpu'] / bare['cpu']:.2f} |"
-        )
-    return lines
+def _cost_by_rows(found: dict[str, Any]) -> str:
+    series = {
+        f"{kind}, {database}": points for database, kinds in found["sizes"].items() for kind, points in kinds.items()
+    }
+    return line_chart("Staging: CPU µs a row", "rows", series)
 
 
-def _staging_lines(what: str, figures: dict[str, Any]) -> list[str]:
-    naive = figures["read, pydantic, insert"]
-    lines = ["", f"## Staging {what}", ""]
-    lines += [
-        "| contender | CPU, s | rows per CPU second beside the naive loop | wall, s |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name, figure in figures.items():
-        low, high = figure["cpu_spread"]
-        cpu = f"{figure['cpu']:.2f} ({low:.2f} to {high:.2f})"
-        lines.append(f"| {name} | {cpu} | {naive['cpu'] / figure['cpu']:.2f} | {figure['wall']:.2f} |")
-    return lines
-
-
-def _duplicate_lines(rows: list[dict[str, Any]]) -> list[str]:
-    lines = ["", "## 500 applicants, 8 % of the answers lost, the same seeds", ""]
-    lines += [
-        "| contender | seed | created | created more than once | creates per applicant |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        share = row["creates"] / row["created"]
-        lines.append(
-            f"| {row['contender']} | {row['seed']} | {row['created']} | {row['created_twice']} | {share:.3f} |"
-        )
-    return lines
+def _share_of_cap(found: dict[str, Any]) -> str:
+    parts = [part for part in found["speed"] if part["latency_seconds"] and part["lanes"] == 1]
+    names = [name for name in parts[0]["figures"] if all(name in part["figures"] for part in parts)] if parts else []
+    series: dict[str, Points] = {
+        name: [(part["latency_seconds"], tables.share_of_cap(part, part["figures"][name])) for part in parts]
+        for name in names
+    }
+    return line_chart("Throughput as a share of the cap", "seconds that a create takes", series, reference=1.0)
 
 
 if __name__ == "__main__":

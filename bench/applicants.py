@@ -24,10 +24,21 @@ COLUMNS = [
 ]
 
 
-def rows(count: int) -> list[tuple[str, ...]]:
-    """Return rows of the SELECT, as `COLUMNS` names them."""
+def rows(count: int, lanes: int = 1) -> list[tuple[str, ...]]:
+    """Return rows of the SELECT, as `COLUMNS` names them, for one integration or several in turn."""
+    integrations = [INTEGRATION, *(f"{INTEGRATION}{number}" for number in range(1, lanes))]
     return [
-        (str(number), INTEGRATION, JOB, "Zoë", f"Müller {number}", f"p{number}@example.com", "+49301", "Berlin", "DE")
+        (
+            str(number),
+            integrations[number % lanes],
+            JOB,
+            "Zoë",
+            f"Müller {number}",
+            f"p{number}@example.com",
+            "+49301",
+            "Berlin",
+            "DE",
+        )
         for number in range(count)
     ]
 

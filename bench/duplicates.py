@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import applicants, peers
+from bench import applicants, drt, peers
 from bench.ours import Pipeline
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import SandboxProcess
@@ -52,6 +52,8 @@ def measure(folder: Path, seeds: tuple[int, ...]) -> list[dict[str, Any]]:
             "urllib3 with retries": _peer(peers.urllib3_loop),
             "official SDK with retries": _peer(peers.sdk_loop),
         }
+        if drt.is_installed():
+            contenders["drt-core with retries"] = lambda url: drt.run(url, applicants.rows(ROWS), retries=True)
         for name, run in contenders.items():
             found.append({"contender": name, "seed": seed, "applicants": ROWS, **_books(run, seed)})
     return found

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from sqlalchemy import Engine, create_engine
 
-from bench.applicants import COLUMNS, INTEGRATION, SOURCE
+from bench.applicants import COLUMNS, SOURCE
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.doubts.resolve import resolve
@@ -32,6 +32,7 @@ class Pipeline:
         self.ledger = Ledger(create_engine(database_url, **ENGINE_OPTIONS))
         self.ledger.ensure()
         self._cap = cap
+        self._integrations = sorted({row[1] for row in rows})
         self._write_back = WriteBack(self.engine, "people", "id")
         self._make_target(rows)
         mapper = RowMapper(COLUMNS, endpoint="application")
@@ -39,8 +40,9 @@ class Pipeline:
         with self.ledger.transaction() as conn:
             staging.lock_source(conn, SOURCE)
             staging.stage(conn, Staging(SOURCE, CONNECTION, "application", RUN), mapped)
-            lane_states.set_state(conn, CONNECTION, INTEGRATION, LaneState.OPEN)
-            lane_states.see_cap(conn, CONNECTION, INTEGRATION, cap)
+            for integration_id in self._integrations:
+                lane_states.set_state(conn, CONNECTION, integration_id, LaneState.OPEN)
+                lane_states.see_cap(conn, CONNECTION, integration_id, cap)
 
     def deliver(self, url: str, timeout_seconds: float, tuning: Tuning | None = None) -> None:
         """Send what is ready, and write the ids back."""
@@ -48,7 +50,7 @@ class Pipeline:
         client = KomboClient(api_key=API_KEY, base_url=url, timeout_seconds=timeout_seconds)
         selection = Selection(SOURCE, CONNECTION)
         stop = threading.Event()
-        deliver(self.ledger, client, selection, options, [INTEGRATION], stop=stop, read_file=lambda _: b"")
+        deliver(self.ledger, client, selection, options, self._integrations, stop=stop, read_file=lambda _: b"")
         self._write_back.run(self.ledger, SOURCE)
         client.close()
 

@@ -19,8 +19,11 @@ from bench.applicants import INTEGRATION, JOB, body
 from kombo_sandbox.testing import API_KEY
 
 Row = tuple[str, ...]
-HEADERS = {"Authorization": f"Bearer {API_KEY}", "X-Integration-Id": INTEGRATION}
 RETRIES = 3
+
+
+def _headers(row: Row) -> dict[str, str]:
+    return {"Authorization": f"Bearer {API_KEY}", "X-Integration-Id": row[1]}
 
 
 def _pooled(rows: Sequence[Row], threads: int, send: Callable[[Row], Any]) -> int:
@@ -47,7 +50,7 @@ def requests_loop(url: str, rows: Sequence[Row], threads: int, timeout_seconds: 
             local.session = requests.Session()
             if retries:
                 local.session.mount("http://", HTTPAdapter(max_retries=_retry()))
-        answer = local.session.post(address, json=body(row), headers=HEADERS, timeout=timeout_seconds)
+        answer = local.session.post(address, json=body(row), headers=_headers(row), timeout=timeout_seconds)
         answer.raise_for_status()
         return str(answer.json()["data"]["id"])
 
@@ -57,11 +60,12 @@ def requests_loop(url: str, rows: Sequence[Row], threads: int, timeout_seconds: 
 def urllib3_loop(url: str, rows: Sequence[Row], threads: int, timeout_seconds: float, *, retries: bool = False) -> int:
     """`urllib3` with one pool for all threads."""
     address = f"{url}/ats/jobs/{JOB}/applications"
-    headers = {**HEADERS, "Content-Type": "application/json"}
     pool = urllib3.PoolManager(maxsize=threads, retries=_retry() if retries else False, timeout=timeout_seconds)
 
     def send(row: Row) -> str:
-        answer = pool.request("POST", address, body=json.dumps(body(row)), headers=headers)
+        answer = pool.request(
+            "POST", address, body=json.dumps(body(row)), headers={**_headers(row), "Content-Type": "application/json"}
+        )
         if answer.status != 200:
             raise ValueError(answer.status)
         return str(answer.json()["data"]["id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -49,6 +49,11 @@ class Source:
             raise RuntimeError(f"not all rows are {expected}: {stager.counts}")
         ledger.engine.dispose()
 
+    def deliver(self) -> None:
+        """Let all rows be delivered, as nearly all are that an hourly run reads again."""
+        with self.engine.begin() as conn:
+            conn.execute(text("UPDATE kombo_deliveries SET status = 'delivered'"))
+
     def naive_loop(self) -> None:
         """Do what people write first."""
         naive.naive_loop(self.engine, SELECT)
@@ -64,6 +69,23 @@ class Source:
         return create_engine(self._url, **ENGINE_OPTIONS)
 
 
+def cost_by_size(new_database: Callable[[], str], sizes: Sequence[int]) -> dict[str, list[tuple[int, float]]]:
+    """Return the CPU microseconds a row for a first load and for reading all again, by the number of rows."""
+    found: dict[str, list[tuple[int, float]]] = {"first load": [], "rows that have not changed": []}
+    for row_count in sizes:
+        source = Source(new_database(), row_count)
+        for name, expected in zip(found, ("new", "already_known"), strict=True):
+            (figure,) = compare({name: _staging(source, expected)}, 1).values()
+            found[name].append((row_count, 1e6 * figure.cpu / row_count))
+            source.deliver()
+        source.engine.dispose()
+    return found
+
+
+def _staging(source: Source, expected: str) -> Contender:
+    return lambda: lambda: source.stage(expected)
+
+
 def measure(new_database: Callable[[], str], row_count: int, repetitions: int) -> dict[str, Figure]:
     """Return the figures of staging `row_count` rows, each repetition in a database of its own."""
 
@@ -72,6 +94,7 @@ def measure(new_database: Callable[[], str], row_count: int, repetitions: int) -
             source = Source(new_database(), row_count)
             if staged:
                 source.stage("new")
+                source.deliver()
             return lambda: act(source)
 
         return prepare

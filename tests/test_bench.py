@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import applicants, duplicates, peers, staging
+from bench import applicants, drt, duplicates, peers, staging, tables
+from bench.charts import line_chart
 from bench.measuring import Contender, compare
 from bench.ours import Pipeline
 from bench.speed import sqlite_in
 from kombo_sandbox.testing import Sandbox
+from tests.conftest import ROOT
 
 ROWS = applicants.rows(12)
 
@@ -26,10 +29,14 @@ def _ours(folder: Path) -> Callable[[str], None]:
     return send
 
 
-@pytest.mark.parametrize("contender", ["ours", "requests_loop", "urllib3_loop", "sdk_loop"])
+@pytest.mark.parametrize("contender", ["drt", "ours", "requests_loop", "sdk_loop", "urllib3_loop"])
 def test_each_contender_creates_every_applicant_once(tmp_path: Path, contender: str) -> None:
     with Sandbox() as sandbox:
-        if contender == "ours":
+        if contender == "drt":
+            if not drt.is_installed():
+                pytest.skip("make bench installs drt-core")
+            drt.run(sandbox.url, ROWS)
+        elif contender == "ours":
             _ours(tmp_path)(sandbox.url)
         else:
             assert getattr(peers, contender)(sandbox.url, ROWS, 3, 5.0) == 0
@@ -61,3 +68,26 @@ def test_eight_in_a_hundred_answers_are_lost_by_faults_that_execute() -> None:
     assert sum(rule["rate"] for rule in duplicates.LOST_ANSWERS) == pytest.approx(0.08)
     executing = {"write_no_answer", "write_reset", "status_after_write", "truncated"}
     assert {rule["kind"] for rule in duplicates.LOST_ANSWERS} == executing
+
+
+def test_a_chart_is_one_well_formed_picture_with_a_line_for_each_series() -> None:
+    chart = line_chart("a < b", "rows", {"first": [(10, 1.0), (100, 2.0)], "second": [(10, 3.0)]}, reference=1.0)
+    drawn = ElementTree.fromstring(chart)
+    assert len(drawn.findall("{*}polyline")) == 2
+    assert "a < b" in [text.text for text in drawn.findall("{*}text")]
+
+
+def test_figures_take_the_place_of_the_former_ones_in_the_document() -> None:
+    document = f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n"
+    once = tables.with_figures(document, "# Benchmarks\n\n![c](c.svg)\n\n## Part")
+    assert "old" not in once
+    assert "![c](../bench/results/c.svg)\n\n### Part" in once
+    assert tables.with_figures(once, "# Benchmarks\n\n![c](c.svg)\n\n## Part") == once
+
+
+def test_the_document_shows_the_figures_that_are_kept() -> None:
+    kept = ROOT / "bench" / "results" / "bench.md"
+    if not kept.exists():
+        pytest.skip("no full run is kept")
+    document = (ROOT / "docs" / "performance.md").read_text()
+    assert tables.with_figures(document, kept.read_text()) == document
