@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
+from kombo_provider.operators.settings import LEDGER_FIELDS, WATCH_FIELD, Connections
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,6 +34,21 @@ class Pipeline:
         """Tell whether both send under one connection from one ledger."""
         mine = self.ledger_conn_id, self.ledger_schema, self.kombo_conn_id
         return mine == (other.ledger_conn_id, other.ledger_schema, other.kombo_conn_id)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Watch:
+    """A DAG that watches the lanes of a connection in one ledger."""
+
+    dag_id: str
+    kombo_conn_id: str
+    ledger_conn_id: str
+    ledger_schema: str | None
+
+    def watches(self, pipeline: Pipeline) -> bool:
+        """Tell whether it would tell of the pipeline's lanes."""
+        place = self.ledger_conn_id, self.ledger_schema, self.kombo_conn_id
+        return place == (pipeline.ledger_conn_id, pipeline.ledger_schema, pipeline.kombo_conn_id)
 
 
 def stored_dags() -> dict[str, Any]:
@@ -85,6 +100,16 @@ def _pipelines(dag_id: str, tasks: Iterable[Any], dag: Any) -> Iterable[Pipeline
             )
 
 
+def watches_of(dags: dict[str, Any]) -> list[Watch]:
+    """Return the watches of stored DAGs, told by the template field that only their task has."""
+    watching = [(name, task) for name, dag in dags.items() for task in dag.task_dict.values()]
+    return sorted(
+        Watch(name, task.kombo_conn_id, task.ledger_conn_id, task.ledger_schema)
+        for name, task in watching
+        if WATCH_FIELD in task.template_fields
+    )
+
+
 class KnownPipelines:
     """The deployment's pipelines, read again when they are older than `seconds`: reading all DAGs takes a while."""
 
@@ -93,11 +118,22 @@ class KnownPipelines:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._known: list[Pipeline] = []
+        self._watches: list[Watch] = []
 
     def all(self) -> list[Pipeline]:
         """Return the pipelines, sorted by DAG."""
         with self._lock:
-            if time.monotonic() - self._read_at > self._seconds:
-                self._known = pipelines_of(self._read())
-                self._read_at = time.monotonic()
+            self._look()
             return self._known
+
+    def watches_of(self, pipeline: Pipeline) -> list[Watch]:
+        """Return the DAGs that watch the pipeline's lanes."""
+        with self._lock:
+            self._look()
+            return [watch for watch in self._watches if watch.watches(pipeline)]
+
+    def _look(self) -> None:
+        if time.monotonic() - self._read_at > self._seconds:
+            dags = self._read()
+            self._known, self._watches = pipelines_of(dags), watches_of(dags)
+            self._read_at = time.monotonic()

@@ -175,6 +175,8 @@ def _caps(conn: Connection, kombo_conn_id: str, names: Collection[str]) -> dict[
 
 def _median_ms(conn: Connection, kombo_conn_id: str, names: Collection[str]) -> dict[str, int]:
     """Return the median latency of each integration's last run that measured one."""
+    if not names:
+        return {}  # a database would look through all runs to find none
     query = (
         select(runs.c.integration_id, runs.c.p50_ms)
         .where(

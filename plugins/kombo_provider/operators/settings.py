@@ -17,6 +17,10 @@ LEDGER_FIELDS = ("source", "kombo_conn_id", "ledger_conn_id", "ledger_schema")
 """Attributes of every operator with a ledger that are kept with the DAG: commands find the ledger through them."""
 
 
+WATCH_FIELD = "watches"
+"""Attribute that only a watch's task keeps with its DAG: the page finds the watches through it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
     """Which Airflow connections a task uses, and where in them the ledger lives."""

@@ -16,7 +16,7 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from kombo_provider.errors import NotifierError
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
-from kombo_provider.operators.settings import WatchSettings
+from kombo_provider.operators.settings import WATCH_FIELD, WatchSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,7 +39,7 @@ class KomboWatchOperator(BaseOperator):
     to watch. `clock` reads the time from a ledger's connection, None: the ledger's own clock.
     """
 
-    template_fields: Sequence[str] = ("kombo_conn_id", "ledger_conn_id", "ledger_schema", "watches")
+    template_fields: Sequence[str] = ("kombo_conn_id", "ledger_conn_id", "ledger_schema", WATCH_FIELD)
     ui_color = "#fef7e0"
     clock: Callable[[Connection], datetime] | None = None
 
@@ -52,7 +52,6 @@ class KomboWatchOperator(BaseOperator):
         self.ledger_conn_id = watch.connections.ledger
         self.ledger_schema = watch.connections.ledger_schema
         self.watches = True
-        """Tells the page's server, which sees only the stored DAG, that this is a watch."""
 
     def execute(self, context: Context) -> int:
         """Watch once."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -15,7 +16,8 @@ from airflow.sdk.exceptions import AirflowException
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import HTTPException
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 _REPORTED = ("by_status", "by_integration")
 
@@ -36,6 +38,34 @@ def dag_state(dag_id: str) -> dict[str, Any]:
             "ended_at": last.end_date.isoformat() if last.end_date else None,
         }
     return {"paused": bool(paused), "running": on, "last_run": last_run}
+
+
+def watch_state(dag_ids: Sequence[str]) -> dict[str, Any]:
+    """Return how the best of some watches does: `on`, `late`, `paused` or `missing`, and since when it is late.
+
+    It is late half an hour after it should have looked; one that fails has not looked.
+    """
+    with create_session() as session:
+        states = [_watch_state(session, dag_id) for dag_id in dag_ids]
+    return min(states, key=lambda one: _WATCH_STATES.index(one["state"]), default={"state": "missing", "since": None})
+
+
+_WATCH_STATES = ("on", "late", "paused")
+_LATE_AFTER = timedelta(minutes=30)
+
+
+def _watch_state(session: Session, dag_id: str) -> dict[str, Any]:
+    model = session.get(DagModel, dag_id)
+    if model is None or model.is_paused:
+        return {"state": "paused", "since": None}
+    runs = select(func.max(DagRun.run_after), func.min(DagRun.run_after)).where(DagRun.dag_id == dag_id)
+    newest, first = session.execute(runs).one()
+    looked = session.scalar(select(func.max(DagRun.end_date)).where(DagRun.dag_id == dag_id, DagRun.state == "success"))
+    due = model.next_dagrun_create_after
+    period = max(due - newest, timedelta()) if due and newest else timedelta()
+    since = looked or first or due
+    late = since is not None and datetime.now(UTC) - since > period + _LATE_AFTER
+    return {"state": "late" if late else "on", "since": since.isoformat() if late and since else None}
 
 
 def last_report(dag_id: str) -> dict[str, Any] | None:

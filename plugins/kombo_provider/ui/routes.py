@@ -63,6 +63,8 @@ def pipelines(desk: DeskDep, user: GetUserDep) -> list[dict[str, Any]]:
 async def fleet(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
     """A source's lanes; without its ledger, what the last report left in XCom."""
     airflow = await run_in_threadpool(airflow_side.dag_state, pipeline.dag_id)
+    watches = [watch.dag_id for watch in await run_in_threadpool(desk.known.watches_of, pipeline)]
+    airflow |= {"watch": await run_in_threadpool(airflow_side.watch_state, watches)}
 
     def look(conn: Connection) -> dict[str, Any]:
         return {

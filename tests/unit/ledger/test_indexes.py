@@ -13,13 +13,17 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger, RunRef, Selection, Staging, doubts, leases, staging
+from kombo_provider.ledger import LaneState, Ledger, RunRef, Selection, Staging, doubts, lane_states, leases, staging
+from kombo_provider.ledger._run_tables import alerts, runs
+from kombo_provider.operators.settings import WatchSettings
+from kombo_provider.operators.watch import AirflowSide
 from kombo_provider.report import history, numbers
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.staging.stage import StageOptions, stage
 from kombo_provider.staging.stager import MappingOptions
+from kombo_provider.watch.watch import watch
 from kombo_provider.write_back.write_back import WriteBack
 from kombo_sandbox.testing import API_KEY, SandboxProcess
 from tests.unit.ledger.book import GRACE
@@ -37,7 +41,7 @@ SELECT = (
     "'Ada' AS candidate__first_name, 'Lovelace' AS candidate__last_name, "
     "'ada-' || id || '@example.com' AS candidate__email_address FROM people"
 )
-_TABLES = ("kombo_deliveries", "kombo_delivery_events", "people")
+_TABLES = ("kombo_deliveries", "kombo_delivery_events", "kombo_runs", "kombo_alerts", "people")
 _IDS = ("application_id", "application_remote_id", "candidate_id", "candidate_remote_id")
 
 
@@ -69,7 +73,7 @@ class Plans:
 _EXISTENCE = re.compile(r"(?!.*ORDER BY).*\bLIMIT \S+( OFFSET \S+)?$", re.DOTALL)
 """The first row ends it, and wherever it is asked in each run there is one."""
 
-_LARGE = re.compile(r"people|one|(kombo_deliveries|kombo_delivery_events)(_\d+)?")
+_LARGE = re.compile(r"people|one|(kombo_deliveries|kombo_delivery_events|kombo_runs|kombo_alerts)(_\d+)?")
 
 
 def _of_sqlite(cursor: Any, statement: str, parameters: Any) -> Iterator[str]:
@@ -196,3 +200,56 @@ def _look_after_doubts(ledger: Ledger) -> None:
             doubts.ask_again_after(conn, doubts.to_ask(conn, SOURCE, integration_id, timeout), timeout)
         doubts.order_automatic_resends(conn, SOURCE, timeout, RUN)
         doubts.give_up(conn, doubts.in_doubt(conn, SOURCE), GRACE)
+
+
+RUNS, LANES = 2_400, 7
+
+
+def _fill_history_of_watches(conn: Connection) -> None:
+    """Make a hundred days of hourly runs, and as many alerts that were told and are over."""
+    begins = [NOW - timedelta(hours=hours) for hours in range(RUNS)]
+    whose = {"source": SOURCE, "kombo_conn_id": CONNECTION}
+    conn.execute(
+        runs.insert(),
+        [
+            {
+                **whose,
+                "dag_id": "push",
+                "run_id": f"scheduled__{at}",
+                "integration_id": f"lever:{lane}" if lane else "",
+                "counts": '{"extracted": 100, "new": 5}',
+                "began_at": at,
+                "ended_at": at,
+            }
+            for at in begins
+            for lane in range(LANES + 1)
+        ],
+    )
+    over = {"condition": "lane", "text": "x", "told_at": NOW, "resolved_at": NOW, "resolution_told_at": NOW}
+    conn.execute(
+        alerts.insert(),
+        [
+            {**whose, **over, "integration_id": f"lever:{lane}", "dag_id": "", "raised_at": at}
+            for at in begins
+            for lane in range(LANES)
+        ],
+    )
+
+
+def test_no_statement_of_a_watch_grows_with_the_ledger(ledger_with_history: Ledger) -> None:
+    plans, ledger = Plans(), ledger_with_history
+    with ledger.transaction() as conn:
+        _fill_history_of_watches(conn)
+        lane_states.locked_lane(conn, CONNECTION, INTEGRATION)
+        for table in ("kombo_runs", "kombo_alerts"):
+            conn.exec_driver_sql(f"ANALYZE {table}")
+    plans.watch(ledger.engine)
+    heard: list[str] = []
+    watching = {"airflow": AirflowSide(None), "notifiers": {"test": lambda message: heard.append(message.headline)}}
+    for state in (LaneState.BLOCKED, LaneState.OPEN):
+        with ledger.transaction() as conn:
+            lane_states.set_state(conn, CONNECTION, INTEGRATION, state)
+        watch(ledger, CONNECTION, WatchSettings().limits, **watching)
+    assert len(heard) == 2, heard
+    assert len(plans.statements) > 10, "statements were looked at"
+    assert not plans.whole_tables, "\n".join(plans.whole_tables)

@@ -298,3 +298,21 @@ def test_the_page_reads_with_a_connection_of_its_own_without_rights_on_payload_a
         conn.execute(text("DROP OWNED BY kombo_page"))
         conn.execute(text("DROP ROLE kombo_page"))
     assert "\n".join(problems) == ""
+
+
+def watch_dag(dag_id: str = "watch", **more: Any) -> Any:
+    from kombo_provider.pipeline import kombo_watch_dag
+
+    return kombo_watch_dag(dag_id=dag_id, **more)
+
+
+def watch_of(site: Site) -> str:
+    return str(site.get("dags/push/fleet").json()["airflow"]["watch"]["state"])
+
+
+def test_the_fleet_says_that_no_watch_looks_at_its_lanes(site: Site, book: Book, dags: dict[str, Any]) -> None:
+    assert watch_of(site) == "missing"
+    dags["watch"] = watch_dag(kombo_conn_id="another")
+    assert watch_of(site) == "missing"
+    dags["watch"] = watch_dag()
+    assert watch_of(site) == "paused", "Airflow does not know it yet"

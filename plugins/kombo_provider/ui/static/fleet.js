@@ -5,7 +5,7 @@ import { LookUp } from "./look_up.js";
 import { Age, Card, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
 import { get, ofDag, post, useLoaded } from "./server.js";
 import { DataTable } from "./table.js";
-import { age, count, hours, stateWords, statusWords } from "./words.js";
+import { age, count, hours, stateWords, statusWords, when } from "./words.js";
 
 const sum = (lanes, name) => lanes.reduce((all, lane) => all + lane[name], 0);
 const oldest = (lanes, name) => lanes.map((lane) => lane[name]).filter(Boolean).sort()[0];
@@ -52,6 +52,17 @@ export const Stops = ({ stops }) =>
     ),
   );
 
+const WATCH = {
+  missing: ["No watch: nobody is told when something stops", "kombo_watch_dag makes one for this ledger and connection."],
+  paused: ["The watch is paused: nobody is told when something stops", "Unpause its DAG."],
+  late: ["The watch is late: nobody is told when something stops", "Its DAG fails, or does not run, since"],
+};
+
+const Watch = ({ watch }) =>
+  WATCH[watch?.state]
+    ? h(Problem, { title: WATCH[watch.state][0] }, `${WATCH[watch.state][1]} ${watch.since ? `${when(watch.since)}.` : ""}`)
+    : null;
+
 function Days({ pipeline }) {
   const load = () => get(ofDag(pipeline, "days"), { source: pipeline.source });
   const { data } = useLoaded(load, [pipeline.dag_id, pipeline.source]);
@@ -81,6 +92,7 @@ function Pipeline({ fleet }) {
       lanes && h(Days, { pipeline }),
     ),
     fleet.problem && h(Unreached, { fleet }),
+    h(Watch, { watch: airflow?.watch }),
     h(Stops, { stops: fleet.stops }),
     lanes &&
       h(
