@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import Warehouse, run_dag
+from tests.e2e.conftest import MakesPipelines, Warehouse, run_dag
 
 DAG_ID = "kombo_push_applicants"
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
@@ -113,6 +113,37 @@ def test_forget_finds_a_person_by_an_address_that_stands_on_no_command_line(
     assert "a-2" in printed
     assert "a-1" not in printed
     assert "ada2" not in printed.lower()
+
+
+@pytest.mark.parametrize("endpoint", ["application", "candidate"])
+def test_forget_by_address_reaches_every_source_and_dry_runs_and_its_receipt_names_no_address(
+    endpoint: str,
+    warehouse: Warehouse,
+    sandbox: Sandbox,
+    pipeline: MakesPipelines,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox.faults([{"kind": "error", "code": "REMOTE.INPUT_INVALID"}])
+    warehouse.add(1, candidate__email_address="Grace@example.com", applicant_id="grace@example.com")
+    warehouse.add(2)
+    for source in ("one", "two"):
+        run_dag(pipeline(endpoint=endpoint, source=source))
+    warehouse.execute("INSERT INTO applicants SELECT * FROM applicants")
+    warehouse.execute("UPDATE applicants SET applicant_id = 'known by a dry run' WHERE rowid = 3")
+    run_dag(pipeline(endpoint=endpoint, source="three"), dry_run=True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("GRACE@example.com\n"))
+    capsys.readouterr()
+    call("forget", email=True, source=None, applicant_id=None, dag_id=None)
+    printed = capsys.readouterr().out
+    for source in ("one", "two", "three"):
+        assert f"Emptied: {source} / {INTEGRATION} / ..." in printed
+    assert f"Emptied: three / {INTEGRATION} / known by a dry run" in printed
+    assert "Not reached by this: the source table, logs that were written, Kombo and the ATS." in printed
+    assert "grace@" not in printed.lower()
+    held = warehouse.execute("SELECT applicant_id FROM kombo_deliveries WHERE payload IS NOT NULL")
+    assert set(held) == {("a-2",)}
+    assert {row[0] for row in warehouse.execute("SELECT applicant_id FROM kombo_dry_run")} == {"a-2"}
 
 
 def test_a_lane_that_a_person_stopped_sends_nothing_until_it_is_opened(

@@ -141,6 +141,7 @@ def forget(args: Namespace) -> None:
     """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`, or `--email` for a person in every source."""
     by = By(Actor.PERSON, name=getuser())
     forgotten: list[DeliveryKey] = []
+    email = ""
     if args.email:
         email = _asked_email()
 
@@ -160,7 +161,8 @@ def forget(args: Namespace) -> None:
     if not forgotten:
         raise SystemExit("No ledger holds such a delivery. Nothing was changed.")
     for key in forgotten:
-        print(f"Emptied: {printable(' / '.join(key))}. Its keys, ids and times stay as proof of delivery.")
+        named = printable(" / ".join(part if not email or email.lower() not in part.lower() else "..." for part in key))
+        print(f"Emptied: {named}. Its keys, ids and times stay as proof of delivery.")
     print("Not reached by this: the source table, logs that were written, Kombo and the ATS.")
 
 

@@ -12,7 +12,7 @@ from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
 from kombo_provider.ledger._indexes import INDEXES
 from kombo_provider.ledger._overview_indexes import OVERVIEW_INDEXES
-from kombo_provider.ledger._run_tables import ALERT_INDEXES, alerts, passed_over
+from kombo_provider.ledger._run_tables import ALERT_INDEXES, alerts, dry_run, passed_over
 from kombo_provider.ledger._tables import (
     APPLICANT_IDS_SELECT,
     APPLICANT_IDS_VIEW,
@@ -62,6 +62,7 @@ def _add_columns(conn: Connection, table: Table, names: Sequence[str], schema: s
 def _to_3(conn: Connection, schema: str | None) -> None:
     """Add what Kombo's reads bring back, who waits for a lane, what tells new failures from older ones, and indexes."""
     _add_columns(conn, deliveries, ("missed_by", "row_digest", "asked_at"), schema)
+    _add_columns(conn, dry_run, ("email_sha256",), schema)
     _add_columns(conn, lanes, ("wanted_by", "wanted_source", "wanted_until"), schema)
     told = ("dag_id", "due_at", "told", "quiet_since", "clear_since", "failed_at", "claimed_by", "claimed_until")
     _add_columns(conn, alerts, told, schema)

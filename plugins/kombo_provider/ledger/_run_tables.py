@@ -75,6 +75,7 @@ dry_run = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("dag_id", Text, nullable=False),
     Column("run_id", Text, nullable=False),
+    Column("email_sha256", Text),
 )
 Index("kombo_dry_run_source", dry_run.c.source)
 

@@ -8,13 +8,30 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, select
 
 from kombo_provider.ledger._run_tables import dry_run
+from kombo_provider.ledger._tables import KEY_COLUMNS
+from kombo_provider.ledger.email_digest import payload_digest
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.staging import StagedRow, Staging, foresee
+from kombo_provider.ledger.status import DeliveryKey
 
 
 def clear(conn: Connection, source: str) -> None:
     """Forget the source's former dry run: the table holds the last one only."""
     conn.execute(delete(dry_run).where(dry_run.c.source == source))
+
+
+def forget(conn: Connection, key: DeliveryKey) -> bool:
+    """Take out what was foreseen for one person; return False where nothing was."""
+    of_key = [dry_run.c[column.name] == value for column, value in zip(KEY_COLUMNS, key, strict=True)]
+    return conn.execute(delete(dry_run).where(*of_key)).rowcount > 0
+
+
+def keys_of(conn: Connection, digest: str | None) -> set[DeliveryKey]:
+    """Return the keys of a person's rows in dry runs, by the digest of the address; of all sources."""
+    if digest is None:
+        return set()
+    columns = [dry_run.c[column.name] for column in KEY_COLUMNS]
+    return {DeliveryKey(*row) for row in conn.execute(select(*columns).where(dry_run.c.email_sha256 == digest))}
 
 
 def rehearse(conn: Connection, staging: Staging, rows: Sequence[StagedRow]) -> Counter[str]:
@@ -32,6 +49,7 @@ def rehearse(conn: Connection, staging: Staging, rows: Sequence[StagedRow]) -> C
                     "decision": counter,
                     "becomes": status,
                     "problems": row.problems,
+                    "email_sha256": payload_digest(conn, row.payload),
                     "at": at,
                     "dag_id": staging.run.dag_id,
                     "run_id": staging.run.run_id,

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from kombo_provider.ledger import forgotten, same_person
+from kombo_provider.ledger import dry_run, forgotten, same_person
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
@@ -18,11 +18,12 @@ _WAITING: Final = (Status.READY, Status.INVALID, Status.REJECTED)
 
 
 def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
-    """Empty one person's data; keys, ids and times stay as proof. Return False where there is no such delivery.
+    """Empty one person's data; keys, ids and times stay as proof. Return False where nothing is known of the key.
 
     A row that waited to be sent is cancelled: without its payload it cannot leave.
     """
     at = now(conn)
+    was_foreseen = dry_run.forget(conn, key)
     same_person.forget(conn, key.source, (key.integration_id, key.applicant_id))
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
     for status in _WAITING:
@@ -31,7 +32,7 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     emptied = update(deliveries).where(is_key(key)).values({**EMPTIED, "email_sha256": None}).returning(*ids)
     found = conn.execute(emptied).first()
     if found is None:
-        return False
+        return was_foreseen
     forgotten.forget_records(conn, key.integration_id, *found)
     return True
 
@@ -41,17 +42,17 @@ def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> li
     has_text = func.lower(deliveries.c.payload).contains(email.strip().lower(), autoescape=True)
     known_by = has_text if digest is None else or_(has_text, deliveries.c.email_sha256 == digest)
     query = select(*KEY_COLUMNS, deliveries.c.payload, deliveries.c.email_sha256).where(known_by)
-    keys: list[DeliveryKey] = []
+    keys = dry_run.keys_of(conn, digest)
     for row in conn.execute(query):
         found = email_of(row.payload)
         is_person = found is not None and found.strip().lower() == email.strip().lower()
         if is_person or (digest is not None and row.email_sha256 == digest):
-            keys.append(DeliveryKey(*row[:3]))
-    for key in keys:
+            keys.add(DeliveryKey(*row[:3]))
+    for key in sorted(keys):
         forget(conn, key, by)
     for integration_id, candidate_id in forgotten.candidates_with_email(conn, email):
         forgotten.forget_records(conn, integration_id, None, candidate_id)
-    return keys
+    return sorted(keys)
 
 
 def empty_old_payloads(conn: Connection, source: str, keep_days: int) -> int:
