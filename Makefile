@@ -12,6 +12,8 @@ INSTALLED := .venv/.installed
 PANDAS2 := .venv-pandas2/.installed
 DRT := .venv-drt/.installed
 PANDAS2_TESTS := tests/unit/source tests/unit/mapping tests/unit/ledger tests/unit/write_back tests/e2e/test_windows.py
+WAREHOUSES := .venv-warehouses/.installed
+WAREHOUSES_TESTS := tests/unit/source tests/unit/write_back
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 AIRFLOW ?=
@@ -22,7 +24,7 @@ ROUNDS ?= 500
 ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 check bench torture fairness history fuzz fleet test-compose lock clean
+.PHONY: help setup demo up test quick test-pandas2 test-warehouses check bench torture fairness history fuzz fleet test-compose lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +46,9 @@ quick: $(INSTALLED) ## the tests that need under two minutes together, two at a 
 
 test-pandas2: $(PANDAS2) ## the tests of what reads, maps and writes tables, with pandas 2
 	@PYTHONPATH=plugins .venv-pandas2/bin/python -m pytest $(PANDAS2_TESTS) $(ARGS)
+
+test-warehouses: $(WAREHOUSES) ## the tests of what reads and writes tables, with the dialects of other warehouses and a played Snowflake
+	@WAREHOUSES=1 PYTHONPATH=plugins .venv-warehouses/bin/python -m pytest -q $(WAREHOUSES_TESTS) $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/ruff format --check .
@@ -78,9 +83,10 @@ lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements-dev.txt -o requirements-dev.lock
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) --no-deps requirements-pandas2.txt -o requirements-pandas2.lock
+	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements-warehouses.txt -o requirements-warehouses.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .venv-pandas2 .venv-drt .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .venv-warehouses .venv-drt .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
@@ -116,12 +122,12 @@ $(OTHER)/.installed: $(INSTALLED) requirements.txt requirements-dev.txt
 	@$(BIN)/uv pip install -q --python $(OTHER)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-# What is in .venv, seen from an environment whose own pandas comes first; the editable install is not seen.
-$(PANDAS2): $(INSTALLED) requirements-pandas2.lock
-	@$(BIN)/python -m venv --clear --without-pip .venv-pandas2
-	@$(BIN)/python -c 'import pathlib, sysconfig; [own] = pathlib.Path(".venv-pandas2").glob("lib/python*/site-packages"); (own / "of_the_other.pth").write_text(sysconfig.get_path("purelib"))'
-	@$(PIP) --python .venv-pandas2/bin/python install -qq --no-deps --ignore-installed --require-hashes -r requirements-pandas2.lock
-	@touch $(PANDAS2)
+# What is in .venv, seen from an environment whose own packages come first; the editable install is not seen.
+$(PANDAS2) $(WAREHOUSES): .venv-%/.installed: $(INSTALLED) requirements-%.lock
+	@$(BIN)/python -m venv --clear --without-pip .venv-$*
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; [own] = pathlib.Path(sys.argv[1]).glob("lib/python*/site-packages"); (own / "of_the_other.pth").write_text(sysconfig.get_path("purelib"))' .venv-$*
+	@$(PIP) --python .venv-$*/bin/python install -qq --no-deps --ignore-installed --require-hashes -r requirements-$*.lock
+	@touch $@
 
 # A peer of the benchmark; without it the others are measured all the same.
 $(DRT): $(INSTALLED) requirements-drt.txt

@@ -32,7 +32,7 @@ os.environ.update(
     }
 )
 
-pytest_plugins = ["tests.postgres", "tests.mariadb", "tests.warehouses"]
+pytest_plugins = ["tests.postgres", "tests.mariadb", "tests.warehouses", "tests.dialects"]
 
 # Whole runs of Airflow, kills, browsers, installs: `make quick` leaves them out.
 SLOW_FOLDERS = ("e2e", "reliability", "ui")

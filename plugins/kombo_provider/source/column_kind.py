@@ -32,6 +32,13 @@ _OF_MYSQL: Final = {
     12: ColumnKind.NAIVE,
     **dict.fromkeys((15, 249, 250, 251, 252, 253, 254), ColumnKind.TEXT),
 }
+_OF_SNOWFLAKE: Final = {
+    2: ColumnKind.TEXT,
+    3: ColumnKind.NAIVE,
+    6: ColumnKind.AWARE,
+    7: ColumnKind.AWARE,
+    8: ColumnKind.NAIVE,
+}
 _WITH_OIDS: Final = ("postgresql", "redshift", "cockroachdb")
 _WITH_NUMBERS_OF_MYSQL: Final = ("mysql", "mariadb")
 
@@ -42,6 +49,8 @@ def column_kind(dialect: Dialect, type_code: Any) -> ColumnKind:
         return _OIDS.get(type_code, ColumnKind.OTHER)
     if dialect.name in _WITH_NUMBERS_OF_MYSQL:
         return _OF_MYSQL.get(type_code, ColumnKind.OTHER)
+    if dialect.name == "snowflake":
+        return _OF_SNOWFLAKE.get(type_code, ColumnKind.OTHER)
     if isinstance(type_code, type):  # ODBC: a class of Python's
         return ColumnKind.NAIVE if issubclass(type_code, date) else ColumnKind.OTHER
     if _is_one_of_the_drivers_instants(dialect, type_code):

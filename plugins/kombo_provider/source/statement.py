@@ -33,7 +33,10 @@ def one_select(sql: str, where: str, dialect: str) -> str:
     Raises SourceError where there is no statement or more than one; `where` names the text.
     """
     tokens = _tokens(sql, where, dialect)
-    if not tokens or tokens[0].token_type is TokenType.SEMICOLON:
+    while tokens and tokens[0].token_type is TokenType.SEMICOLON:  # T-SQL's habit: ;WITH
+        begins = tokens.pop(0)
+        sql = f"{sql[: begins.start]} {sql[begins.end + 1 :]}"
+    if not tokens:
         raise SourceError(f"The source query ({where}) is empty: write one SELECT.")
     ended = False
     end = 0

@@ -41,7 +41,7 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
     """
     table = _reflect(conn, name)
     for column in table.columns:
-        column.type = _below_domains(column.type)
+        column.type = _known(_below_domains(column.type))
     lost = [column for column in key.values() if column not in table.c]
     if lost:
         known = ", ".join(column.name for column in table.columns if column.name not in WRITTEN_COLUMNS)
@@ -60,6 +60,17 @@ def _below_domains(kind: Any) -> TypeEngine[Any]:
     while hasattr(kind, "data_type"):
         kind = kind.data_type
     return kind  # type: ignore[no-any-return]
+
+
+def _known(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return SQLAlchemy's own type for an instant of a dialect that derives its types from nothing.
+
+    Snowflake and Databricks do; what is not called NTZ there has a time zone, the session's if no other.
+    """
+    name = type(kind).__name__
+    if isinstance(kind, DateTime) or not name.startswith("TIMESTAMP"):
+        return kind
+    return DateTime(timezone=not name.endswith("NTZ"))
 
 
 def _check_types(conn: Connection, name: str, table: Table) -> None:

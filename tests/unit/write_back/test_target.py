@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import DateTime, Engine, create_engine, text
+from sqlalchemy.types import TypeEngine
 
 from kombo_provider.errors import WriteBackError
+from kombo_provider.write_back.target import _known
 from kombo_provider.write_back.write_back import WriteBack
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import Book
@@ -213,3 +215,10 @@ def test_application_ids_that_no_delivery_bears_are_found_in_the_rows_of_the_ext
     assert target.foreign_ids(book.ledger, [*keys, ("lever:b", "1")]) == {keys[1]: "theirs"}
     with book.ledger.transaction():
         assert target.ids_of(keys[2:]) == {}
+
+
+@pytest.mark.parametrize(("name", "aware"), [("TIMESTAMP_NTZ", False), ("TIMESTAMP_TZ", True), ("TIMESTAMP", True)])
+def test_an_instant_of_a_dialect_that_derives_its_types_from_nothing_is_an_instant(name: str, aware: bool) -> None:
+    kind = _known(type(name, (TypeEngine,), {})())
+    assert isinstance(kind, DateTime)
+    assert kind.timezone is aware
