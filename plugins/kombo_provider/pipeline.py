@@ -226,8 +226,9 @@ def kombo_watch_dag(
     check_watch(settings, notifiers)
     own = {"description": "Tells of lanes and pipelines that do not do what they should", "doc_md": WATCH_DOC}
     dag = make_dag(dag_id, schedule, sys._getframe(1).f_code.co_filename, own | dag_arguments)
+    next_watch_is_next_try = {} if "retries" in dag.default_args else {"retries": 0}
     with dag:
-        KomboWatchOperator(task_id="watch", watch=settings, notifiers=tuple(notifiers))
+        KomboWatchOperator(task_id="watch", watch=settings, notifiers=tuple(notifiers), **next_watch_is_next_try)
     return dag
 
 

@@ -44,7 +44,6 @@ class KomboWatchOperator(BaseOperator):
     clock: Callable[[Connection], datetime] | None = None
 
     def __init__(self, *, watch: WatchSettings, notifiers: Sequence[Any] = (), **kwargs: Any) -> None:
-        kwargs.setdefault("retries", 0)  # the next watch is the next try
         super().__init__(**kwargs)
         self.watch = watch
         self.notifiers = notifiers
@@ -109,16 +108,16 @@ class Told:
     is_over: bool
 
 
-def _sender(notifier: Any, context: Context) -> Send:
+def _sender(notifier: Any, context: Context, seconds: float = NOTIFIER_SECONDS) -> Send:
     def send(message: Message) -> None:
         # Rendering writes into a notifier, so a second message would render the first one's text as a template.
         mine = copy.deepcopy(notifier)
         given: dict[str, Any] = {**context, "kombo": _as_told(message, notifier)}
         try:
-            with timeout(NOTIFIER_SECONDS):  # type: ignore[no-untyped-call]
+            with timeout(seconds):  # type: ignore[no-untyped-call]
                 mine(given)
         except AirflowTaskTimeout:
-            raise NotifierError(f"it took longer than {NOTIFIER_SECONDS} s") from None
+            raise NotifierError(f"it took longer than {seconds:g} s") from None
         except Exception as exc:  # a notifier may raise anything; the cause has the words
             raise NotifierError(type(exc).__name__) from exc
 
