@@ -59,7 +59,10 @@ def stamper(conn: Connection) -> Callable[[datetime | None], Any]:
 
 
 def _sqlite_text(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
+    if at is None:
+        return None
+    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return in_utc.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def _as_it_is(at: datetime | None) -> datetime | None:

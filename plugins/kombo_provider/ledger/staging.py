@@ -144,7 +144,7 @@ class _Writes:
             return
         if before is None:
             entered = _values(staging, row, status, None, stamp(row.changed_at), stamp(at))
-            self.inserted.append((*_key(staging, row), status.value, *entered))
+            self.inserted.append((staging.source, *_pair(row), status.value, *entered))
         elif _stays(staging, row, before, status):
             self.kept.append(_pair(row))
         else:

@@ -1,10 +1,10 @@
-"""One DataFrame of source rows while it is mapped: its cells by alias, and what was wrong with which row."""
+"""Some source rows while they are mapped: their cells by alias, and what was wrong with which row."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
@@ -12,11 +12,9 @@ from kombo_provider.errors import SourceError
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem, UnusableError
 from kombo_provider.mapping.questions import Questions
+from kombo_provider.mapping.source_rows import SourceRows
 from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Glance, Rules, is_missing
 from kombo_provider.mapping.whole_columns import cleaned_at_once, none_is_missing
-
-if TYPE_CHECKING:
-    import pandas
 
 REFUSED: Final = object()  # stands for a value that was reported
 
@@ -24,34 +22,31 @@ Report = Callable[[int, str, Exception, object], None]
 
 
 class Chunk:
-    """The rows of one DataFrame, read by column.
+    """Some rows, read by column.
 
-    Raises SourceError if the frame's columns are not the ones the mapping was made for; `aliases` maps their
+    Raises SourceError if their columns are not the ones the mapping was made for; `aliases` maps their
     lower-case names to the aliases that problems name.
     """
 
-    def __init__(self, frame: pandas.DataFrame, aliases: Mapping[str, str], rules: Rules) -> None:
+    def __init__(self, source: SourceRows, aliases: Mapping[str, str], rules: Rules) -> None:
         self.rules = rules
-        self.rows = len(frame)
+        self.rows = len(source.rows)
         self.problems: defaultdict[int, list[Problem]] = defaultdict(list)
         self.warnings: defaultdict[int, list[Problem]] = defaultdict(list)
         self.emails: list[Any] = []
         self.questions: list[Questions | None] | None = None  # of each row's job; None where none is told
         self.fingerprints: defaultdict[int, list[str]] = defaultdict(list)
-        self._frame = frame
-        self._positions = _positions(frame, aliases)
+        self._columns = list(zip(*source.rows, strict=True))
+        self._positions = _positions(source.columns, aliases)
 
     def cells(self, alias: str) -> list[Any]:
         """Return a column's values as Python objects; None for whatever pandas calls missing."""
-        column = self._frame.iloc[:, self._positions[alias]]
-        values: list[Any] = column.tolist()
+        if not self.rows:
+            return []
+        values = list(self._columns[self._positions[alias]])
         if none_is_missing(values):
             return values
-        try:
-            missing: list[bool] = column.isna().tolist()
-        except Exception:  # noqa: BLE001  (pandas compares values: a signaling NaN, for one, forbids that)
-            missing = [is_missing(value) for value in values]
-        return [None if gone else value for value, gone in zip(values, missing, strict=True)]
+        return [None if gone else value for value, gone in zip(values, _missing(values), strict=True)]
 
     def cleaned(
         self, alias: str, clean: Cleaner, report: Report | None = None, *, glance: Glance | None = None
@@ -99,8 +94,19 @@ def reason(error: Exception) -> str:
     return TOO_DEEP if isinstance(error, RecursionError) else "cannot be read"
 
 
-def _positions(frame: pandas.DataFrame, aliases: Mapping[str, str]) -> dict[str, int]:
-    names = [str(name).lower() for name in frame.columns]
+def _missing(values: Sequence[Any]) -> Sequence[bool]:
+    """Tell which values pandas calls missing."""
+    from pandas import Series
+
+    try:
+        missing: list[bool] = Series(values, dtype=object).isna().tolist()
+    except Exception:  # noqa: BLE001  (pandas compares values: a signaling NaN, for one, forbids that)
+        missing = [is_missing(value) for value in values]
+    return missing
+
+
+def _positions(columns: Sequence[str], aliases: Mapping[str, str]) -> dict[str, int]:
+    names = [name.lower() for name in columns]
     if sorted(names) != sorted(aliases):
         lost, added = sorted(aliases.keys() - set(names)), sorted(set(names) - aliases.keys())
         raise SourceError(

@@ -20,6 +20,7 @@ from kombo_provider.mapping.plans import plan_body
 from kombo_provider.mapping.problems import Problem
 from kombo_provider.mapping.questions import FindQuestions, Questions
 from kombo_provider.mapping.screening import ANSWERS, settle_answers
+from kombo_provider.mapping.source_rows import SourceRows
 from kombo_provider.mapping.values import Rules
 
 if TYPE_CHECKING:
@@ -141,27 +142,31 @@ class RowMapper:
                 f"the SELECT lacks {', '.join(missing)}: add it (integration_id may be set on the connection instead)"
             )
 
-    def map_chunk(self, frame: pandas.DataFrame, digests: Sequence[str | None] | None = None) -> list[MappedRow]:
-        """Return one MappedRow per row of the frame, in its order; each takes on its digest, where there are some.
+    def map_chunk(self, frame: pandas.DataFrame) -> list[MappedRow]:
+        """Return one MappedRow per row of the frame, in its order.
 
         The frame has the columns that the mapper was made for, in any order and case, of any dtype. A row that
         cannot be sent says why in `problems` or `key_problem`. Raises SourceError if the columns differ.
         """
+        return self.map_rows(SourceRows.of_frame(frame))
+
+    def map_rows(self, source: SourceRows, digests: Sequence[str | None] | None = None) -> list[MappedRow]:
+        """Return the same for rows that are in no frame; each takes on its digest, where there are some."""
         try:
-            return self._map(frame, digests or [None] * len(frame))
+            return self._map(source, digests or [None] * len(source.rows))
         except SourceError:
             raise
         except Exception:  # noqa: BLE001  (the border to the user's values: whatever it is, one row brought it)
-            if len(frame) == 1:
-                return [self._unmappable(frame)]
-            return [row for number in range(len(frame)) for row in self.map_chunk(frame.iloc[number : number + 1])]
+            if len(source.rows) == 1:
+                return [self._unmappable(source)]
+            return [row for number in range(len(source.rows)) for row in self.map_rows(source.some([number]))]
 
-    def identified(self, frame: pandas.DataFrame) -> list[Identity | None]:
+    def identified(self, source: SourceRows) -> list[Identity | None]:
         """Return who each row is about; None for one that tells it no plain way, and has to be mapped."""
         if _EMAIL not in self._aliases.values():
-            return [None] * len(frame)
+            return [None] * len(source.rows)
         try:
-            chunk = Chunk(frame, self._aliases, self._rules)
+            chunk = Chunk(source, self._aliases, self._rules)
             keys = read_keys(chunk, self._default_integration_id)
             changed = chunk.cleaned("changed_at", instant, glance=instants)
             jobs = chunk.cleaned("job_id", reference, glance=references)
@@ -170,14 +175,14 @@ class RowMapper:
         except SourceError:
             raise
         except Exception:  # noqa: BLE001  (the same border: `map_chunk` finds out which row it is)
-            return [None] * len(frame)
+            return [None] * len(source.rows)
         return [
             None if problem or row in chunk.problems else Identity(integration_id or "", applicant_id or "", *told)
             for row, ((integration_id, applicant_id, problem), told) in enumerate(zip(keys, others, strict=True))
         ]
 
-    def _map(self, frame: pandas.DataFrame, digests: Sequence[str | None]) -> list[MappedRow]:
-        chunk = Chunk(frame, self._aliases, self._rules)
+    def _map(self, source: SourceRows, digests: Sequence[str | None]) -> list[MappedRow]:
+        chunk = Chunk(source, self._aliases, self._rules)
         jobs = self._jobs(chunk)
         changed = _usable(chunk.cleaned("changed_at", instant, glance=instants))
         sent = _usable(chunk.cleaned("already_sent", already_sent))
@@ -214,9 +219,9 @@ class RowMapper:
         missing = wanted.difference(found)
         return [row for row, pair in enumerate(asking) if pair in missing] if missing else []
 
-    def _unmappable(self, frame: pandas.DataFrame) -> MappedRow:
+    def _unmappable(self, source: SourceRows) -> MappedRow:
         """Return a row that is invalid as a whole, under its key."""
-        chunk = Chunk(frame, self._aliases, self._rules)
+        chunk = Chunk(source, self._aliases, self._rules)
         chunk.require(0, "applicant_id", "belongs to a row that cannot be mapped: look for an extreme value in it")
         (key,) = read_keys(chunk, self._default_integration_id)
         (job,) = self._jobs(chunk)

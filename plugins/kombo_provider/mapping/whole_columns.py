@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from itertools import compress
 from types import NoneType
 from typing import Any, Final
+from uuid import UUID
 
 from kombo_provider.mapping.values import Cleaner, Glance, Rules, is_visible
 
 _SAMPLE: Final = 256
 _DISTINCT: Final = _SAMPLE // 4
-_NEVER_MISSING: Final = frozenset((str, int, bool, NoneType))
+_NEVER_MISSING: Final = frozenset((str, bytes, int, bool, NoneType, date, datetime, time, UUID, dict, list))
 
 
 def none_is_missing(cells: list[Any]) -> bool:

@@ -109,16 +109,24 @@ class OpenSource:
         self._conn, self._sql, self.columns, self._types, self._errors = conn, sql, columns, types, errors
 
     def frames(self, window: Window) -> Iterator[pd.DataFrame]:
-        """Yield the rows that may lie in the window, as frames of untouched Python objects (dtype object).
+        """Yield the same as frames of untouched Python objects (dtype object)."""
+        for rows in self.chunks(window):
+            yield self.frame_of(rows)
 
-        The cut is coarse, a day wider than the window: the caller compares each row's own instant.
-        A frame holds at most CHUNK_ROWS rows, and none after the one that made it CHUNK_BYTES big.
-        """
+    def frame_of(self, rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+        """Return rows as a user's function gets them."""
         import pandas as pd
 
+        return pd.DataFrame(rows, columns=self.columns, dtype=object)
+
+    def chunks(self, window: Window) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows that may lie in the window, as tuples of untouched Python objects.
+
+        The cut is coarse, a day wider than the window: the caller compares each row's own instant.
+        A chunk holds at most CHUNK_ROWS rows, and none after the one that made it CHUNK_BYTES big.
+        """
         with self._errors():
-            for rows in _chunks(read_rows(self._conn, *self._windowed(window))):
-                yield pd.DataFrame(rows, columns=self.columns, dtype=object)
+            yield from _chunks(read_rows(self._conn, *self._windowed(window)))
 
     def _windowed(self, window: Window) -> tuple[str, dict[str, Any]]:
         index = next((i for i, name in enumerate(self.columns) if name.lower() == "changed_at"), None)

@@ -7,15 +7,12 @@ import io
 import marshal
 import pickle
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kombo_provider.ledger import Ledger, Staging, staging
-from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.screening import ANSWERS
 from kombo_provider.staging.mapping_digest import mapping_digest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _WITHOUT_REFERENCES = 2
 """The version of `marshal` whose bytes depend on the values alone, not on who else refers to them."""
@@ -33,22 +30,22 @@ class Recognition:
         with ledger.transaction() as conn:
             self._looks = looks and staging.holds_any(conn, staging_for.source)
 
-    def map_chunk(self, mapper: RowMapper, frame: pd.DataFrame) -> list[MappedRow]:
-        """Return one row for each of the frame's, in order; `known` tells those that were not mapped."""
-        digests = self._digests(frame)
+    def map_rows(self, mapper: RowMapper, source: SourceRows) -> list[MappedRow]:
+        """Return one row for each of the source's, in order; `known` tells those that were not mapped."""
+        digests = self._digests(source)
         if not self._looks:
-            return mapper.map_chunk(frame, digests)
-        found = self._found(mapper, frame, digests)
+            return mapper.map_rows(source, digests)
+        found = self._found(mapper, source, digests)
         rest = [number for number, row in enumerate(found) if row is None]
         if rest:
-            mapped = mapper.map_chunk(frame.iloc[rest], [digests[number] for number in rest])
+            mapped = mapper.map_rows(source.some(rest), [digests[number] for number in rest])
             for number, row in zip(rest, mapped, strict=True):
                 found[number] = row
         return [row for row in found if row is not None]
 
-    def _found(self, mapper: RowMapper, frame: pd.DataFrame, digests: Sequence[str | None]) -> list[MappedRow | None]:
+    def _found(self, mapper: RowMapper, source: SourceRows, digests: Sequence[str | None]) -> list[MappedRow | None]:
         """Return the known rows, None for each other one."""
-        rows = mapper.identified(frame)
+        rows = mapper.identified(source)
         keys = [row[:2] for row in rows if row is not None]
         with self._ledger.transaction() as conn:
             known = staging.recognise(
@@ -61,11 +58,10 @@ class Recognition:
             found.append(row.known_as(there[1]) if row and there and same else None)
         return found
 
-    def _digests(self, frame: pd.DataFrame) -> list[str | None]:
-        columns = [str(column) for column in frame.columns]
-        by_what = repr((mapping_digest(), self._staging.endpoint, columns, self._by))
+    def _digests(self, source: SourceRows) -> list[str | None]:
+        by_what = repr((mapping_digest(), self._staging.endpoint, source.columns, self._by))
         key = hashlib.blake2b(by_what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return [_digest(row, key) for row in frame.itertuples(index=False, name=None)]
+        return [_digest(row, key) for row in source.rows]
 
 
 def _digest(row: tuple[Any, ...], key: bytes) -> str | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, passed_over, staging
-from kombo_provider.mapping import MappedRow, RowMapper
+from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.questions import FindQuestions
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
@@ -147,11 +147,13 @@ class Stager:
         mapper = None if transform else self._mapper(source.columns)
         # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
         cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
-        for raw in source.frames(cut):
-            frame = transformed(transform, raw) if transform else raw
+        for raw in source.chunks(cut):
+            extracted = SourceRows(source.columns, raw)
+            if transform is not None:
+                extracted = SourceRows.of_frame(transformed(transform, source.frame_of(raw)))
             if mapper is None:
-                mapper = self._mapper(list(frame.columns))
-            rows = self._taken(recognition.map_chunk(mapper, frame), window, narrowing, replayed)
+                mapper = self._mapper(extracted.columns)
+            rows = self._taken(recognition.map_rows(mapper, extracted), window, narrowing, replayed)
             if narrowing.limit is not None:
                 rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
             yield rows

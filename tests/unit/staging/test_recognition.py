@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import Ledger, RunRef, Selection, Staging, claims, replay
-from kombo_provider.mapping import RowMapper
+from kombo_provider.mapping import RowMapper, SourceRows
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.mapping_options import MappingOptions
@@ -144,9 +143,8 @@ def test_a_known_row_is_claimed_as_ever(pipeline: Pipeline) -> None:
 def _known(pipeline: Pipeline, rows: list[tuple[Any, ...]], *by: object) -> list[bool]:
     whom = Staging("crm", "kombo", "application", NOW)
     recognition = Recognition(pipeline.ledger, whom, by or MappingOptions().rules, looks=True)
-    frame = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
-    mapper = RowMapper(list(frame.columns), endpoint="application")
-    return [row.known is not None for row in recognition.map_chunk(mapper, frame)]
+    mapper = RowMapper(COLUMNS, endpoint="application")
+    return [row.known is not None for row in recognition.map_rows(mapper, SourceRows(COLUMNS, rows))]
 
 
 def test_only_the_very_same_row_under_the_same_mapping_is_known(pipeline: Pipeline) -> None:
