@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, passed_over, staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.questions import FindQuestions
+from kombo_provider.quiet_collector import quiet_collector
 from kombo_provider.source.reader import OpenSource, SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.asked_for import AskedFor
@@ -21,7 +22,6 @@ from kombo_provider.staging.mapping_options import MappingOptions as MappingOpti
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.personal_ids import PersonalIds
-from kombo_provider.staging.quiet_collector import quiet_collector
 from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson

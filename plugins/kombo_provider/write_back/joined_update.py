@@ -33,6 +33,7 @@ from kombo_provider.write_back.matching import Found, Pair, ids_of
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at, instant_type
 
 _TEMPORARY = "kombo_write_back"
+_PARTS = ("integration_id", "applicant_id")
 _LISTED_AS = {"integration_id": "kombo_key_integration", "applicant_id": "kombo_key_applicant"}
 
 
@@ -42,6 +43,8 @@ class JoinedUpdate:
     def __init__(self, conn: Connection, table: Table, key: Mapping[str, str]) -> None:
         self._conn, self._table, self._key = conn, table, key
         self._casts = {part: key_cast(conn.dialect.name, table.c[column]) for part, column in key.items()}
+        self._of_parts = list(self._casts.values())
+        self._places = [_PARTS.index(part) for part in key]
         self._key_types: dict[str, TypeEngine[Any]] = {
             "number": Integer(),
             **{_LISTED_AS[part]: cast.listed_as for part, cast in self._casts.items()},
@@ -79,20 +82,23 @@ class JoinedUpdate:
         return number, *keys, *ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at)
 
     def _values(self, pair: Pair) -> tuple[Any, ...] | None:
-        texts = texts_of(pair)
         try:
-            return tuple(cast.of_text(texts[part]) for part, cast in self._casts.items())
+            return tuple([cast.of_text(text) for cast, text in zip(self._of_parts, self._texts(pair), strict=True)])
         except (ValueError, ArithmeticError):
             return None
 
     def _found(self, row: tuple[Any, ...], pairs: Mapping[int, Pair]) -> Found:
-        number, rows, dated, *others = row
-        ids, printed = tuple(others[: len(ID_COLUMNS)]), tuple(others[len(ID_COLUMNS) :])
-        texts = texts_of(pairs[number])
-        exact = all(
-            cast.prints(value, texts[part]) for value, (part, cast) in zip(printed, self._casts.items(), strict=True)
+        number, rows, dated = row[:3]
+        ids, printed = row[3 : 3 + len(ID_COLUMNS)], row[3 + len(ID_COLUMNS) :]
+        texts = self._texts(pairs[number])
+        exact = printed == texts or all(
+            cast.prints(value, text) for cast, value, text in zip(self._of_parts, printed, texts, strict=True)
         )
         return Found(number, printed, exact, rows, ids, bool(dated))
+
+    def _texts(self, pair: Pair) -> tuple[str, ...]:
+        """Return a key's texts in the order of the table's columns."""
+        return tuple([pair[place] for place in self._places])
 
     def _conditions(self, listed: FromClause) -> list[ColumnElement[bool]]:
         return [

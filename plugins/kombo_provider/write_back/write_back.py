@@ -9,6 +9,7 @@ from sqlalchemy import Text as SqlText
 
 from kombo_provider.errors import WriteBackError
 from kombo_provider.ledger import Ledger, RunRef, delivered_ids
+from kombo_provider.quiet_collector import quiet_collector
 from kombo_provider.write_back.matching import Found, Pair
 from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget
 from kombo_provider.write_back.writing import Patience, WriteBackReport, Writing
@@ -104,13 +105,15 @@ class WriteBack:
         """
         writing = Writing(self._target, self._patience, ledger, source, run, report or WriteBackReport())
         after: Pair | None = None
-        while True:
-            with ledger.transaction() as conn:
-                chunk = delivered_ids.to_write_back(conn, source, after=after, limit=CHUNK_ROWS, refill=refill)
-            if not chunk:
-                break
-            after = chunk[-1].integration_id, chunk[-1].applicant_id
-            with self._target.errors(IN_LEDGER):
-                writing.write(chunk)
+        with quiet_collector() as collect_cycles:
+            while True:
+                with ledger.transaction() as conn:
+                    chunk = delivered_ids.to_write_back(conn, source, after=after, limit=CHUNK_ROWS, refill=refill)
+                if not chunk:
+                    break
+                after = chunk[-1].integration_id, chunk[-1].applicant_id
+                with self._target.errors(IN_LEDGER):
+                    writing.write(chunk)
+                collect_cycles()
         writing.finish()
         return writing.report

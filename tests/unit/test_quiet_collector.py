@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from kombo_provider.staging.quiet_collector import quiet_collector
+from kombo_provider.quiet_collector import quiet_collector
 
 
 class Circle:
