@@ -11,8 +11,6 @@ import json
 import os
 import platform
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -38,6 +36,7 @@ HISTORY, RESOLVE = "kombo_push_history", "kombo_resolve_in_doubt"
 FROM, TO, MONTHS = "2023-01-01", "2025-12-31", 36
 INTEGRATIONS = 2
 LOOK_EVERY_SECONDS = 5.0
+TRIES = 10
 STANDS_STILL_SECONDS = 900.0
 MIB_AT_MOST = 400
 DAGS = '''"""Airflow DAGs: an hourly push, and a monthly one with the same source for the history."""
@@ -47,11 +46,12 @@ from kombo_provider.pipeline import kombo_push_dag, kombo_resolve_dag
 SQL = """
 SELECT p.id AS applicant_id, p.integration_id, 'job-' || p.id % 50 AS job_id, p.changed AS changed_at,
        'Ada' AS candidate__first_name, 'Lovelace' AS candidate__last_name,
-       'ada-' || p.id || '@example.com' AS candidate__email_address, 'Lisbon' AS candidate__location__city
+       'ada-' || p.id || '@example.com' AS candidate__email_address,
+       'Lisbon' AS candidate__location__city, 'PT' AS candidate__location__country
 FROM people p
 """
 COMMON = {{"source": "crm.people", "extract_sql": SQL, "write_back_table": "people", "write_back_key": "id",
-          "approve_above": {approve_above}}}
+          "approve_above": {approve_above}, "in_doubt": "resend"}}
 
 hourly = kombo_push_dag(dag_id="kombo_push_people", schedule="@hourly", first_run="from_now", **COMMON)
 history = kombo_push_dag(dag_id="kombo_push_history", schedule="@monthly", first_run="from_now", **COMMON)
@@ -76,7 +76,6 @@ class Scene:
 
     rows: int
     airflow: Airflow
-    environment: dict[str, str]
     api: AirflowApi
     sandbox: SandboxProcess
     dsn: str
@@ -94,25 +93,32 @@ class Scene:
             return {}
         return dict(self.ask("SELECT status, count(*) FROM kombo_deliveries GROUP BY status"))
 
-    def get(self, path: str) -> Any:
-        """Ask Airflow."""
+    def call(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Ask Airflow, or have it do something."""
         token = requests.get(f"{self.airflow.url}/auth/token", timeout=60).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.get(f"{self.airflow.url}/api/v2{path}", headers=headers, timeout=60)
+        answer = requests.request(method, f"{self.airflow.url}/api/v2{path}", headers=headers, json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs of the backfill."""
-        found = self.get(f"/dags/{HISTORY}/dagRuns?limit=100")["dag_runs"]
+        found = self.call(f"/dags/{HISTORY}/dagRuns?limit=100")["dag_runs"]
         return [run for run in found if run["run_type"] == "backfill"]
 
-    def backfill(self, *more: str) -> None:
-        """Begin a backfill of all months, by Airflow's command."""
-        conf = json.dumps({"confirm_rows": self.rows})
-        command = ["airflow", "backfill", "create", "--dag-id", HISTORY, "--from-date", FROM, "--to-date", TO]
-        command += ["--max-active-runs", "2", "--dag-run-conf", conf, *more]
-        subprocess.run([sys.executable, "-m", *command], env=self.environment, check=True, stdout=subprocess.DEVNULL)
+    def backfill(self, reprocess: str = "none") -> None:
+        """Begin a backfill of all months, as the form in Airflow's UI does; SQLite may be busy, and is asked again."""
+        asked = {"dag_id": HISTORY, "from_date": f"{FROM}T00:00:00Z", "to_date": f"{TO}T00:00:00Z"}
+        asked |= {"max_active_runs": 2, "reprocess_behavior": reprocess, "dag_run_conf": {"confirm_rows": self.rows}}
+        for left in reversed(range(TRIES)):
+            try:
+                self.call("/backfills", "POST", asked)
+            except requests.HTTPError:
+                if not left:
+                    raise
+                time.sleep(LOOK_EVERY_SECONDS)
+            else:
+                return
 
 
 def main() -> int:
@@ -149,7 +155,7 @@ def _play(rows: int, postgres: PostgresServer, folder: Path) -> int:
         for dag_id in (HISTORY, RESOLVE, "kombo_push_people"):
             api.wait_for_dag(dag_id, since)
             api.unpause(dag_id)
-        scene = Scene(rows, airflow, environment, api, sandbox, postgres.dsn(database), memory)
+        scene = Scene(rows, airflow, api, sandbox, postgres.dsn(database), memory)
         return _finish(scene, _run(scene))
 
 
@@ -165,7 +171,7 @@ def _run(scene: Scene) -> dict[str, Any]:
         run_id = scene.api.trigger(RESOLVE)
         while scene.api.run_state(RESOLVE, run_id) not in ("success", "failed"):
             time.sleep(1)
-        scene.backfill("--reprocess-behavior", "completed")
+        scene.backfill("failed")
         _wait(scene)
     runs = Counter(run["state"] for run in scene.runs())
     return {
@@ -176,7 +182,7 @@ def _run(scene: Scene) -> dict[str, Any]:
         "after_the_first_go": unsettled,
         "at_the_end": scene.statuses(),
         "runs": dict(runs),
-        "peak_mib_by_task": scene.memory.by_task(scene.get("/dags/~/dagRuns/~/taskInstances?limit=1000")),
+        "peak_mib_by_task": scene.memory.by_task(scene.call("/dags/~/dagRuns/~/taskInstances?limit=1000")),
     }
 
 
@@ -213,7 +219,7 @@ def _finish(scene: Scene, figures: dict[str, Any]) -> int:
     staged, wrong = Counter[str](), []
     for run in scene.runs():
         path = f"/dags/{HISTORY}/dagRuns/{run['dag_run_id']}/taskInstances/report/xcomEntries/report?deserialize=true"
-        counts = dict(scene.get(path)["value"]["extracted"])
+        counts = dict(scene.call(path)["value"]["extracted"])
         wrong += [] if counts["extracted"] == sum(counts.values()) - counts["extracted"] else [run["dag_run_id"]]
         staged.update(counts)
     figures["staged"] = dict(+staged)
@@ -224,6 +230,7 @@ def _finish(scene: Scene, figures: dict[str, Any]) -> int:
         "not every row is delivered": figures["at_the_end"] == {"delivered": scene.rows},
         "somebody was created twice": not figures["duplicates"] and figures["creates"] == scene.rows,
         "ids are missing in the table": figures["written_back"] == scene.rows,
+        f"there are not {MONTHS} runs": sum(figures["runs"].values()) == MONTHS,
         "no task was killed": figures["killed_tasks"] > 0,
         f"a task took {peak} MiB": peak <= MIB_AT_MOST,
     }

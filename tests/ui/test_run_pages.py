@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from include.demo.applicants import JOBS
 from include.demo.environment import DAG_ID
-from tests.ui.conftest import RunningAirflow, names_of_applicants
+from tests.ui.conftest import RunningAirflow, names_of_applicants, wait_until
 
 *CHOSEN, REFUSED = JOBS
 LIMIT = 40
@@ -150,3 +151,27 @@ def test_the_error_of_a_failed_task_says_what_to_do(page: Page, airflow: Running
 
     page.goto(airflow.page_of(failed_run_id, report))
     expect(page.get_by_text(f"Tasks failed: deliver [{REFUSED}].").first).to_be_visible()
+
+
+def test_the_form_starts_a_backfill(page: Page, airflow: RunningAirflow, shoot: Callable[[str], None]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1100})
+    page.goto(f"/dags/{DAG_ID}")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("Backfill", exact=True).first.click()
+    for _ in ("from", "to"):
+        form.get_by_text("Select date and time").first.click()
+        page.get_by_placeholder("YYYY/MM/DD").last.fill("2026/01/01")
+        page.get_by_placeholder("HH:mm").last.fill("00:00")
+        page.get_by_placeholder("HH:mm").last.press("Enter")
+        form.get_by_text("Date Range").click()
+    expect(form.get_by_text("1 run will be triggered")).to_be_visible()
+    shoot("backfill-form")
+    form.get_by_role("button", name="Run Backfill").click()
+    wait_until(lambda: _backfill_runs(airflow), "no run of the backfill was made")
+    (run,) = _backfill_runs(airflow)
+    assert airflow.wait_for(quote(run["dag_run_id"])) == "success"
+
+
+def _backfill_runs(airflow: RunningAirflow) -> list[dict[str, Any]]:
+    return list(airflow.get(f"/dags/{DAG_ID}/dagRuns?run_type=backfill")["dag_runs"])
