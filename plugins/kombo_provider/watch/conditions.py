@@ -51,7 +51,7 @@ class Judgement:
     on: dict[Subject, Finding] = field(default_factory=dict)
     quiet: set[Subject] = field(default_factory=set)
     open_questions: set[Subject] = field(default_factory=set)
-    open_of_sources: set[tuple[Condition, str]] = field(default_factory=set)
+    open_of_sources: set[tuple[str, str]] = field(default_factory=set)
     """Conditions that cannot be judged for any integration of a source."""
 
     def find(self, *findings: Finding) -> None:
@@ -60,7 +60,7 @@ class Judgement:
 
     def is_open(self, subject: Subject) -> bool:
         """Tell whether nobody knows whether the condition is on."""
-        return subject in self.open_questions or (Condition(subject.condition), subject.source) in self.open_of_sources
+        return subject in self.open_questions or (subject.condition, subject.source) in self.open_of_sources
 
 
 def judge_lanes(facts: Facts, limits: Limits, judgement: Judgement) -> None:

@@ -183,6 +183,14 @@ def test_a_lane_that_was_removed_from_the_ledger_is_over(watched: Watched) -> No
     assert watched.look() == [f"Over: {blocked('a')}"]
 
 
+def test_a_condition_that_this_release_does_not_know_is_over(watched: Watched) -> None:
+    block(watched, "a")
+    assert watched.look() == [blocked("a")]
+    with watched.ledger.transaction() as conn:
+        conn.execute(alerts.update().values(condition="of a newer release"))
+    assert watched.look() == sorted([blocked("a"), f"Over: {blocked('a')}"])
+
+
 def test_a_notifier_that_is_new_hears_nothing_of_what_others_know(watched: Watched) -> None:
     block(watched, "a")
     assert watched.look() == [blocked("a")]
