@@ -149,6 +149,45 @@ def test_a_mistake_of_the_select_is_told_before_a_row_is_mapped(mistake: str) ->
     assert told in str(error.value)
 
 
+WRONG_CELLS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "two columns swapped": (
+        {"candidate__first_name": "ada@example.com", "candidate__email_address": "Ada"},
+        "invalid",
+        "candidate__email_address",
+    ),
+    "a country's name": ({"candidate__location__country": "Germany"}, "invalid", "candidate__location__country"),
+    "a date as people write it": (
+        {"candidate__availability_date": "31.12.2026"},
+        "invalid",
+        "candidate__availability_date",
+    ),
+    "an object where a list belongs": (
+        {"candidate__social_links": '{"url": "https://example.com"}'},
+        "invalid",
+        "candidate__social_links",
+    ),
+    "text that is not JSON": ({"candidate__social_links": "https://example.com"}, "invalid", "candidate__social_links"),
+    "a job without its id": ({"job_id": "remote:"}, "invalid", "job_id"),
+    "a change that is no instant": ({"changed_at": "yesterday"}, "invalid", "changed_at"),
+    "a status for a flag": ({"withdrawn": "closed"}, "invalid", "withdrawn"),
+    "a key that was cast to float": ({"applicant_id": 7.0}, "without_key", "applicant_id"),
+    "a join that found no integration": ({"integration_id": None}, "without_key", "integration_id"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG_CELLS)
+def test_a_mistake_of_the_select_that_only_its_rows_show_names_the_field(mistake: str) -> None:
+    cells, becomes, field = WRONG_CELLS[mistake]
+    found = only({**ROW, **cells})
+    assert (found.becomes, found.body) == (becomes, None)
+    assert field in str(found)
+
+
+def test_a_key_that_is_the_same_for_all_rows_shows_as_duplicates() -> None:
+    rows = [{**ROW, "applicant_id": 1, "candidate__email_address": f"p{number}@example.com"} for number in range(3)]
+    assert [row.becomes for row in map_rows(SELECT, rows)] == ["ready", "duplicate_keys", "duplicate_keys"]
+
+
 def test_a_row_with_a_column_that_the_select_does_not_return_is_refused() -> None:
     with pytest.raises(SourceError, match=r"Row 2 .*candidate__frist_name \(did you mean candidate__first_name\?\)"):
         map_rows(SELECT, [ROW, {**ROW, "candidate__frist_name": "Ada"}])
