@@ -79,11 +79,12 @@ def deliver(
     conn_id = selection.kombo_conn_id
     endings = _endings_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
     facts = preflight.look({name: what for name, what in waits.items() if name not in endings}) if preflight else {}
-    endings |= _heed(ledger, conn_id, facts)
+    endings |= _block_refused(ledger, conn_id, facts)
     clock = time.monotonic
-    lanes = [open_lane(ledger, selection, options, integration_id, clock()) for integration_id in integration_ids]
+    lanes = [
+        open_lane(ledger, selection, options, name, clock(), facts.get(name, NOTHING_TOLD)) for name in integration_ids
+    ]
     for lane in lanes:
-        lane.facts = facts.get(lane.integration_id, NOTHING_TOLD)
         if lane.integration_id in endings:
             lane.stop(*endings[lane.integration_id])
     memory = BodyMemory()
@@ -125,20 +126,14 @@ def _endings_before_sending(
     return endings
 
 
-def _heed(ledger: Ledger, kombo_conn_id: str, facts: Mapping[str, LaneFacts]) -> dict[str, _EndsWith]:
-    """Block the lanes whose creates Kombo says it would refuse; where it may, have the lane begin with one request."""
-    endings: dict[str, _EndsWith] = {}
-    told = {name: found for name, found in facts.items() if found.refused_as or found.perhaps_refused_as}
-    if not told:
-        return endings
-    with ledger.transaction() as conn:
-        for name, found in sorted(told.items()):
-            if found.refused_as is not None:
-                lane_states.set_state(conn, kombo_conn_id, name, LaneState.BLOCKED, code=found.refused_as)
-                endings[name] = Ending.BLOCKED, found.refused_as, None
-            else:
-                lane_states.set_state(conn, kombo_conn_id, name, LaneState.PAUSED, code=found.perhaps_refused_as)
-    return endings
+def _block_refused(ledger: Ledger, kombo_conn_id: str, facts: Mapping[str, LaneFacts]) -> dict[str, _EndsWith]:
+    """Block the lanes whose creates Kombo says it would refuse."""
+    refused = {name: code for name, found in facts.items() if (code := found.refused_as)}
+    if refused:
+        with ledger.transaction() as conn:
+            for name, code in sorted(refused.items()):
+                lane_states.set_state(conn, kombo_conn_id, name, LaneState.BLOCKED, code=code)
+    return {name: (Ending.BLOCKED, code, None) for name, code in refused.items()}
 
 
 def _stopped_lanes(

@@ -11,15 +11,24 @@ from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_stat
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import Breaker, Pace
+from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
 
 log = logging.getLogger(__name__)
 
 
-def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integration_id: str, began: float) -> Lane:
+def open_lane(
+    ledger: Ledger,
+    selection: Selection,
+    options: SendOptions,
+    integration_id: str,
+    began: float,
+    facts: LaneFacts = NOTHING_TOLD,
+) -> Lane:
     """Take the integration's lane; one that another process keeps ends as `Ending.HELD`.
 
     `began` is the sender's clock. Requests that a dead holder left count as in flight until they have timed out, and
-    as nothing else: a kill is no evidence of an outage. After several of them the lane begins with one request.
+    as nothing else: a kill is no evidence of an outage. After several of them the lane begins with one request, and so
+    it does where Kombo may refuse the integration.
     """
     tuning, conn_id = options.tuning, selection.kombo_conn_id
     with ledger.transaction() as conn:
@@ -27,7 +36,7 @@ def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integr
         status = lane_states.own_status(conn, conn_id, integration_id)
         limit_seen = lane_states.cap_seen(conn, conn_id, integration_id)
     unanswered = len(lease.possibly_executing_since) if lease else 0
-    probing = status.state in (LaneState.PAUSED, LaneState.BLOCKED)
+    probing = facts.may_be_refused or status.state in (LaneState.PAUSED, LaneState.BLOCKED)
     lane = Lane(
         integration_id=integration_id,
         lease=None,
@@ -40,6 +49,7 @@ def open_lane(ledger: Ledger, selection: Selection, options: SendOptions, integr
         ),
         breaker=Breaker(tuning, probing=probing, former_pause=status.pause_seconds),
         tuning=tuning,
+        facts=facts,
         opened_to_probe=probing,
         limit_noted=limit_seen,
         last_progress=began,

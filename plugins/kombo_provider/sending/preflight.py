@@ -25,7 +25,6 @@ _JOB_REQUESTS = 10
 _CLOSED = ("CLOSED", "ARCHIVED")
 _ACTIONS: Final = {"application": "ats_create_application", "candidate": "ats_create_candidate"}
 _NOT_BUILT = ("UNSUPPORTED", "NOT_IMPLEMENTED")
-_AUTHENTICATION_INVALID: Final = "INTEGRATION.AUTHENTICATION_INVALID"
 
 JOB_CLOSED: Final = Outcome(
     OutcomeClass.REFUSED,
@@ -53,11 +52,11 @@ class Reads(Protocol):
 class LaneFacts:
     """What Kombo said of one lane: a code under which it refuses every create, closed jobs, what files may be.
 
-    Under `perhaps_refused_as` it may refuse them: one request finds out.
+    Where it `may_be_refused`, one request finds out.
     """
 
     refused_as: str | None = None
-    perhaps_refused_as: str | None = None
+    may_be_refused: bool = False
     closed_job_ids: frozenset[str] = frozenset()
     limits: AttachmentLimits = NOT_TOLD
 
@@ -92,10 +91,9 @@ class Preflight:
         if code is not None:
             return LaneFacts(refused_as=code)
         restrictions = self._read(self._client.attachment_restrictions, integration_id)
-        # It is set after syncs that the ATS refused (Kombo docs: hris/guides/integration-states), not after creates.
-        invalid = integration.get("status") == "INVALID"
         return LaneFacts(
-            perhaps_refused_as=_AUTHENTICATION_INVALID if invalid else None,
+            # The status follows from syncs that the ATS refused (Kombo docs: hris/guides/integration-states).
+            may_be_refused=integration.get("status") == "INVALID",
             closed_job_ids=self._closed(integration_id, what.job_ids),
             limits=limits_of(restrictions) if restrictions else NOT_TOLD,
         )

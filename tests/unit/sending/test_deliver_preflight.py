@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,16 @@ def test_of_a_lane_that_may_be_refused_one_request_finds_out(desk: Desk, sandbox
     assert posted(sandbox) == 1
     assert set(desk.statuses().values()) == {"ready"}
     assert report.log_url is not None
+
+
+def test_a_lane_whose_first_request_gets_through_goes_on_though_its_status_is_bad(desk: Desk, sandbox: Sandbox) -> None:
+    body = json.dumps({"status": "success", "data": {"id": LANE, "status": "INVALID", "setup_status": "COMPLETED"}})
+    sandbox.faults([{"kind": "answer", "body": body, "match": {"path": INTEGRATION, "method": "GET"}}])
+    for names in ("abc", "def"):
+        desk.stage(*names, lane=LANE)
+        assert send(desk, sandbox).problems == []
+    assert set(desk.statuses().values()) == {"rejected"}, "the bodies are empty"
+    assert posted(sandbox) == 6
 
 
 def test_rows_for_a_closed_job_are_rejected_with_kombos_code_and_never_sent(desk: Desk, sandbox: Sandbox) -> None:
