@@ -13,7 +13,6 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
 from kombo_provider.operators import metrics
 from kombo_provider.operators.links import KomboLogLink
-from kombo_provider.worker_shutdown import is_shutting_down, stopped_with_worker
 
 if TYPE_CHECKING:
     from kombo_provider.hooks.kombo import KomboHook
@@ -57,6 +56,7 @@ class SendingOperator(BaseOperator):
         from kombo_provider.operators.files import file_reader
         from kombo_provider.sending.deliver import deliver
         from kombo_provider.sending.preflight import Preflight
+        from kombo_provider.worker_shutdown import stopped_with_worker
 
         options = self._options(context, hook, run, send_for_seconds)
         stop = self._stop or threading.Event()
@@ -81,6 +81,7 @@ class SendingOperator(BaseOperator):
     def _raise_for(self, report: DeliverReport) -> None:
         """Fail or reschedule the task where something of it is still to be done."""
         from kombo_provider.sending.options import SHORTEST_TURN
+        from kombo_provider.worker_shutdown import is_shutting_down
 
         if report.told_to_stop and is_shutting_down():
             self.log.info("This worker is being shut down; another one goes on with what is ready")
