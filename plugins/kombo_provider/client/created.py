@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from kombo_provider.client.envelope import text
+from kombo_provider.client.envelope import id_text
 
 Endpoint = Literal["application", "candidate"]
 
-_LONGEST_ID: Final = 500  # an index entry of PostgreSQL has 2,704 bytes at most
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -80,5 +79,4 @@ def _object(value: object) -> dict[str, Any]:
 def _id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    found = text(value)
-    return found if found is None or len(found) <= _LONGEST_ID else None
+    return id_text(value)

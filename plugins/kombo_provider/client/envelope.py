@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
 _LONGEST_TEXT: Final = 4_000
+_LONGEST_ID_BYTES: Final = 500  # an index entry of PostgreSQL has 2,704 bytes at most, and ids share it
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}(\.[A-Z0-9_]{1,60}){1,3}")
 _LINK: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"'<>()\[\]`\\{}|^]{1,1900}")
-_SUCCESS_BEGINS: Final = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"\s*,')
-_FIRST_ID: Final = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"\s*,\s*"data"\s*:\s*\{\s*"id"\s*:\s*"([\w:-]{1,200})"')
+_SUCCESS_BEGINS: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"status"\s*:\s*"success"\s*,')
+_FIRST_ID: Final = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"status"\s*:\s*"success"\s*,\s*"data"\s*:\s*\{\s*"id"\s*:\s*"([\w:-]{1,200})"'
+)
 _MOST_WARNINGS: Final = 100
 
 
@@ -34,11 +37,15 @@ class Envelope:
 
 
 def parse_envelope(body: bytes) -> Envelope:
-    """Return what the body holds; a body that is not Kombo's gives an empty envelope."""
+    """Return what the body holds; a body that is not Kombo's gives an empty envelope.
+
+    Of a body that no JSON reader takes (a byte that is no UTF-8, nesting without end, a number of thousands of digits)
+    the beginning counts: it proves a success as that of one cut off does.
+    """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return Envelope()
+        return beginning_of_success(body) or Envelope()
     if not isinstance(answer, dict):
         return Envelope()
     status = text(answer.get("status"))
@@ -86,6 +93,13 @@ def text(value: object, *, longest: int = _LONGEST_TEXT) -> str | None:
     if not value.isascii() or "\x00" in value:
         value = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return value[:longest] or None
+
+
+def id_text(value: object) -> str | None:
+    """Return an id of Kombo's or an ATS's; None for what is none, as a text that an index or a line cannot hold."""
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    return value if 0 < len(value.encode()) <= _LONGEST_ID_BYTES else None
 
 
 def _warnings(value: object) -> tuple[str, ...]:

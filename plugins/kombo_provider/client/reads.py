@@ -115,7 +115,9 @@ class Reader:
             data = self.get(path, query=query_string(pairs, cursor), integration_id=integration_id)
             results = self._results(data, path)
             cursor = data.get("next")
-            if not isinstance(cursor, str) or not cursor:
+            if cursor is not None and not isinstance(cursor, str):
+                raise self._unreadable(path, 200)  # to take it for the end would pass over what follows
+            if not cursor:
                 yield Page(results, is_last=True)
                 return
             yield Page(results, is_last=False)

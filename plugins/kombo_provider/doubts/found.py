@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from kombo_provider.client.envelope import text
+from kombo_provider.client.envelope import id_text
 from kombo_provider.ledger import REMOTE, Doubt
 
 DigestOf = Callable[[str], str | None]
@@ -44,13 +44,13 @@ class Found:
 
 def found(application: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[Found]:
     """Yield the application, nothing where it has no id."""
-    application_id = text(application.get("id"))
+    application_id = id_text(application.get("id"))
     if application_id is not None:
         yield Found(
             application_id,
-            text(application.get("remote_id")),
-            text(candidate.get("id")) or text(application.get("candidate_id")),
-            text(candidate.get("remote_id")),
+            id_text(application.get("remote_id")),
+            id_text(candidate.get("id")) or id_text(application.get("candidate_id")),
+            id_text(candidate.get("remote_id")),
             instant(application.get("remote_created_at")),
         )
 

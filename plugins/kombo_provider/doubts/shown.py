@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kombo_provider.client.envelope import text
+from kombo_provider.client.envelope import id_text
 from kombo_provider.doubts.found import addresses_of, is_for_job, object_of, objects
 from kombo_provider.doubts.resolve import LOOK_UPS_AT_MOST, Reads, look_up
 from kombo_provider.ledger import Actor, By, DeliveryKey, Doubt, Ledger, RunRef
@@ -53,7 +53,7 @@ class Shown:
 
     def _names(self, candidate: Mapping[str, Any]) -> Iterator[str]:
         """Yield all that a doubt may know a candidate by: its id, an address, an address's digest."""
-        candidate_id = text(candidate.get("id"))
+        candidate_id = id_text(candidate.get("id"))
         if candidate_id is not None:
             yield candidate_id
         for address in addresses_of(candidate):

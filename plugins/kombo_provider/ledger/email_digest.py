@@ -28,7 +28,7 @@ def keyed_digest(email: str | None, secret: bytes | None) -> str | None:
     """Return what an address is compared by where the address itself is not kept; case does not matter."""
     if email is None or not secret:
         return None
-    return hmac.new(secret, email.strip().lower().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, email.strip().lower().encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def payload_digest(conn: Connection, payload: str | None) -> str | None:

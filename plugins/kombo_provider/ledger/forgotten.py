@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,9 @@ def forget_records(conn: Connection, integration_id: str, application_id: str | 
 def candidates_with_email(conn: Connection, email: str) -> list[tuple[str, str]]:
     """Return integration and id of the stored candidates who have an address; case does not matter."""
     wanted = email.strip().lower()
-    has_text = func.lower(candidates.c.email_addresses).contains(wanted, autoescape=True)
+    # Databases differ in which letters beyond ASCII they lower: SQLite none, PostgreSQL as its locale says.
+    plain = max(re.split(r"[^ -~]+", wanted), key=len)
+    has_text = func.lower(candidates.c.email_addresses).contains(plain, autoescape=True)
     query = select(candidates.c.integration_id, candidates.c.id, candidates.c.email_addresses).where(has_text)
     return [(row[0], row[1]) for row in conn.execute(query) if wanted in _addresses(row[2])]
 

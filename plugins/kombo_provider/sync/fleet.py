@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kombo_provider.client.client import Model
-from kombo_provider.errors import AccountError, ApiError, ConfigurationError
+from kombo_provider.errors import AccountError, ApiError, ConfigurationError, KomboError, LedgerRefusedError
 from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
 from kombo_provider.sync.pacing import TooLateError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
@@ -90,7 +90,7 @@ class Fleet:
             raise errors[-1]
         return self._report
 
-    def _sync_one(self, integration_id: str, models: Sequence[Model]) -> ApiError | ConfigurationError | None:
+    def _sync_one(self, integration_id: str, models: Sequence[Model]) -> KomboError | None:
         """Pull one integration; return what kept it from being read."""
         counts: Counter[str] = Counter()
         failure = None
@@ -109,7 +109,7 @@ class Fleet:
             log.warning("%s: another run pulls it now, so this one leaves it", integration_id)
         except AccountError:
             raise
-        except (ApiError, ConfigurationError) as exc:
+        except (ApiError, ConfigurationError, LedgerRefusedError) as exc:
             failure = exc
             log.warning("%s is passed over: %s", integration_id, exc)
             with self._lock:
@@ -141,7 +141,7 @@ class Fleet:
             return Counter(emptied=pulled.empty_old(conn, model, integration_id, personal_since))
 
 
-def _code(exc: ApiError | ConfigurationError) -> str:
+def _code(exc: KomboError) -> str:
     if not isinstance(exc, ApiError):
         return type(exc).__name__
     return exc.code or (f"HTTP {exc.http_status}" if exc.http_status else "no answer")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from kombo_provider.client.envelope import text
+from kombo_provider.client.envelope import id_text, text
 from kombo_provider.ledger.pulled import Record
 from kombo_provider.ledger.pulled_jobs import Job
 
@@ -23,13 +23,13 @@ def application(record: dict[str, Any]) -> Record | None:
     hired = record.get("outcome") == "HIRED"
     return _with_id(
         record,
-        candidate_id=text(record.get("candidate_id")) or text(candidate.get("id")),
-        candidate_remote_id=text(candidate.get("remote_id")),
-        job_id=text(record.get("job_id")) or text(job.get("id")),
-        job_remote_id=text(job.get("remote_id")),
+        candidate_id=id_text(record.get("candidate_id")) or id_text(candidate.get("id")),
+        candidate_remote_id=id_text(candidate.get("remote_id")),
+        job_id=id_text(record.get("job_id")) or id_text(job.get("id")),
+        job_remote_id=id_text(job.get("remote_id")),
         job_name=text(job.get("name")),
-        current_stage_id=text(record.get("current_stage_id")) or text(stage.get("id")),
-        current_stage_remote_id=text(stage.get("remote_id")),
+        current_stage_id=id_text(record.get("current_stage_id")) or id_text(stage.get("id")),
+        current_stage_remote_id=id_text(stage.get("remote_id")),
         current_stage_name=text(stage.get("name")),
         outcome=text(record.get("outcome")),
         rejected_at=instant(record.get("rejected_at")),
@@ -48,7 +48,7 @@ def candidate(record: dict[str, Any]) -> tuple[Record, Collection[str]] | None:
     row = _with_id(record, **texts, **{name: _json(record.get(name)) for name in (*lists, "tags")})
     if row is None:
         return None
-    ids = [text(part.get("id")) for part in objects(record.get("applications"))]
+    ids = [id_text(part.get("id")) for part in objects(record.get("applications"))]
     return row, [name for name in ids if name is not None]
 
 
@@ -63,8 +63,8 @@ def job(record: dict[str, Any]) -> Job | None:
     )
     if row is None:
         return None
-    stages = [_stage(part) for part in objects(record.get("stages")) if text(part.get("id"))]
-    questions = [_question(part) for part in objects(record.get("screening_questions")) if text(part.get("id"))]
+    stages = [_stage(part) for part in objects(record.get("stages")) if id_text(part.get("id"))]
+    questions = [_question(part) for part in objects(record.get("screening_questions")) if id_text(part.get("id"))]
     return Job(row, stages, questions)
 
 
@@ -85,27 +85,33 @@ def objects(value: object) -> list[dict[str, Any]]:
 
 
 def _with_id(record: dict[str, Any], **columns: Any) -> Record | None:
-    name = text(record.get("id"))
+    name = id_text(record.get("id"))
     if name is None:
         return None
     times = {column: instant(record.get(column)) for column in _TIMES}
-    return {"id": name, "remote_id": text(record.get("remote_id")), **times, **columns}
+    return {"id": name, "remote_id": id_text(record.get("remote_id")), **times, **columns}
 
 
 def _stage(part: dict[str, Any]) -> Record:
-    texts = {name: text(part.get(name)) for name in ("id", "remote_id", "name", "status")}
-    return texts | {"position": _whole(part.get("index"))}
+    ids = {name: id_text(part.get(name)) for name in ("id", "remote_id")}
+    texts = {name: text(part.get(name)) for name in ("name", "status")}
+    return ids | texts | {"position": _whole(part.get("index"))}
 
 
 def _question(part: dict[str, Any]) -> Record:
-    texts = {name: text(part.get(name)) for name in ("id", "remote_id", "title", "description", "category")}
+    ids = {name: id_text(part.get(name)) for name in ("id", "remote_id")}
+    texts = {name: text(part.get(name)) for name in ("title", "description", "category")}
     form, required = _object(part.get("format")), part.get("required")
-    return texts | {
-        "type": text(form.get("type")),
-        "required": int(required) if isinstance(required, bool) else None,
-        "position": _whole(part.get("index")),
-        "format": _json(form),
-    }
+    return (
+        ids
+        | texts
+        | {
+            "type": text(form.get("type")),
+            "required": int(required) if isinstance(required, bool) else None,
+            "position": _whole(part.get("index")),
+            "format": _json(form),
+        }
+    )
 
 
 def _whole(value: object) -> int | None:
@@ -114,10 +120,13 @@ def _whole(value: object) -> int | None:
 
 
 def _json(value: object) -> str | None:
-    """Return a list or an object as JSON text; an empty one is None."""
+    """Return a list or an object as JSON text; an empty one is None, and so is one that cannot be written."""
     if not isinstance(value, list | dict) or not value:
         return None
-    written = json.dumps(value, ensure_ascii=False)
+    try:
+        written = json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):  # endless digits, or nesting that was read nearer to the stack's beginning
+        return None
     return text(written, longest=LONGEST_JSON) if len(written) <= LONGEST_JSON else None
 
 

@@ -74,6 +74,24 @@ def test_a_cut_success_is_executed_with_the_id_that_arrived(body: bytes, applica
     assert outcome.ids == CreatedIds(application_id)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b'"note":' + b"[" * 5_000 + b"]" * 5_000 + b"}}",
+        b'"note":"M\xfcller"}}',
+        b'"note":' + b"9" * 5_000 + b"}}",
+        b'"note":1},}',
+        b'"note":1}}<!-- served by a gateway -->',
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_whole_success_that_no_json_reader_takes_is_executed_as_one_cut_off_is(mark: bytes, rest: bytes) -> None:
+    outcome = judge(200, mark + b'{"status":"success","data":{"id":"app",' + rest)
+
+    assert outcome.outcome_class is OutcomeClass.EXECUTED
+    assert outcome.ids == CreatedIds(application_id="app")
+
+
 @pytest.mark.parametrize("http_status", [400, 401, 403, 404, 409, 413, 422, 429])
 @pytest.mark.parametrize("body", [b"", b'{"status":"error","error":{"code":"ATS.JOB_CLO', b"<html>"])
 def test_a_cut_refusal_may_have_been_any_code(http_status: int, body: bytes) -> None:

@@ -130,14 +130,23 @@ def test_a_cursor_that_comes_back_is_an_error_and_no_endless_loop(serve: Serve, 
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("data", [None, [], {"next": None}, {"next": None, "results": {}}, {"results": ["x"]}])
+@pytest.mark.parametrize(
+    "data", [None, [], {"next": None}, {"next": None, "results": {}}, {"results": ["x"]}, {"next": 7, "results": []}]
+)
 def test_a_page_of_a_wrong_shape_is_an_error(serve: Serve, client_for: ClientFor, data: object) -> None:
     with pytest.raises(ApiError, match="not Kombo's"):
         list(client_for(serve(answers(200, success(data)))).jobs("t:1"))
 
 
-@pytest.mark.parametrize("cursor", ["", 5, ["x"]])
-def test_a_cursor_that_is_no_text_ends_the_read(serve: Serve, client_for: ClientFor, cursor: object) -> None:
-    server = serve(answers(200, success({"next": cursor, "results": [{"id": "1"}]})))
+def test_an_empty_cursor_ends_the_read(serve: Serve, client_for: ClientFor) -> None:
+    server = serve(answers(200, success({"next": "", "results": [{"id": "1"}]})))
 
     assert len(list(client_for(server).jobs("t:1", updated_after=datetime(2025, 1, 1, tzinfo=UTC)))) == 1
+
+
+@pytest.mark.parametrize("cursor", [5, ["x"], True])
+def test_a_cursor_that_is_no_text_is_no_end(serve: Serve, client_for: ClientFor, cursor: object) -> None:
+    server = serve(answers(200, success({"next": cursor, "results": [{"id": "1"}]})))
+
+    with pytest.raises(ApiError, match="not Kombo's"):
+        list(client_for(server).jobs("t:1", updated_after=datetime(2025, 1, 1, tzinfo=UTC)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from kombo_provider.ledger import DeliveryKey, Ledger, erasure
+from kombo_provider.ledger import DeliveryKey, Ledger, erasure, forgotten
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates
 from tests.unit.ledger.book import GRACE, Book, key
 from tests.unit.sync.kombo import Kombo, application, candidate, sync
@@ -94,6 +94,16 @@ def test_a_stranger_is_found_by_the_address_alone(book: Book) -> None:
         erasure.forget_email(conn, " zoe@example.COM", None, GRACE)
     sync(book.ledger, kombo, "candidates", scope="all", personal=True, full_now=True)
     assert personal(book.ledger) == set()
+
+
+def test_an_address_is_found_in_any_case_of_any_alphabet(book: Book) -> None:
+    kombo = Kombo()
+    kombo.put("candidates", candidate("1", email_addresses=[{"email_address": "JÖRG.Ökonom@example.com"}]))
+    book.deliver("1")
+    sync(book.ledger, kombo, "candidates", personal=True, scope="all")
+    with book.ledger.transaction() as conn:
+        found = forgotten.candidates_with_email(conn, "jörg.ökonom@EXAMPLE.com")
+    assert [name for _, name in found] == ["cand-1"]
 
 
 def test_personal_data_have_an_age_and_an_old_record_does_not_bring_them_back(book: Book) -> None:
