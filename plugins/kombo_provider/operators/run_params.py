@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_ROWS = 2**31 - 1
 WINDOWS = ("auto", "new", "interval", "all")
 _MARK: dict[str, Any] = {"$comment": "kombo push"}
 """Tells a param that `push_params()` declared from one of the same name that a DAG declared for itself."""
@@ -154,12 +155,19 @@ def _window(name: str, value: Any) -> str:
 def _texts(name: str, value: Any) -> frozenset[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
         raise ConfigurationError(f'The param {name} must be a list of texts, such as ["471"]. Nothing was sent.')
+    if not all(map(_is_storable, value)):
+        raise ConfigurationError(f"The param {name} holds a character that no row can have. Nothing was sent.")
     return frozenset(value)
 
 
+def _is_storable(text: str) -> bool:
+    """Tell whether a database can be asked for it: JSON can bear NUL, and half a character."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"The param {name} must be a whole number above 0. Nothing was sent.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ROWS:
+        raise ConfigurationError(f"The param {name} must be a whole number above 0, of rows. Nothing was sent.")
     return value
 
 

@@ -27,6 +27,10 @@ def read(given: dict[str, Any], *, whole_dag: bool = True, **declared: Param) ->
     ("name", "value"),
     [
         ("applicant_ids", "471"),
+        ("applicant_ids", ["a\x00b"]),
+        ("integration_ids", ["\ud800"]),
+        ("limit", 10**30),
+        ("confirm_rows", 10**30),
         ("applicant_ids", [4, 7, 1]),
         ("applicant_ids", [""]),
         ("applicant_ids", {"4": 1}),
