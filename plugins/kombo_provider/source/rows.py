@@ -13,7 +13,7 @@ _SNAPSHOT = "kombo_extract"
 _BUFFERED_ROWS = 20
 _ISO_DATES = text("SELECT set_config('DateStyle', 'ISO', true)")
 """A role's own style would come as texts that no driver reads; how the SELECT reads 01/02 stays the role's."""
-_MAY_BE_OUT_OF_RANGE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+_MAY_BE_UNREADABLE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb")
 
 
 def read_rows(conn: Connection, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -39,7 +39,7 @@ def _from_psycopg(conn: Connection, query: TextClause) -> Iterator[tuple[Any, ..
     driver: Any = conn.connection.driver_connection
     compiled = query.compile(dialect=conn.dialect)
     with driver.cursor() as cursor:
-        for name in _MAY_BE_OUT_OF_RANGE:
+        for name in _MAY_BE_UNREADABLE:
             cursor.adapters.register_loader(
                 name, _lenient(cursor.adapters.get_loader(driver.adapters.types[name].oid, 0))
             )
@@ -48,7 +48,10 @@ def _from_psycopg(conn: Connection, query: TextClause) -> Iterator[tuple[Any, ..
 
 @cache
 def _lenient(strict: Any) -> Any:
-    """Return a loader that gives the text of an instant that Python has none for: `infinity`, or 44 BC."""
+    """Return a loader that gives the text of a value that Python has none for.
+
+    Such are `infinity`, 44 BC, and JSON nested by the thousand or with a number of thousands of digits.
+    """
     from psycopg import DataError
     from psycopg.adapt import Loader
 
@@ -60,7 +63,7 @@ def _lenient(strict: Any) -> Any:
         def load(self, data: Any) -> Any:
             try:
                 return self._load(data)
-            except DataError:
+            except (DataError, ValueError, RecursionError):
                 return bytes(data).decode()
 
     return Lenient

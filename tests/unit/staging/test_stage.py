@@ -45,11 +45,11 @@ class Source:
     def stage(self, **options: Any) -> StageReport:
         return self.stage_from("people", **options)
 
-    def stage_from(self, table: str, run: str = "now", **options: Any) -> StageReport:
+    def stage_from(self, table: str, run: str = "now", more: str = "NULL AS stage_id", **options: Any) -> StageReport:
         select = (
             "SELECT id AS applicant_id, ats AS integration_id, 'job' AS job_id, changed AS changed_at, "
             "'Ada' AS candidate__first_name, 'L' AS candidate__last_name, "
-            f"'a@b.co' AS candidate__email_address FROM {table}"
+            f"'a@b.co' AS candidate__email_address, {more} FROM {table}"
         )
         whom = Staging("crm", "kombo", "application", RunRef("push", run))
         given = StageOptions(staging=whom, mapping=MappingOptions(), **{"approve_above": 3, **options})
