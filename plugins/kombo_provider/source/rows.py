@@ -13,7 +13,8 @@ _SNAPSHOT = "kombo_extract"
 _BUFFERED_ROWS = 20
 _ISO_DATES = text("SELECT set_config('DateStyle', 'ISO', true)")
 """A role's own style would come as texts that no driver reads; how the SELECT reads 01/02 stays the role's."""
-_MAY_BE_UNREADABLE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb")
+_MAY_BE_OUT_OF_RANGE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+_JSON = ("json", "jsonb")
 
 
 def read_rows(conn: Connection, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -39,7 +40,7 @@ def _from_psycopg(conn: Connection, query: TextClause) -> Iterator[tuple[Any, ..
     driver: Any = conn.connection.driver_connection
     compiled = query.compile(dialect=conn.dialect)
     with driver.cursor() as cursor:
-        for name in _MAY_BE_UNREADABLE:
+        for name in (*_MAY_BE_OUT_OF_RANGE, *_JSON):
             cursor.adapters.register_loader(
                 name, _lenient(cursor.adapters.get_loader(driver.adapters.types[name].oid, 0))
             )
@@ -48,9 +49,10 @@ def _from_psycopg(conn: Connection, query: TextClause) -> Iterator[tuple[Any, ..
 
 @cache
 def _lenient(strict: Any) -> Any:
-    """Return a loader that gives the text of a value that Python has none for.
+    """Return a loader for what Python has no value for.
 
-    Such are `infinity`, 44 BC, and JSON nested by the thousand or with a number of thousands of digits.
+    Of an instant such as `infinity` or 44 BC it gives the text. Of JSON nested by the thousand, or with a number of
+    thousands of digits, it gives the bytes, which no field takes: as text it would pass for a name.
     """
     from psycopg import DataError
     from psycopg.adapt import Loader
@@ -63,8 +65,10 @@ def _lenient(strict: Any) -> Any:
         def load(self, data: Any) -> Any:
             try:
                 return self._load(data)
-            except (DataError, ValueError, RecursionError):
+            except DataError:
                 return bytes(data).decode()
+            except (ValueError, RecursionError):
+                return bytes(data)
 
     return Lenient
 
