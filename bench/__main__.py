@@ -48,18 +48,18 @@ FULL = Plan(
     creates=(
         Creates(0.0, 600, 5),
         Creates(0.05, 600, 3),
-        Creates(0.2, 1_500, 3),
+        Creates(0.2, 900, 3),
         Creates(1.0, 600, 2),
         Creates(5.0, 150, 1),
         Creates(1.0, 1_000, 2, lanes=20),
     ),
     mapped_tasks=20,
     staged_rows=20_000,
-    stagings=5,
+    stagings=3,
     sizes=(10_000, 100_000, 1_000_000),
     table_rows=1_000_000,
     ids=10_000,
-    seeds=(1, 2, 3),
+    seeds=(1, 2),
 )
 QUICK = Plan((Creates(0.0, 120, 1),), 0, 1_000, 1, (1_000, 2_000), 2_000, 1_000, (1,))
 

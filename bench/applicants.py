@@ -64,8 +64,8 @@ def _demo() -> list[dict[str, object]]:
     return [row for number, row in enumerate(made) if number % BAD_EVERY != BAD_EVERY // 2]
 
 
-def demo_rows(count: int) -> list[dict[str, object]]:
-    """Return rows with the demo's columns, each with a key and an address of its own."""
+def demo_rows(count: int, first: int = 0) -> list[dict[str, object]]:
+    """Return rows with the demo's columns, each with a key and an address of its own, from a number on."""
     rows = _demo()
     return [
         {
@@ -73,5 +73,5 @@ def demo_rows(count: int) -> list[dict[str, object]]:
             "applicant_id": f"A-{number:08}",
             "candidate__email_address": f"p{number}.{rows[number % len(rows)]['candidate__email_address']}",
         }
-        for number in range(count)
+        for number in range(first, first + count)
     ]

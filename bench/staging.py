@@ -20,6 +20,7 @@ from kombo_provider.staging.stager import MappingOptions, Stager
 
 COLUMNS = list(applicants.demo_rows(1)[0])
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM people_to_send"
+MADE_AT_ONCE = 10_000
 NUMBERS = {"candidate__salary_expectations__amount": "INTEGER", "gdpr_consent__given": "INTEGER"}
 
 
@@ -33,7 +34,9 @@ class Source:
         names = ", ".join(f":{name}" for name in COLUMNS)
         with self.engine.begin() as conn:
             conn.execute(text(f"CREATE TABLE people_to_send ({columns})"))
-            conn.execute(text(f"INSERT INTO people_to_send VALUES ({names})"), applicants.demo_rows(row_count))
+            insert = text(f"INSERT INTO people_to_send VALUES ({names})")
+            for first in range(0, row_count, MADE_AT_ONCE):  # a million of them would not fit
+                conn.execute(insert, applicants.demo_rows(min(MADE_AT_ONCE, row_count - first), first))
             conn.execute(text(naive.CREATE))
         self.row_count = row_count
 
