@@ -34,9 +34,9 @@ class TaskMemory:
         """Return the processes of the tasks that run now."""
         return list(self._running)
 
-    def by_task(self, answer: dict[str, Any]) -> dict[str, int]:
-        """Return the highest peak in MiB of each task; `answer` is Airflow's list of task instances."""
-        tasks = {task["id"]: task["task_id"] for task in answer["task_instances"]}
+    def by_task(self, task_instances: list[dict[str, Any]]) -> dict[str, int]:
+        """Return the highest peak in MiB of each task; `task_instances` is Airflow's list of them."""
+        tasks = {task["id"]: task["task_id"] for task in task_instances}
         found: dict[str, int] = {}
         for task_instance, kib in self._peaks.items():
             name = tasks.get(task_instance, "another task")
