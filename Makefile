@@ -24,7 +24,7 @@ ROUNDS ?= 500
 ROWS ?= 10000
 SEED ?= 1
 
-.PHONY: help setup demo up test quick test-pandas2 test-warehouses check bench torture fairness history fuzz fleet test-compose lock clean
+.PHONY: help setup demo up test quick test-fab test-pandas2 test-warehouses check bench torture fairness history fuzz fleet test-compose lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ test: $(if $(AIRFLOW),$(OTHER)/.installed,$(INSTALLED)) ## the whole test suite,
 
 quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
+
+test-fab: .venv-fab/.installed ## who may see and do what on the page, with FAB's roles and logins, in an environment of its own
+	@.venv-fab/bin/python -m pytest -q tests/ui/test_logins.py $(ARGS)
 
 test-pandas2: $(PANDAS2) ## the tests of what reads, maps and writes tables, with pandas 2
 	@PYTHONPATH=plugins .venv-pandas2/bin/python -m pytest $(PANDAS2_TESTS) $(ARGS)
@@ -86,7 +89,7 @@ lock: $(INSTALLED) ## resolve requirements*.txt again into the lock files
 	$(BIN)/uv pip compile -q $(LOCK_OPTIONS) requirements-warehouses.txt -o requirements-warehouses.lock
 
 clean: ## remove .venv and everything the demo made
-	rm -rf .venv .venv-pandas2 .venv-warehouses .venv-drt .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
+	rm -rf .venv .venv-pandas2 .venv-warehouses .venv-drt .venv-fab .venv-airflow-* .demo .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache build dist plugins/*.egg-info
 
 # A stamp is written last, so an interrupted setup is started over. `--no-deps` because the lock names every package
 # and pip's hash mode trips over the extra in celery[redis]; `pip check` proves that nothing is missing.
@@ -120,6 +123,13 @@ $(OTHER)/.installed: $(INSTALLED) requirements.txt requirements-dev.txt
 	@sed '/^-r /d' requirements-dev.txt >$(OTHER)/requirements-dev.txt
 	@$(BIN)/uv pip install -q --python $(OTHER)/bin/python -r $(OTHER)/requirements.txt -r $(OTHER)/requirements-dev.txt
 	@$(BIN)/uv pip install -q --python $(OTHER)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# FAB's provider brings Flask and forty packages more, which no other test wants.
+.venv-fab/.installed: $(INSTALLED) requirements.txt requirements-dev.txt
+	@$(BIN)/uv venv -q --clear --seed --python $(BIN)/python .venv-fab
+	@$(BIN)/uv pip install -q --python .venv-fab/bin/python -r requirements-dev.txt apache-airflow-providers-fab==3.10.2
+	@$(BIN)/uv pip install -q --python .venv-fab/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What is in .venv, seen from an environment whose own packages come first; the editable install is not seen.
