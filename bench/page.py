@@ -19,11 +19,18 @@ from kombo_provider.ledger import LaneState, Ledger, lane_states, lane_view, ove
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.reader import LedgerReader
+from tests.page_server import page_of
 from tests.postgres import PostgresServer
 
 SOURCE, CONN = "crm.applicants", "kombo_default"
 REPETITIONS = 5
 CODES = ("REMOTE.SERVICE_UNAVAILABLE", "ATS.JOB_CLOSED", None)
+STANDING = (
+    (LaneState.BLOCKED, "INTEGRATION.AUTHENTICATION_INVALID"),
+    (LaneState.PAUSED, "REMOTE.SERVICE_UNAVAILABLE"),
+    (LaneState.STOPPED, "person"),
+)
+"""How every tenth lane stands, in turn."""
 
 
 def lane_name(number: int) -> str:
@@ -39,7 +46,7 @@ def fill(ledger: Ledger, lanes: int, rows: int, runs_a_day: int) -> None:
             conn.execute(deliveries.insert(), [_delivery(number, lanes) for number in numbers])
     with ledger.transaction() as conn:
         for number in range(0, lanes, 10):
-            state, code = LaneState.BLOCKED, "INTEGRATION.AUTHENTICATION_INVALID"
+            state, code = STANDING[number // 10 % len(STANDING)]
             lane_states.set_state(conn, CONN, lane_name(number), state, code=code)
     for day in range(30):
         with ledger.transaction() as conn:
@@ -138,6 +145,29 @@ def measure(url: str, lanes: int, rows: int, runs_a_day: int) -> dict[str, float
     return {name: _median_ms(url, ask) for name, ask in questions(lanes).items()}
 
 
+def serve(url: str) -> dict[str, float]:
+    """Return the median milliseconds of the server's own for each view, by the header that browsers show."""
+    lane, query = lane_name(10), f"source={SOURCE}"
+    asked: dict[str, tuple[str, str, Any]] = {
+        "served: fleet": ("GET", f"fleet?{query}", None),
+        "served: lane": ("GET", f"lane?{query}&integration_id={lane}", None),
+        "served: refused rows": ("POST", f"rows?{query}", {"integration_id": lane, "what": "invalid"}),
+        "served: row": ("POST", f"row?{query}", {"applicant_id": "A-18010"}),
+    }
+    with page_of(url, SOURCE) as client:
+        return {name: _served_ms(client, *one) for name, one in asked.items()}
+
+
+def _served_ms(client: Any, method: str, path: str, body: Any) -> float:
+    taken = []
+    for _ in range(REPETITIONS):
+        answer = client.request(method, f"/api/dags/push/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        assert "problem" not in answer.json(), answer.text
+        taken.append(float(answer.headers["server-timing"].partition("dur=")[2]))
+    return statistics.median(taken)
+
+
 def _median_ms(url: str, ask: Callable[[Connection], object]) -> float:
     taken = []
     for _ in range(REPETITIONS):
@@ -162,7 +192,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="kombo-bench-") as folder:
             urls = {"SQLite": f"sqlite:///{Path(folder) / 'l.db'}", "PostgreSQL": server.url(server.lend_database())}
             for name, url in urls.items():
-                for question, ms in measure(url, asked.lanes, asked.rows, asked.runs_a_day).items():
+                found = measure(url, asked.lanes, asked.rows, asked.runs_a_day) | serve(url)
+                for question, ms in found.items():
                     print(f"{name:12} {question:26} {ms:8.0f} ms", flush=True)
     finally:
         server.stop()

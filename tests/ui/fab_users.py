@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder  # type: ignore[import-not-found]
 
 with get_application_builder() as appbuilder:
     manager = appbuilder.sm

@@ -118,7 +118,10 @@ def _start(processes: Processes, files: Files, auth_manager: str) -> str:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "vera:viewer,grace:user",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
     }
-    steps = {"migrate": ("airflow", "db", "migrate"), "dags": ("airflow", "dags", "reserialize")}
+    steps: dict[str, tuple[str, ...]] = {
+        "migrate": ("airflow", "db", "migrate"),
+        "dags": ("airflow", "dags", "reserialize"),
+    }
     if auth_manager == FAB:
         steps["users"] = ("tests.ui.fab_users", json.dumps(ROLES))
     for name, command in steps.items():
