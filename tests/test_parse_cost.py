@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 LOADED_WHEN_PARSED = {
     *("kombo_provider", "kombo_provider.errors", "kombo_provider.pipeline", "kombo_provider.provider_info"),
     *("kombo_provider.hooks", "kombo_provider.hooks.kombo", "kombo_provider.doubts", "kombo_provider.doubts.replies"),
-    *("kombo_provider.operators",),
+    *("kombo_provider.operators", "kombo_provider.worker_shutdown"),
 }
 PROBE = "import json, runpy, sys; runpy.run_path(sys.argv[1]); print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 
