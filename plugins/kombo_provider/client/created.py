@@ -49,18 +49,24 @@ def created_ids(data: object, endpoint: Endpoint, job_id: str) -> CreatedIds:
 
 
 def _application_for(job_id: str, applications: object) -> dict[str, Any]:
-    """Return the application that the call made: nothing marks it, so the job decides."""
+    """Return the application that the call made: nothing marks it, so the job decides.
+
+    A person's only application may leave its job out; one that names another job is an older one.
+    """
     listed = [item for item in applications if isinstance(item, dict)] if isinstance(applications, list) else []
-    if len(listed) == 1:
+    if len(listed) == 1 and _job_of(job_id, listed[0]) is None:
         return listed[0]
     return max((item for item in listed if _is_for(job_id, item)), key=_made_at, default={})
 
 
 def _is_for(job_id: str, application: dict[str, Any]) -> bool:
-    job = _object(application.get("job"))
-    if job_id.startswith("remote:"):
-        return _id(job.get("remote_id")) == job_id.removeprefix("remote:")
-    return _id(job.get("id")) == job_id
+    return _job_of(job_id, application) == job_id.removeprefix("remote:")
+
+
+def _job_of(job_id: str, application: dict[str, Any]) -> str | None:
+    """Return the id of the application's job, of the same kind as `job_id`: Kombo's or the ATS's."""
+    kind = "remote_id" if job_id.startswith("remote:") else "id"
+    return _id(_object(application.get("job")).get(kind))
 
 
 def _made_at(application: dict[str, Any]) -> datetime:

@@ -37,6 +37,12 @@ def test_the_only_application_of_a_candidate_is_the_one_that_was_made() -> None:
 
 
 @pytest.mark.parametrize("job_id", ["job", "remote:77"])
+def test_the_only_application_is_an_older_one_if_it_names_another_job(job_id: str) -> None:
+    made = created_ids(candidate(application(1, OTHER)), "candidate", job_id)
+    assert made == CreatedIds(None, None, "cand", "r-cand")
+
+
+@pytest.mark.parametrize("job_id", ["job", "remote:77"])
 def test_of_several_applications_the_one_for_the_job_counts(job_id: str) -> None:
     made = created_ids(candidate(application(1, OTHER), application(2, JOB)), "candidate", job_id)
     assert made.application_id == "app-2"
