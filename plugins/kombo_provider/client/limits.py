@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS: Final = 3_600.0
 
+_SENSELESS: Final = "is not a number that makes sense; it is ignored"
 _WHOLE = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
-_SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*", re.ASCII)
+_SECONDS = re.compile(r"\s*\d{1,300}(\.\d{1,9})?\s*", re.ASCII)
+"""Any number that is not yet infinite to Python; longer pauses than an hour are cut later."""
 
 
 @cache
@@ -66,15 +68,19 @@ def whole_number(headers: Mapping[str, str], name: str, *, at_least: int = 0) ->
         return None
     found = _WHOLE.match(headers[name])
     if found is None or int(found[1]) < at_least:
-        _tell_once(name, "is not a number that makes sense; it is ignored")
+        _tell_once(name, _SENSELESS)
         return None
     return int(found[1])
 
 
 def seconds(headers: Mapping[str, str], name: str) -> float | None:
-    """Return the seconds in a header such as `ratelimit-reset: 57`, None where there are none."""
-    value = headers.get(name, "")
-    return float(value) if _SECONDS.fullmatch(value) else None
+    """Return the seconds in a header such as `ratelimit-reset: 57`, None where there are none that make sense."""
+    if name not in headers:
+        return None
+    if not _SECONDS.fullmatch(headers[name]):
+        _tell_once(name, _SENSELESS)
+        return None
+    return float(headers[name])
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None) -> float | None:
@@ -85,12 +91,11 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None) -> flo
     value = headers.get("retry-after")
     if value is None:
         return None
-    plain = seconds(headers, "retry-after")
-    if plain is not None:
-        return plain
     until = _instant(value)
+    if until is None:
+        return seconds(headers, "retry-after")
     since = _instant(headers.get("date", "")) or now or datetime.now(UTC)
-    return max(0.0, (until - since).total_seconds()) if until else None
+    return max(0.0, (until - since).total_seconds())
 
 
 def pause_seconds(headers: Mapping[str, str], *, is_rate_limit: bool, now: datetime | None = None) -> float | None:
