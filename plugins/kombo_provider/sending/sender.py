@@ -96,6 +96,7 @@ class Sender:
             self._on_wire[intent.key] = lane, intent
             begin_before = self._clock() + self._options.tuning.begin_within
             pool.submit(self._requester.request, lane, intent, begin_before)
+        self._progress.on_wire(len(self._on_wire))
         self._progress.maybe_log()
         return bool(self._unrecorded or self._on_wire) or any(lane.ending is None for lane in self._lanes)
 
@@ -129,7 +130,7 @@ class Sender:
         result = answer.result or decide(intent, outcome, row_is_to_blame=lane.blames_row(intent, outcome))
         self._unrecorded.append((answer, result))
         self._no_longer_on_wire(intent)
-        self._progress.count(result.status)
+        self._progress.count(result.status, outcome)
         self._options.on_answer(outcome.duration_seconds)
         began = answer.answered_at - outcome.duration_seconds
         notice = lane.finished(intent, outcome, result.status, at, began=began)

@@ -143,7 +143,7 @@ def test_what_airflow_does_not_know_is_neither_over_nor_paused() -> None:
         ("volume_factor", True),
         ("volume_min", 2.5),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Noted) else str(value),
 )
 def test_an_argument_that_cannot_be_meant_is_refused_when_the_file_is_parsed(argument: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(argument)):
