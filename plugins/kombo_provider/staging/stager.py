@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import compress
 
 from sqlalchemy import Connection
 
@@ -25,6 +26,7 @@ from kombo_provider.staging.personal_ids import PersonalIds
 from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson
+from kombo_provider.staging.seen_keys import SeenKeys
 from kombo_provider.staging.target import Target, TargetCheck
 from kombo_provider.staging.transform import transformed
 
@@ -57,7 +59,7 @@ class Stager:
         self.job_changed = 0
         self._greatest: datetime | None = None
         self._now = _LATEST
-        self._seen: set[int] = set()
+        self._seen = SeenKeys()
         self._passed, self._personal_ids = PassedRows(), PersonalIds()
         self.asked = AskedFor(Narrowing(), {})
         self._held_named: list[tuple[str, str]] = []
@@ -201,9 +203,10 @@ class Stager:
         foreign = self._target.foreign_ids([_key(row) for row in keyed]) if self._target is not None else {}
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
-            suspects = [row for row in keyed if hash(_key(row)) in self._seen]
+            keys = [_key(row) for row in keyed]
+            suspects = list(compress(keys, self._seen.may_hold(keys)))
             known = dry_run.known_keys if self._dry_run else staging.known_keys
-            repeated = known(conn, self._staging.source, [_key(row) for row in suspects])
+            repeated = known(conn, self._staging.source, suspects)
             fresh: dict[tuple[str, str], MappedRow] = {}
             for row in keyed:
                 if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
@@ -215,7 +218,7 @@ class Stager:
             passed = self._passed.of_chunk()
             if not self._dry_run:
                 passed_over.note(conn, self._staging.source, self._staging.run, passed)
-        self._seen.update(map(hash, fresh))
+        self._seen.add(fresh)
         self.counts.update(staged)
         self.counts["duplicate_keys"] += len(keyed) - len(fresh)
 

@@ -1,0 +1,42 @@
+"""The keys that one extract has staged already, in eight bytes each: an extract may have millions of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.int64]
+
+
+class SeenKeys:
+    """Says whether a key may have been seen: never wrongly no, and hardly ever wrongly yes.
+
+    Hashes stand in sorted runs, each longer than the next, so that a million keys are a handful of runs.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Hashes] = []
+
+    def may_hold(self, keys: Collection[Hashable]) -> list[bool]:
+        """Tell for each key whether it may have been added before."""
+        hashes = _hashes(keys)
+        found = np.zeros(len(hashes), dtype=bool)
+        for run in self._runs:
+            places = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
+            found |= run[places] == hashes
+        return [bool(hit) for hit in found]
+
+    def add(self, keys: Collection[Hashable]) -> None:
+        """Remember keys."""
+        if not keys:
+            return
+        run = np.sort(_hashes(keys))
+        while self._runs and len(self._runs[-1]) <= len(run):
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
+        self._runs.append(run)
+
+
+def _hashes(keys: Collection[Hashable]) -> Hashes:
+    return np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))
