@@ -39,7 +39,7 @@ up: $(INSTALLED) ## Airflow's UI on 127.0.0.1:8080 with the demo loaded, until C
 	@exec $(BIN)/python -m include.demo.up --port $(PORT)
 
 test: $(if $(AIRFLOW),$(OTHER)/.installed,$(INSTALLED)) ## the whole test suite, two files at a time, with branch coverage (ARGS="-k name" for a part, AIRFLOW=3.3.1 for another Airflow)
-	@$(if $(AIRFLOW),$(OTHER)/bin,$(BIN))/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --cov)
+	@$(if $(AIRFLOW),$(OTHER)/bin,$(BIN))/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile --no-loadscope-reorder --cov)
 
 quick: $(INSTALLED) ## the tests that need under two minutes together, two at a time
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)

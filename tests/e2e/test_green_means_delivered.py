@@ -168,7 +168,7 @@ def test_a_run_is_named_after_what_it_did_also_where_it_fails(warehouse: Warehou
     assert run.xcom("report", "summary") == names["report"]
 
 
-def test_the_history_has_a_row_for_each_run_and_integration_and_a_second_report_overwrites_its_own(
+def test_the_history_has_a_row_for_the_run_and_each_integration_and_a_second_report_overwrites_its_own(
     warehouse: Warehouse, sandbox: Sandbox
 ) -> None:
     warehouse.add(1)
@@ -180,6 +180,7 @@ def test_the_history_has_a_row_for_each_run_and_integration_and_a_second_report_
         "FROM kombo_runs ORDER BY integration_id"
     )
     assert [(row[0], *map(json.loads, row[1:4]), *row[4:]) for row in rows] == [
+        ("", {"extracted": 2, "new_failures": {}}, {}, {}, 1, 0, 1),
         (GREENHOUSE, {"new": 1, "new_failures": {}}, {"delivered": 1}, {}, 0, 1, 1),
         (PERSONIO, {"invalid": 1, "new_failures": {"invalid": 1}}, {"invalid": 1}, {"invalid": 1}, 1, 0, 1),
     ]

@@ -177,19 +177,33 @@ def test_a_task_that_finds_its_lane_held_waits_without_a_worker_slot(airflow: Ru
     push.serve(latency_seconds=0.05)
     Ledger(create_engine(f"sqlite:///{airflow.files.warehouse}")).ensure()  # this may be the first run
     push.airflow.execute(
-        "INSERT INTO kombo_lanes (kombo_conn_id, integration_id, lease_holder, lease_epoch, lease_expires_at)"
-        " VALUES ('kombo_default', ?, 'another run', 1, ?)",
-        (push.integration_id, (datetime.now(UTC) + timedelta(seconds=20)).strftime("%Y-%m-%d %H:%M:%S.%f")),
+        "INSERT INTO kombo_lanes (kombo_conn_id, integration_id, lease_holder, lease_epoch)"
+        " VALUES ('kombo_default', ?, 'another run', 1)",
+        (push.integration_id,),
     )
     try:
         apply(push)
+        _hold_lane(push, timedelta(minutes=1))
         push.start()
-        wait_until(lambda: push.state() == "up_for_reschedule", "it does not wait")
+        wait_until(lambda: _waits_while_the_lane_is_held(push), "it does not wait")
         assert not push.creates()
+        _hold_lane(push, timedelta())
         assert push.airflow.wait_for(push.run_id) == "success"
         assert len(push.rows("delivered")) == SLOW + QUICK
     finally:
         push.forget()
+
+
+def _waits_while_the_lane_is_held(push: Push) -> bool:
+    _hold_lane(push, timedelta(minutes=1))
+    return push.state() == "up_for_reschedule"
+
+
+def _hold_lane(push: Push, longer: timedelta) -> None:
+    expires_at = (datetime.now(UTC) + longer).strftime("%Y-%m-%d %H:%M:%S.%f")
+    push.airflow.execute(
+        "UPDATE kombo_lanes SET lease_expires_at = ? WHERE integration_id = ?", (expires_at, push.integration_id)
+    )
 
 
 def _assert_the_next_try_sends_the_rest_at_once(push: Push) -> None:
