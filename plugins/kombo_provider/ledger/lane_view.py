@@ -106,8 +106,8 @@ def rows(
 
 
 _STANDING: dict[str, ColumnElement[bool]] = {
-    "waiting": and_(IS_READY, IS_REFUSED, deliveries.c.hold.is_(None)),
-    "held": and_(IS_READY, IS_REFUSED, deliveries.c.hold.is_not(None)),
+    "waiting": and_(IS_READY, deliveries.c.hold.is_(None)),
+    "held": and_(IS_READY, deliveries.c.hold.is_not(None)),
     "in_doubt": deliveries.c.status == literal_column("'in_doubt'"),
     "sending": deliveries.c.status == literal_column("'sending'"),
 }
