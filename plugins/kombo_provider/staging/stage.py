@@ -99,10 +99,9 @@ def stage(
     report = StageReport() if report is None else report
     if target is not None:
         target.check()
-    undecided = replace(options.staging, hold=Hold.UNDECIDED)
     stager = Stager(
         ledger,
-        undecided,
+        replace(options.staging, hold=Hold.UNDECIDED),
         options.mapping,
         dry_run=options.dry_run,
         counts=report.counts,
