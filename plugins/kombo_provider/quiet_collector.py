@@ -13,12 +13,13 @@ def quiet_collector() -> Iterator[Callable[[], object]]:
 
     What was there before is not looked at; a user's function may leave cycles behind, so each chunk's are collected.
     """
-    was_on = gc.isenabled()
+    if not gc.isenabled():  # somebody around this keeps it quiet already
+        yield gc.collect
+        return
     gc.disable()
     gc.freeze()
     try:
         yield gc.collect
     finally:
         gc.unfreeze()
-        if was_on:
-            gc.enable()
+        gc.enable()

@@ -23,7 +23,7 @@ from kombo_provider.ledger import LaneState, lane_states
 from kombo_provider.ledger.ledger import Ledger
 from tests.ui.conftest import wait_until
 from tests.unit.ledger.book import VALID, Book
-from tests.unit.ui.test_routes import ACTS, GETS, LANE, LOOKS
+from tests.unit.ui.asked import ACTS, GETS, LANE, LOOKS
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"

@@ -35,3 +35,11 @@ def test_cycles_of_a_chunk_go_when_it_is_over() -> None:
         assert circle() is not None
         collect()
         assert circle() is None
+
+
+def test_a_chunk_within_another_leaves_the_outer_one_quiet() -> None:
+    with quiet_collector():
+        frozen = gc.get_freeze_count()
+        with quiet_collector():
+            pass
+        assert (gc.isenabled(), gc.get_freeze_count()) == (False, frozen)

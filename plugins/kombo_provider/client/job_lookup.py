@@ -40,8 +40,8 @@ class JobLookup:
     """Looks jobs up by the ids that rows name, Kombo's or `remote:` and the ATS's.
 
     An answer holds for `age` seconds. An integration whose read failed is not asked again, and none is once `budget`
-    seconds went into asking, or the key was refused: rows have to go on. The client's own timeout bounds a single call.
-    Threads may share it, each for integrations of its own.
+    seconds, those of all threads, went into asking, or the key was refused: rows have to go on. The client's own
+    timeout bounds a single call. Threads may share it, each for integrations of its own.
     """
 
     def __init__(
@@ -96,7 +96,11 @@ class JobLookup:
             self._spent += self._clock() - began
         key = "remote_id" if prefix else "id"
         listed = {prefix + record[key]: record for record in records if isinstance(record.get(key), str)}
-        known.found |= {prefix + one: (began, listed.get(prefix + one)) for one in wanted}
+        missing_means_unlisted = (
+            len(records) < LARGEST_PAGE
+        )  # a full page of a server without the filter hides the rest
+        told = [prefix + one for one in wanted if missing_means_unlisted or prefix + one in listed]
+        known.found |= {one: (began, listed.get(one)) for one in told}
 
 
 def _batches(names: Iterable[str]) -> Iterator[dict[str, list[str]]]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from kombo_provider.client.envelope import id_text
 from kombo_provider.errors import ReplyError
 from kombo_provider.ledger import REMOTE
-
-LONGEST_ID = 500
-"""Characters: an ATS's id is far shorter, and a whole page pasted by mistake is none."""
 
 _BETWEEN = " \t=:,;|"
 """What may stand between the two: a line is copied from a table as often as it is typed."""
@@ -28,7 +26,7 @@ def read_ids(written: str, applicant_ids: Collection[str]) -> dict[str, str]:
             unread.append(f"line {number} begins with no applicant_id of the question and an id after it")
             continue
         application_id = line[len(applicant_id) :].lstrip(_BETWEEN).removeprefix(REMOTE).strip()
-        if not application_id or len(application_id) > LONGEST_ID or not application_id.isprintable():
+        if id_text(application_id) is None or "|" in application_id:  # the question's own row holds several cells
             unread.append(f"line {number} holds no id")
         elif applicant_id in given or application_id in given.values():
             unread.append(f"line {number} names a row or an id a second time")

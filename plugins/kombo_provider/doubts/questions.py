@@ -13,7 +13,7 @@ from kombo_provider.doubts import markdown
 from kombo_provider.doubts.ids_given import read_ids
 from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
 from kombo_provider.errors import ReplyError
-from kombo_provider.ledger import By, Doubt, Ledger, delivered_ids
+from kombo_provider.ledger import By, DeliveryKey, Doubt, Ledger, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
 from kombo_provider.ledger import questions as open_questions
 from kombo_provider.ledger.questions import About, QuestionKey
@@ -141,7 +141,7 @@ def carry_out(
     doubts = still_in_doubt(ledger, source, asked)
     with ledger.transaction() as conn:
         if reply is Reply.WERE_SENT:
-            _refuse_borne(conn, asked.integration_id, remote_ids)
+            _refuse_borne(conn, source, asked.integration_id, remote_ids)
             return doubt_store.settle_as_sent(conn, doubts, by, remote_ids)
         if reply is Reply.SEND_AGAIN:
             return doubt_store.order_resend(conn, doubts, timeout, by)
@@ -151,10 +151,15 @@ def carry_out(
         return len(doubts)
 
 
-def _refuse_borne(conn: Connection, integration_id: str, remote_ids: Mapping[str, str]) -> None:
-    """Refuse ids that deliveries of the integration bear already: one application is not two rows."""
+def _refuse_borne(conn: Connection, source: str, integration_id: str, remote_ids: Mapping[str, str]) -> None:
+    """Refuse ids that other deliveries of the integration bear already: one application is not two rows."""
     borne = delivered_ids.who_bears(conn, "kombo_application_remote_id", set(remote_ids.values()))
-    taken = [name for name, keys in borne.items() if any(key.integration_id == integration_id for key in keys)]
+    own = {id_: DeliveryKey(source, integration_id, applicant_id) for applicant_id, id_ in remote_ids.items()}
+    taken = [
+        id_
+        for id_, keys in borne.items()
+        if any(key.integration_id == integration_id and key != own[id_] for key in keys)
+    ]
     if taken:
         raise ReplyError(
             f"{len(taken)} of the ids in the ATS belong to other deliveries to {integration_id}. "

@@ -75,7 +75,7 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
     wanted, counter = _wanted(row)
     if before is None:
         return counter, wanted
-    same = before.payload_sha256 == row.payload_sha256
+    same = is_same(row, before)
     if before.status is Status.DELIVERED:
         return ("already_known" if same else "changed_after_delivery"), None
     decided_by_human = before.status is Status.CANCELLED and before.resolution is not None
@@ -89,13 +89,21 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
         return "already_known", None  # its tries are used up for good: only a person's replay gives it new ones
     if counter in ("withdrawn", "imported"):
         return ("already_known", None) if wanted is before.status else (counter, wanted)
-    if row.unasked and before.status is Status.INVALID and row.row_digest == before.row_digest is not None:
-        return "already_known", None  # what was found wrong with this very row holds until it can be checked again
     if before.status is Status.READY and same:
         return "already_known", wanted
     if same and before.status is not Status.CANCELLED:
         return "already_known", None
     return ("restaged" if wanted is Status.READY else "invalid"), wanted
+
+
+def is_same(row: StagedRow, before: Known) -> bool:
+    """Tell whether the ledger has this very row.
+
+    Where a job's questions could not be asked for, the body lacks what they make of it: then the source row decides.
+    """
+    if row.unasked and row.row_digest is not None and row.row_digest == before.row_digest:
+        return True
+    return row.payload_sha256 == before.payload_sha256
 
 
 def _wanted(row: StagedRow) -> tuple[Status, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
 from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lockable
-from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide
+from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide, is_same
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._row_digests import learn, recognise
 from kombo_provider.ledger._tables import deliveries, sources
@@ -203,7 +203,7 @@ def _stays(staging: Staging, row: StagedRow, before: Known, status: Status) -> b
     """Tell whether a waiting row would be written as it is already."""
     return (
         status is before.status is Status.READY
-        and before.payload_sha256 == row.payload_sha256
+        and is_same(row, before)
         and before.changed_at == row.changed_at
         and (before.kombo_conn_id, before.endpoint) == (staging.kombo_conn_id, staging.endpoint)
     )

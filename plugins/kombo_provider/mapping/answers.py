@@ -24,7 +24,7 @@ def _text(value: Any, question: Question, rules: Rules) -> Json:
         raise refuse("expected text")
     told = text(value, rules)
     longest = question.limit("max_length")
-    if told is not None and longest is not None and len(told) > longest:
+    if told is not None and longest is not None and len(told) > longest > 0:
         raise refuse(f"expected text of at most {longest:g} characters")
     shown_as = question.form.get("display_type")
     if shown_as == "EMAIL":
@@ -90,7 +90,7 @@ def _file(value: Any, question: Question, _rules: Rules) -> Json:
     if not isinstance(value, dict):
         raise refuse("expected a file: an object with name and one of data and data_url")
     most, data = question.limit("max_file_size_bytes"), value.get("data")
-    if most is not None and most > 0 and isinstance(data, str) and size_of_base64(data) > most:
+    if most is not None and isinstance(data, str) and size_of_base64(data) > most > 0:
         raise refuse(f"expected a file of at most {most:.0f} bytes")
     if not accepts(question.form.get("accepted_mime_types"), value.get("content_type")):
         raise refuse("is a file of a content_type that the question does not take")

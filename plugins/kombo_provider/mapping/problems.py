@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 from kombo_provider.mapping.fields import fields_of, model_of
 from kombo_provider.mapping.models import Model
 
+_HARMLESS_KEY = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 _MOST = 20  # problems told of one cell
 _TEXTS = {
     "missing": "is required",
@@ -57,7 +59,7 @@ def _problem(detail: ErrorDetails, model: type[Model]) -> Problem:
 def _unknown_key(location: list[str | int], model: type[Model]) -> Problem:
     """Name a key that is nearly one of Kombo's words; any other may be data, so that only its place is named."""
     key, known = str(location[-1]), _keys_at(location[:-1], model)
-    if not _is_nearly_a_word(key.lower()):
+    if not _HARMLESS_KEY.fullmatch(key) or not _is_nearly_a_word(key.lower()):
         return Problem(_suffix(location[:-1]), f"holds a key that Kombo does not know: it takes {', '.join(known)}")
     return Problem(_suffix(location), f"is no field of Kombo's{nearest(key, known)}")
 

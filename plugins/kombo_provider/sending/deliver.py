@@ -189,11 +189,12 @@ def _works_again(client: KomboClient, integration_id: str, endpoints: Collection
         log.warning("Integration %s stays stopped: %s", integration_id, exc)
         return False
     status, setup = integration.get("status"), integration.get("setup_status")
-    refused_as = refusal(integration, endpoints)
-    if refused_as is None and status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
+    if (code := refusal(integration, endpoints)) is not None:
+        log.warning("Integration %s stays stopped: Kombo would refuse it as %s", integration_id, code)
+        return False
+    if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
         return True
-    why = refused_as or "no code"
-    log.warning("Integration %s stays stopped: Kombo says status %s, setup %s (%s)", integration_id, status, setup, why)
+    log.warning("Integration %s stays stopped: Kombo says status %.60r, setup %.60r", integration_id, status, setup)
     return False
 
 

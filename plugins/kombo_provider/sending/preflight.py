@@ -72,7 +72,8 @@ class Preflight:
 
     def __init__(self, client: Reads, *, within: float = 20.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._within, self._clock = client, within, clock
-        self._jobs = JobLookup(client, budget=within, requests_per_integration=_JOB_REQUESTS, clock=clock)
+        of_all_threads = _LANES_AT_ONCE * within
+        self._jobs = JobLookup(client, budget=of_all_threads, requests_per_integration=_JOB_REQUESTS, clock=clock)
         self._until = float("inf")
 
     def look(self, waiting: Mapping[str, Waiting]) -> dict[str, LaneFacts]:

@@ -110,5 +110,13 @@ def test_a_server_that_heeds_no_filter_costs_one_page() -> None:
                 yield {"id": f"other-{self.taken}", "remote_id": None}
 
     client = Endless()
-    assert client.lookup().find(ONE, ["J1"]) == {"J1": None}
+    assert client.lookup().find(ONE, ["J1"]) == {}
     assert client.taken == 250
+
+
+def test_a_full_page_of_a_server_without_the_filter_does_not_say_that_a_job_is_not_listed() -> None:
+    class Many(ListedJobs):
+        def jobs(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+            yield from ({"id": f"J{number}"} for number in range(300))
+
+    assert Many().lookup().find(ONE, ["J7", "J280"]) == {"J7": {"id": "J7"}}

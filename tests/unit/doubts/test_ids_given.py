@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kombo_provider.doubts.ids_given import LONGEST_ID, read_ids
+from kombo_provider.doubts.ids_given import read_ids
 from kombo_provider.doubts.questions import Asked, carry_out
 from kombo_provider.doubts.replies import Reply
 from kombo_provider.doubts.resolve import resolve
@@ -49,7 +49,9 @@ def test_nothing_written_names_none() -> None:
         ("ada = remote:", "line 1 holds no id"),
         ("ada = a\x00b", "line 1 holds no id"),
         ("ada = a\u202eb", "line 1 holds no id"),
-        ("ada = " + "9" * (LONGEST_ID + 1), "line 1 holds no id"),
+        ("ada = " + "9" * 501, "line 1 holds no id"),
+        ("ada = " + "\N{GRINNING FACE}" * 126, "line 1 holds no id"),
+        ("| ada | J1 | 2026-01-01 10:00:00 UTC | 1 | no answer | log page |", "line 1 holds no id"),
         ("ada = 1\nada = 2", "line 2 names a row or an id a second time"),
         ("ada = 1\nbob = 1", "line 2 names a row or an id a second time"),
     ],
@@ -128,3 +130,16 @@ def test_an_application_whose_id_in_the_ats_another_delivery_bears_settles_no_do
     book.stage(VALID.but(applicant_id="old", already_sent="remote:r-1", payload=None))
     put_in_doubt(book, "ada")
     assert look_up(book, Kombo(ada=[candidate("ada", remote_id="r-1")])) == {"still in doubt": 1}
+
+
+def test_an_answer_that_is_carried_out_once_more_changes_nothing_and_does_not_fail(book: Book) -> None:
+    put_in_doubt(book, "ada")
+    assert answer(book, Reply.WERE_SENT, "ada = r-ada", "ada") == 1
+    assert answer(book, Reply.WERE_SENT, "ada = r-ada", "ada") == 0
+
+
+def test_a_row_that_a_look_up_settled_meanwhile_keeps_no_other_in_doubt(book: Book) -> None:
+    put_in_doubt(book, "ada", "bob")
+    assert answer(book, Reply.WERE_SENT, "ada = r-ada", "ada") == 1
+    assert answer(book, Reply.WERE_SENT, "ada = r-ada\nbob = r-bob", "ada", "bob") == 1
+    assert book.row("bob")["kombo_application_remote_id"] == "r-bob"

@@ -53,7 +53,7 @@ def test_no_problem_holds_a_value(alias: str) -> None:
 
 def test_only_a_key_that_is_nearly_a_word_of_kombos_is_told_as_a_fields_name() -> None:
     assert "candidate__location__zip" in problems_of(map_row({"candidate__location": {"country": "DE", "zip": "1"}}))
-    for key in ("f.doe@example.com", "Ada", "Ada_Lovelace", "x", "Gerd"):
+    for key in ("f.doe@example.com", "Ada", "Ada_Lovelace", "x", "Gerd", "zip_\ncode", "zip_code\x1b[3m"):
         told = problems_of(map_row({"candidate__location": {"country": "DE", key: "1"}}))
         said = "holds a key that Kombo does not know: it takes city, country, state, street_1, zip_code"
         assert told == {"candidate__location": said}

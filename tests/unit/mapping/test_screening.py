@@ -43,6 +43,8 @@ FILE = {"kind": "FILE", "accepted_mime_types": ["application/pdf", "image/*"], "
     [
         ({"kind": "TEXT", "max_length": 3}, "abc", "abc"),
         ({"kind": "TEXT", "max_length": None}, "abc", "abc"),
+        ({"kind": "TEXT", "max_length": 0}, "abc", "abc"),
+        ({"kind": "TEXT", "max_length": -1}, "abc", "abc"),
         ({"kind": "TEXT"}, 42, "42"),
         ({"kind": "TEXT", "display_type": "EMAIL"}, "a@b.co", "a@b.co"),
         ({"kind": "TEXT", "display_type": "URL"}, "https://b.co/a", "https://b.co/a"),

@@ -47,7 +47,7 @@ class People:
 
     def __init__(self, url: str) -> None:
         self.engine = create_engine(url, **ENGINE_OPTIONS)
-        self.ledger = Ledger(create_engine(url, **ENGINE_OPTIONS))
+        self.ledger = Ledger(create_engine(url, **ENGINE_OPTIONS), digest_secret=b"of the tests")
         self.ledger.ensure()
         self.jobs = Jobs()
         with self.engine.begin() as conn:
@@ -58,10 +58,10 @@ class People:
         with self.engine.begin() as conn:
             conn.exec_driver_sql(f"INSERT INTO people VALUES ('{name}', '{ats}', '{job}', '{answers or ''}')")
 
-    def stage(self, *, dry_run: bool = False) -> Counter[str]:
+    def stage(self, *, dry_run: bool = False, **options: Any) -> Counter[str]:
         self.jobs.asked.clear()
         run = Staging("crm", "kombo", "application", RunRef("push", "run"))
-        stager = Stager(self.ledger, run, MappingOptions(find_questions=self.jobs.find), dry_run=dry_run)
+        stager = Stager(self.ledger, run, MappingOptions(find_questions=self.jobs.find, **options), dry_run=dry_run)
         reader = SourceReader(self.engine, SELECT, where="test.sql")
         stager.run(reader, Plan(Window()), Narrowing(), started_at=datetime.now(UTC))
         return +stager.counts
@@ -173,3 +173,18 @@ def test_a_row_that_still_waits_is_checked_by_the_first_run_that_can_ask(people:
     assert people.stage() == {"extracted": 2, "invalid": 1, "restaged": 1}
     assert people.rows() == {"a": ("invalid", None), "b": ("ready", 5)}
     assert people.stage() == {"extracted": 2, "already_known": 2}
+
+
+@pytest.mark.parametrize("status", ["delivered", "invalid", "ready", "rejected"])
+def test_a_row_that_was_checked_stays_as_it_is_where_its_questions_cannot_be_asked_for(
+    people: People, status: str
+) -> None:
+    people.jobs.questions = {"J": [YEARS]}
+    people.add("a", "11" if status == "invalid" else "5")
+    people.stage()
+    with people.ledger.transaction() as conn:
+        conn.exec_driver_sql(f"UPDATE kombo_deliveries SET status = '{status}'")
+    before = people.rows()
+    people.jobs.down = {"J"}
+    assert people.stage(same_person="hold") == {"extracted": 1, "already_known": 1}  # which recognises no row by digest
+    assert people.rows() == before

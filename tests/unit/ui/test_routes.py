@@ -1,4 +1,4 @@
-"""What the page's routes answer, and to whom."""
+"""What the page's routes answer, and what actions leave behind."""
 
 from __future__ import annotations
 
@@ -13,87 +13,8 @@ from kombo_provider.ledger import LaneState, lane_states, now
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EMPTIED, deliveries, lane_events, metadata
 from tests.unit.ledger.book import INVALID, VALID, Book
-from tests.unit.ui.conftest import JSON, SOURCE, Site, connection, push_dag
-
-LANE = "greenhouse:a"
-GETS: list[tuple[str, dict[str, Any]]] = [("fleet", {}), ("days", {}), ("lane", {"integration_id": LANE})]
-LOOKS: list[tuple[str, dict[str, Any]]] = [
-    ("days", {"integration_ids": [LANE]}),
-    ("rows", {"integration_id": LANE, "what": "waiting"}),
-    ("row", {"applicant_id": "1"}),
-]
-TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-ACTS: list[tuple[str, dict[str, Any]]] = [
-    ("lane/open", {"integration_id": LANE}),
-    ("lane/stop", {"integration_id": LANE, "reason": "asked"}),
-    ("snooze", {"integration_id": LANE, "until": TOMORROW, "reason": "known"}),
-    ("replay", {"integration_id": LANE, "code": "REMOTE.X"}),
-]
-
-
-def block(book: Book, code: str = "INTEGRATION.INACTIVE", log_url: str | None = None) -> None:
-    with book.ledger.transaction() as conn:
-        lane_states.set_state(conn, "kombo_default", LANE, LaneState.BLOCKED, code=code, log_url=log_url)
-
-
-def every_route(site: Site) -> list[Any]:
-    answers = [site.get(f"dags/push/{name}", **query) for name, query in GETS]
-    answers += [site.post(f"dags/push/{name}", body) for name, body in LOOKS + ACTS]
-    return answers
-
-
-def test_nobody_without_a_login_is_answered(site: Site, book: Book) -> None:
-    site.user = None
-    assert {answer.status_code for answer in [site.get("pipelines"), *every_route(site)]} == {401}
-
-
-def test_nobody_without_the_right_on_the_dag_is_answered(site: Site, book: Book) -> None:
-    book.stage(VALID)
-    site.user = "Mallory"
-    assert {answer.status_code for answer in every_route(site)} == {403}
-    assert site.get("pipelines").json() == []
-    assert site.get("dags/no_such/fleet").status_code == 403, "whether there is such a DAG is not told"
-
-
-def test_a_viewer_looks_and_does_not_act(site: Site, book: Book) -> None:
-    book.stage(VALID)
-    block(book)
-    site.user = "Vera"
-    assert {site.get(f"dags/push/{name}", **query).status_code for name, query in GETS} == {200}
-    assert {site.post(f"dags/push/{name}", body).status_code for name, body in LOOKS} == {200}
-    assert {site.post(f"dags/push/{name}", body).status_code for name, body in ACTS} == {403}
-    seen = site.get("dags/push/lane", integration_id=LANE).json()
-    assert (seen["may_act"], seen["may_replay"]) == (False, False)
-    assert seen["lane"]["state"] == "blocked"
-
-
-def test_who_may_not_trigger_another_dag_of_the_lane_does_not_act_on_it(
-    site: Site, book: Book, rights: set[tuple[str, str, str]], dags: dict[str, Any]
-) -> None:
-    dags["other_push"] = push_dag("other_push", "crm.agencies")
-    book.stage(VALID)
-    book.stage(VALID, source="crm.agencies")
-    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 403
-    rights.add(("Grace", "POST", "other_push"))
-    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 403),
-        (JSON | {"Sec-Fetch-Site": "cross-site"}, 403),
-        (JSON | {"Sec-Fetch-Site": "same-site"}, 403),
-        (JSON | {"Content-Type": "text/plain"}, 415),
-        (JSON | {"Content-Type": "application/x-www-form-urlencoded"}, 415),
-    ],
-)
-def test_a_post_from_another_site_is_refused(site: Site, book: Book, headers: dict[str, str], status: int) -> None:
-    book.stage(VALID)
-    for name, body in LOOKS + ACTS:
-        assert site.post(f"dags/push/{name}", body, headers=headers).status_code == status
-    with book.ledger.transaction() as conn:
-        assert conn.execute(select(lane_events)).all() == []
+from tests.unit.ui.asked import ACTS, GETS, LANE, LOOKS, TOMORROW, block, every_route
+from tests.unit.ui.conftest import SOURCE, Site, connection
 
 
 def test_the_fleet_shows_each_lane_with_what_waits_since_when_and_why(site: Site, book: Book) -> None:
