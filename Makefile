@@ -59,7 +59,7 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED) $(DRT) ## what it costs beside bare loops, the official SDK, drt-core and a mapped task each (twelve minutes; ARGS=--quick for a glance)
+bench: $(INSTALLED) $(DRT) ## what it costs beside bare loops, the official SDK, drt-core and a mapped task each (a quarter of an hour; ARGS=--quick for a glance)
 	@exec $(BIN)/python -m bench $(ARGS)
 
 torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour)

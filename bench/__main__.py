@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import duplicates, mapped, speed, staging, tables, writing_back
+from bench import duplicates, hourly, idle, mapped, speed, staging, tables, writing_back
 from bench.charts import Points, line_chart
 from bench.measuring import Figure, machine
 from kombo_sandbox.testing import SandboxProcess
@@ -41,6 +41,8 @@ class Plan(NamedTuple):
     sizes: tuple[int, ...]
     table_rows: int
     ids: int
+    ledgers: tuple[int, int]
+    runs: int
     seeds: tuple[int, ...]
 
 
@@ -59,9 +61,11 @@ FULL = Plan(
     sizes=(10_000, 100_000, 1_000_000),
     table_rows=1_000_000,
     ids=10_000,
+    ledgers=(10_000, 1_000_000),
+    runs=7,
     seeds=(1, 2),
 )
-QUICK = Plan((Creates(0.0, 120, 1),), 0, 1_000, 1, (1_000, 2_000), 2_000, 1_000, (1,))
+QUICK = Plan((Creates(0.0, 120, 1),), 0, 1_000, 1, (1_000, 2_000), 2_000, 1_000, (100, 1_000), 1, (1,))
 
 
 def main() -> None:
@@ -99,6 +103,9 @@ def _measured(plan: Plan) -> dict[str, Any]:
             name: _shown(writing_back.measure(_told(new, "write-back"), plan.table_rows, plan.ids, plan.stagings))
             for name, new in databases.items()
         }
+        found["hourly"] = {name: _hourly(_told(new, "hourly runs"), plan) for name, new in databases.items()}
+        found["idle"] = idle.measure(folder, plan.runs)
+        found["parse_milliseconds"] = idle.parse_milliseconds(plan.runs)
         found["duplicates"] = duplicates.measure(folder, plan.seeds)
     return found
 
@@ -109,6 +116,15 @@ def _creates(databases: speed.Databases, creates: Creates) -> dict[str, Any]:
     in_flight = speed.CAP if lanes == 1 else speed.CAP_OF_MANY * lanes
     figures = _shown(speed.measure(databases, latency, rows, times, lanes=lanes))
     return {"latency_seconds": latency, "rows": rows, "lanes": lanes, "in_flight": in_flight, "figures": figures}
+
+
+def _hourly(new_database: Any, plan: Plan) -> dict[str, Any]:
+    ledgers = {f"ledger_of_{rows}": new_database() for rows in plan.ledgers}
+    for (name, url), rows in zip(ledgers.items(), plan.ledgers, strict=True):
+        print(f"... filling {name}", file=sys.stderr)
+        hourly.fill(url, rows)
+    with SandboxProcess() as sandbox:
+        return hourly.measure(ledgers, sandbox.url, plan.runs)
 
 
 def _told(new_database: Any, what: str) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
+
+from bench.bars import Bar, bars
 
 Figures = dict[str, Any]
 BEGIN, END = "<!-- figures of the last full run -->", "<!-- end of the figures -->"
@@ -19,6 +22,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     page = ["# Benchmarks", "", measured, ""]
     page += ["![Cost of a row by the number of rows](cost_by_rows.svg)", ""]
     page += ["![Share of the cap by latency](share_of_cap.svg)"]
+    page += _bars(bars(found))
     for part in found["speed"]:
         page += _speed(part)
     if "mapped" in found:
@@ -28,6 +32,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     page += _sizes(found["sizes"])
     for database, figures in found["write_back"].items():
         page += _write_back(f"{found['ids']:,} ids into {found['table_rows']:,} rows on {database}", figures)
+    page += _hourly(found["hourly"])
+    page += _idle(found["idle"], found["parse_milliseconds"])
     return [*page, *_duplicates(found["duplicates"])]
 
 
@@ -113,6 +119,48 @@ def _write_back(what: str, figures: Figures) -> list[str]:
         for name, figure in figures.items()
     ]
     return _table(f"Writing back {what}", "contender | wall, s | wall beside the bare UPDATE | CPU, s", rows)
+
+
+def _bars(made: list[Bar]) -> list[str]:
+    rows = [
+        f"| {bar.what} | {bar.database} | {_bound(bar)} | {bar.measured:.2f} | {'yes' if bar.holds else '**no**'} |"
+        for bar in made
+    ]
+    return _table("What we want, and what was measured", "figure | database | wanted | measured | holds", rows)
+
+
+def _bound(bar: Bar) -> str:
+    return f"≥ {bar.at_least:g}" if bar.at_least is not None else f"≤ {bar.at_most:g}"
+
+
+def _hourly(found: dict[str, dict[str, Figures]]) -> list[str]:
+    rows = []
+    for database, figures in found.items():
+        smallest = next(iter(figures.values()))
+        for name, figure in figures.items():
+            rows.append(
+                f"| {database}, {int(name.rpartition('_')[2]):,} deliveries"
+                f" | {figure['wall']:.2f} {_spread(figure['wall_spread'])} | {figure['wall'] / smallest['wall']:.2f}"
+                f" | {figure['cpu']:.2f} {_spread(figure['cpu_spread'])} | {figure['cpu'] / smallest['cpu']:.2f} |"
+            )
+    columns = "ledger | wall, s | beside the smallest | CPU, s | beside the smallest"
+    return _table("A run that sends 30 rows, all its tasks in one process", columns, rows)
+
+
+def _idle(runs: dict[str, list[float]], parse_milliseconds: list[float]) -> list[str]:
+    names = {"push": "kombo_provider, nothing to send", "empty_tasks": "tasks of the same shape that do nothing"}
+    empty = statistics.median(runs["empty_tasks"])
+    rows = [
+        f"| {names[name]} | {statistics.median(taken):.2f} {_spread([min(taken), max(taken)])}"
+        f" | {statistics.median(taken) / empty:.2f} |"
+        for name, taken in runs.items()
+    ]
+    parse = (
+        f"{statistics.median(parse_milliseconds):.0f} {_spread([min(parse_milliseconds), max(parse_milliseconds)], 0)}"
+    )
+    said = f"Parsing the demo's push DAG takes {parse} ms beyond what a DAG of Airflow's own has loaded."
+    heading = "A run with nothing to do, under Airflow's scheduler with LocalExecutor"
+    return [*_table(heading, "run | wall, s | beside empty tasks", rows), "", said]
 
 
 def _duplicates(found: list[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench import applicants, drt, duplicates, peers, staging, tables
+from bench.bars import Bar
 from bench.charts import line_chart
 from bench.measuring import Contender, compare
 from bench.ours import Pipeline
@@ -75,6 +76,13 @@ def test_a_chart_is_one_well_formed_picture_with_a_line_for_each_series() -> Non
     drawn = ElementTree.fromstring(chart)
     assert len(drawn.findall("{*}polyline")) == 2
     assert "a < b" in [text.text for text in drawn.findall("{*}text")]
+
+
+def test_a_bar_holds_by_the_figure_that_the_table_shows() -> None:
+    assert Bar("throughput", "SQLite", 0.98, None, 0.9751).holds
+    assert not Bar("throughput", "SQLite", 0.98, None, 0.9749).holds
+    assert Bar("cost", "SQLite", None, 1.1, 1.1049).holds
+    assert not Bar("cost", "SQLite", None, 1.1, 1.106).holds
 
 
 def test_figures_take_the_place_of_the_former_ones_in_the_document() -> None:

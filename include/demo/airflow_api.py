@@ -117,6 +117,12 @@ class AirflowApi:
         self._check()
         return str(self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
+    def run_seconds(self, dag_id: str, run_id: str) -> float:
+        """Return how long a run that has ended took, by Airflow's own clock."""
+        run = self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
+        began, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+        return (ended - began).total_seconds()
+
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
         """Return the run's task instances."""
         found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
