@@ -95,10 +95,11 @@ def take_apart(push: Push) -> dict[str, bool]:
     push.until_settled(100)
     first, second = workers()
     docker("kill", first)
+    [[killed_at]] = sql("SELECT clock_timestamp()")
     push.until_settled(200)
     docker("start", first)
     wait_until_it_works(first)
-    kept = shut_down_warm(push, second)
+    kept = shut_down_warm(push, second, killed_at)
     push.until_settled(min(APPLICANTS, push.settled() + 50))
     docker("start", second)
     compose("restart", "postgres")
@@ -119,9 +120,15 @@ def wait_until_it_works(worker: str) -> None:
             raise TimeoutError("a started worker does not answer")
 
 
-def shut_down_warm(push: Push, worker: str) -> dict[str, bool]:
-    """Shut a worker down as an upgrade does; its tasks end with their calls, and nobody is in doubt for it."""
-    doubts = f"SELECT count(*) FROM kombo_deliveries WHERE source = '{push.source}' AND status = 'in_doubt'"
+def shut_down_warm(push: Push, worker: str, killed_at: str) -> dict[str, bool]:
+    """Shut a worker down as an upgrade does; its tasks end with their calls, and nobody is in doubt for it.
+
+    What the other one had on the wire when it was killed gets in doubt meanwhile: that does not count here.
+    """
+    doubts = (
+        f"SELECT count(*) FROM kombo_deliveries WHERE source = '{push.source}' AND status = 'in_doubt' "
+        f"AND sent_at > '{killed_at}'"
+    )
     [[before]], began = sql(doubts), time.monotonic()
     docker("stop", worker)
     took, [[after]] = time.monotonic() - began, sql(doubts)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from sqlalchemy import Connection, Table, func, inspect, select, text
+from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
+from kombo_provider.driver_errors import sqlstate
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import _sync_tables
 from kombo_provider.ledger._bulk import qualified
@@ -26,6 +30,18 @@ from kombo_provider.ledger._tables import (
 )
 
 _MIGRATION_LOCK = 0x6B6F6D62  # any constant will do: it keeps two first runs from creating the tables at once
+
+_WAIT_BRIEFLY = "SET LOCAL lock_timeout = '200ms'"
+"""Shorter than the second after which PostgreSQL ends one of two that wait for each other: never the other one."""
+_BETWEEN_TRIES = 0.1
+_NOT_NOW = ("55P03", "40P01")
+_WAITED_FOR_ANOTHER = (
+    "The ledger is being made or brought up to date by another process, which is not done yet. Run again in a while."
+)
+_WAITED_FOR_RUNS = (
+    "The ledger is at version {found} and could not be brought to version {newest}: others work on its tables without "
+    "a pause. Nothing was changed, nothing is lost. End what still runs with the older release, then run again."
+)
 
 _ADDED_IN_2 = (
     (deliveries, ("hold",)),
@@ -79,12 +95,14 @@ MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2, _to_3
 NEWEST = len(MIGRATIONS) + 1
 
 
-def migrate(conn: Connection, schema: str | None) -> None:
-    """Bring the ledger in `schema` to the newest version; cheap where it is there already."""
+def migrate(conn: Connection, schema: str | None, *, patience: timedelta = timedelta(seconds=30)) -> None:
+    """Bring the ledger in `schema` to the newest version; cheap where it is there already.
+
+    Raises LedgerError where others do not let it within `patience`.
+    """
     if found_version(conn, schema) == NEWEST:
         return
-    if conn.dialect.name == "postgresql":
-        conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    _hold(conn, f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})", patience, _WAITED_FOR_ANOTHER)
     found = found_version(conn, schema)
     if found > NEWEST:
         raise LedgerError(
@@ -94,9 +112,34 @@ def migrate(conn: Connection, schema: str | None) -> None:
     if found == 0:
         _create(conn, schema)
         return
+    if found == NEWEST:
+        return
+    there = set(inspect(conn).get_table_names(schema)) & {table.name for table in metadata.sorted_tables}
+    names = ", ".join(qualified(conn, name) for name in sorted(there - {ledger_version.name}))  # the waiting read it
+    waited = _WAITED_FOR_RUNS.format(found=found, newest=NEWEST)
+    _hold(conn, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE", patience, waited)
     for step in MIGRATIONS[found - 1 :]:
         step(conn, schema)
     conn.execute(ledger_version.update().values(version=NEWEST))
+
+
+def _hold(conn: Connection, lock: str, patience: timedelta, in_vain: str) -> None:
+    """Take locks on PostgreSQL, all or none: whoever held one and waited could be waited for, as in a deadlock."""
+    if conn.dialect.name != "postgresql":
+        return
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            with conn.begin_nested():
+                conn.exec_driver_sql(_WAIT_BRIEFLY)
+                conn.exec_driver_sql(lock)
+                return
+        except DBAPIError as exc:
+            if sqlstate(exc) not in _NOT_NOW:
+                raise
+        if time.monotonic() >= deadline:
+            raise LedgerError(in_vain)
+        time.sleep(_BETWEEN_TRIES)
 
 
 def found_version(conn: Connection, schema: str | None) -> int:

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
@@ -31,6 +31,8 @@ written_back_at dag_id run_id"""
 EVENTS = """source integration_id applicant_id from_status to_status at run_id
 actor actor_name error_code http_status duration_ms"""
 LANES = "kombo_conn_id integration_id environment_id state code log_url since cap_seen lease_holder lease_epoch"
+OF_POSTGRESQL = {"DATETIME": "TIMESTAMP WITH TIME ZONE", "event_id INTEGER": "event_id BIGSERIAL"}
+"""Where the first version's tables in PostgreSQL had another type than in SQLite."""
 INSTANTS = ("not_before", "changed_at", "staged_at", "sent_at", "finished_at", "written_back_at")
 
 
@@ -110,14 +112,21 @@ ledger.ensure()
 """
 
 
-def test_processes_may_make_it_at_the_same_time(database_url: str, open_ledger: Callable[[], Ledger]) -> None:
-    command = [sys.executable, "-c", _ENSURE, database_url]
-    started = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+def _ensured_by_processes(url: str, count: int) -> list[str]:
+    """Let so many processes ensure the ledger at one moment; return what each complained about."""
+    command = [sys.executable, "-c", _ENSURE, url]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(count)
+    ]
     for process in started:
         assert process.stdin
         process.stdin.write("\n")
         process.stdin.flush()
-    assert [process.communicate()[1] for process in started] == [""] * 4
+    return [process.communicate()[1] for process in started]
+
+
+def test_processes_may_make_it_at_the_same_time(database_url: str, open_ledger: Callable[[], Ledger]) -> None:
+    assert _ensured_by_processes(database_url, 4) == [""] * 4
     ledger = open_ledger()
     ledger.ensure()
     with ledger.transaction() as conn:
@@ -206,14 +215,20 @@ def test_a_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def version_1(tmp_path: Path) -> Iterator[Ledger]:
+def version_1(database_url: str, open_ledger: Callable[[], Ledger]) -> Ledger:
     """A ledger as the first version left it: one row in each status, the connection blocked."""
-    path = tmp_path / "ledger.db"
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript((Path(__file__).parent / "version_1.sql").read_text())
-    ledger = Ledger(create_engine(f"sqlite:///{path}", **ENGINE_OPTIONS))
-    yield ledger
-    ledger.close()
+    statements = (Path(__file__).parent / "version_1.sql").read_text()
+    parsed = make_url(database_url)
+    if parsed.database and parsed.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(parsed.database)) as database:
+            database.executescript(statements)
+        return open_ledger()
+    for word, of_postgresql in OF_POSTGRESQL.items():
+        statements = statements.replace(word, of_postgresql)
+    with psycopg.connect(database_url.replace("+psycopg", ""), options="-c timezone=UTC", autocommit=True) as conn:
+        conn.execute(statements.encode())
+        conn.execute("SELECT setval('kombo_delivery_events_event_id_seq', max(event_id)) FROM kombo_delivery_events")
+    return open_ledger()
 
 
 def test_a_ledger_of_the_first_version_is_brought_up_to_date_without_loss(version_1: Ledger) -> None:
@@ -234,18 +249,28 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date_without_loss(versio
 
 def test_a_migrated_ledger_has_what_a_new_one_has(version_1: Ledger, tmp_path: Path) -> None:
     version_1.ensure()
-    fresh = Ledger(create_engine(f"sqlite:///{tmp_path / 'fresh.db'}", **ENGINE_OPTIONS))
+    if version_1.dialect == "postgresql":
+        fresh = Ledger(version_1.engine, schema="fresh")
+    else:
+        fresh = Ledger(create_engine(f"sqlite:///{tmp_path / 'fresh.db'}", **ENGINE_OPTIONS))
     fresh.ensure()
     assert _shape(version_1) == _shape(fresh)
     fresh.close()
 
 
+def test_processes_may_bring_it_up_to_date_at_the_same_time(version_1: Ledger, database_url: str) -> None:
+    assert _ensured_by_processes(database_url, 2) == [""] * 2
+    with version_1.transaction() as conn:
+        assert conn.scalar(select(ledger_version.c.version)) == _migrations.NEWEST
+
+
 def _shape(ledger: Ledger) -> dict[str, set[str]]:
-    found = inspect(ledger.engine)
-    views = {"views": set(found.get_view_names())}
-    columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
-    indexes = {f"{name} indexes": {str(i["name"]) for i in found.get_indexes(name)} for name in found.get_table_names()}
-    return columns | indexes | views
+    found, schema = inspect(ledger.engine), ledger.schema
+    shape = {"views": set(found.get_view_names(schema))}
+    for name in found.get_table_names(schema):
+        shape[name] = {f"{column['name']} {column['type']}" for column in found.get_columns(name, schema)}
+        shape[f"{name} indexes"] = {str(index["name"]) for index in found.get_indexes(name, schema)}
+    return shape
 
 
 def test_a_database_that_has_no_characters_for_some_answers_is_refused(postgres_server: PostgresServer) -> None:

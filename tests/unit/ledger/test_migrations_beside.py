@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
+from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import Selection, _migrations, claims, leases
 from kombo_provider.ledger.ledger import Ledger
 from tests.unit.ledger.book import RUN, Book
@@ -27,6 +30,10 @@ A_MOMENT = 0.5
 SELECTION = Selection("crm.applicants", "kombo_default")
 
 Transaction = list[dict[str, Any]]
+
+on_postgresql = pytest.mark.parametrize(
+    "database_url", ["postgresql"], indirect=True
+)  # SQLite has one writer at a time
 
 
 class OlderVersion:
@@ -65,6 +72,17 @@ class OlderVersion:
 
 
 @pytest.fixture
+def leasing(database_url: str) -> Iterator[OlderVersion]:
+    """It has staged rows, and takes a lease: it holds the lane's row, and goes on to the deliveries."""
+    found = OlderVersion(database_url)
+    made, staged, leased, *_ = found.before
+    found.play([made, staged])
+    found.begin(leased[:3])
+    yield found
+    found.close()
+
+
+@pytest.fixture
 def older(database_url: str) -> Iterator[OlderVersion]:
     found = OlderVersion(database_url)
     found.play(found.before)
@@ -96,6 +114,51 @@ def test_a_migration_waits_for_the_transaction_of_an_older_version(
     migration.join()
     older.play(rest)
     _assert_nothing_is_lost(ledger)
+
+
+@on_postgresql
+def test_a_migration_and_a_transaction_that_holds_lanes_do_not_wait_for_each_other(
+    leasing: OlderVersion, database_url: str, open_ledger: Callable[[], Ledger]
+) -> None:
+    ledger, older = open_ledger(), leasing
+    _made, _staged, leased, *rest = older.before
+    migration = threading.Thread(target=ledger.ensure)
+    migration.start()
+    _until_one_waits(database_url)
+    older.begin(leased[3:])
+    older.commit()
+    migration.join()
+    older.play(rest + older.after)
+    _assert_nothing_is_lost(ledger)
+
+
+@on_postgresql
+def test_a_migration_that_never_gets_its_turn_says_who_is_to_end(
+    leasing: OlderVersion, open_ledger: Callable[[], Ledger]
+) -> None:
+    ledger = open_ledger()
+    with pytest.raises(LedgerError, match=r"at version 2.*others work on its tables"), ledger.transaction() as conn:
+        _migrations.migrate(conn, None, patience=timedelta(0))
+    leasing.commit()
+    ledger.ensure()
+
+
+@on_postgresql
+def test_a_migration_that_waits_for_another_says_so(leasing: OlderVersion, open_ledger: Callable[[], Ledger]) -> None:
+    leasing.commit()
+    first, second = open_ledger(), open_ledger()
+    with first.transaction() as conn:
+        _migrations.migrate(conn, None)
+        with pytest.raises(LedgerError, match="another process"), second.transaction() as waiting:
+            _migrations.migrate(waiting, None, patience=timedelta(0))
+    second.ensure()
+
+
+def _until_one_waits(url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as conn:
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity "
+        while conn.execute(waiting + "WHERE datname = current_database())").fetchone() == (0,):
+            time.sleep(0.01)
 
 
 def _assert_nothing_is_lost(ledger: Ledger) -> None:
