@@ -26,8 +26,8 @@ pytestmark = [
 SLOW, CAP, LATENCY = "ats:slow", 5, 5.0
 OTHERS = ("ats:first", "ats:second")
 INTERVAL, RUN_FOR, GRACE = 60.0, 45.0, 60.0
-NEWCOMERS = 24
-SECONDS_BETWEEN = 25.0
+NEWCOMERS = 24 * len(OTHERS)
+SECONDS_BETWEEN = 12.5
 EVERY_MINUTE = 'schedule="* * * * *", first_run="all", run_for=timedelta(seconds={run_for})'
 LANES, SLOTS, GROUPS, SHORT_TURN = 200, 2, 64, 6.0
 SECONDS_A_TASK = 6.0

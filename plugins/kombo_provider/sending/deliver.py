@@ -73,6 +73,8 @@ def deliver(
     Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, before anything was sent. A lane
     that belongs to another environment than the key ends alone.
     """
+    clock = time.monotonic
+    turn_ends = float("inf") if options.send_for_seconds is None else clock() + options.send_for_seconds
     environment_id = client.check_api_key()
     with ledger.transaction() as conn:
         waits = waiting(conn, selection, integration_ids)
@@ -80,7 +82,6 @@ def deliver(
     endings = _endings_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
     facts = preflight.look({name: what for name, what in waits.items() if name not in endings}) if preflight else {}
     endings |= _block_refused(ledger, conn_id, facts)
-    clock = time.monotonic
     lanes = [
         open_lane(ledger, selection, options, name, clock(), facts.get(name, NOTHING_TOLD)) for name in integration_ids
     ]
@@ -91,8 +92,7 @@ def deliver(
     files = FileReads(read_file, within_seconds=options.tuning.read_files_within, clock=clock)
     requester = Requester(client, files, memory, stop=stop, clock=clock)
     group_commit = GroupCommit(ledger, selection, options, memory, clock)
-    turn_ends = float("inf") if options.send_for_seconds is None else clock() + options.send_for_seconds
-    Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes)
+    Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes, turn_ends=turn_ends)
     report = _report(ledger, selection, lanes)
     report.outlived = _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
     report.seconds_left = turn_ends - clock()

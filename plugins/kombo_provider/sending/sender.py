@@ -56,8 +56,8 @@ class Sender:
         self._logged: set[DeliveryKey] = set()
         self._ledger_failures = 0
 
-    def send(self, lanes: Sequence[Lane]) -> None:
-        """Send until nothing that is due is left on the open lanes; each says what became of it.
+    def send(self, lanes: Sequence[Lane], *, turn_ends: float = float("inf")) -> None:
+        """Send until nothing that is due is left on the open lanes, or the turn is over; each says what became of it.
 
         A failure of the ledger is waited out while answers are unrecorded; LedgerError is raised where nothing is
         on the wire and it lasts longer than the tuning's patience.
@@ -65,8 +65,7 @@ class Sender:
         self._lanes = lanes
         open_lanes = [lane for lane in lanes if lane.ending is None]
         self._progress = Progress(self._clock, self._group_commit.count_ready(open_lanes))
-        turn = self._options.send_for_seconds
-        self._turn_ends = float("inf") if turn is None else self._clock() + turn
+        self._turn_ends = turn_ends
         threads = max(1, len(open_lanes) * self._options.max_in_flight)
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kombo")
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,3 +158,12 @@ def test_a_lane_and_a_run_cost_three_reads_whatever_the_rows(desk: Desk, sandbox
     reads = {route: count for route, count in routes.items() if route.startswith("GET") and "check" not in route}
     assert set(reads.values()) == {1}
     assert len(reads) == 3
+
+
+def test_what_kombo_is_asked_beforehand_takes_of_the_turn(desk: Desk, sandbox: Sandbox) -> None:
+    desk.stage("a", lane=LANE)
+    sandbox.faults([{"kind": "late", "seconds": 0.6, "match": {"path": INTEGRATION, "method": "GET"}}])
+    desk.options = replace(desk.options, send_for_seconds=0.5)
+    report = send(desk, sandbox)
+    assert (report.problems, report.left) == ([], {LANE: 1})
+    assert posted(sandbox) == 0
