@@ -28,6 +28,8 @@ _SAFE_KINDS_OF_DUCKDB: Final = frozenset(
 )
 _SAFE_AT_RUN_TIME: Final = ("42501", "42P06", "42P07", "42710")
 """A right is missing, something is there already; the others of class 42 name no value if they say a position."""
+_OF_A_FUNCTION: Final = ("exec_stmt_", "PLy_", "plperl_", "pltcl_")
+"""Where PostgreSQL says that an error comes from which a function of the user's raised, with any SQLSTATE it likes."""
 _SQLITE_ERROR: Final = 1
 _OF_SQLITES_PARSER: Final = re.compile(
     r"no such \w+: |syntax error$|has no column named|ambiguous column name|already exists$|cannot UPDATE generated"
@@ -35,6 +37,7 @@ _OF_SQLITES_PARSER: Final = re.compile(
 )
 _LASTING_CLASSES: Final = ("0A", "21", "22", "28", "2F", "38", "39", "3D", "3F", "42", "44", "54", "IM", "P0")
 """SQLSTATE classes that a later try meets again; IM: ODBC's own, no such driver or data source."""
+_LASTING_STATES: Final = ("25006", "55000")  # a replica; an object that cannot do it, such as a view over a join
 _LASTING_KINDS: Final = {"ProgrammingError", "DataError", "NotSupportedError"}
 _PASSING_KINDS: Final = {"Error", "DatabaseError", "OperationalError", "InterfaceError", "InternalError", "OSError"}
 _PASSING_ON_SQLITE: Final = {5, 6, 7, 9, 10, 13, 15, 17, 19}
@@ -86,8 +89,10 @@ def _at_run_time(original: BaseException, state: str | None) -> bool:
 
     Only what PostgreSQL finds while it parses has a place in the statement; SQLite's parser has words of its own.
     """
+    if (_diagnosis(original, "source_function", "R") or "").startswith(_OF_A_FUNCTION):
+        return True
     if state is not None and state[:2] in ("0A", "3F", "42") and _number(original) is None:  # MariaDB's have a number
-        return state not in _SAFE_AT_RUN_TIME and _position(original) is None
+        return state not in _SAFE_AT_RUN_TIME and _diagnosis(original, "statement_position", "P") is None
     if getattr(original, "sqlite_errorcode", None) == _SQLITE_ERROR:
         return _OF_SQLITES_PARSER.search(_text(original)) is None
     return False
@@ -120,7 +125,7 @@ def may_pass(exc: BaseException) -> bool:
     if on_sqlite is not None:
         return on_sqlite & 0xFF in _PASSING_ON_SQLITE
     if state is not None:
-        return state[:2] not in _LASTING_CLASSES
+        return state[:2] not in _LASTING_CLASSES and state not in _LASTING_STATES
     kinds = {kind.__name__ for kind in type(original).__mro__}
     if kinds & _LASTING_KINDS or not kinds & _PASSING_KINDS:
         return False
@@ -197,12 +202,12 @@ def _number(original: BaseException) -> int | None:
     return first if isinstance(first, int) else None
 
 
-def _position(original: BaseException) -> Any:
-    """Return where in the statement PostgreSQL sees the mistake; only what it finds while parsing has a place."""
+def _diagnosis(original: BaseException, name: str, letter: str) -> Any:
+    """Return a field of PostgreSQL's error; `letter` is what its protocol calls it."""
     first = original.args[0] if original.args else None
     if isinstance(first, dict):  # pg8000
-        return first.get("P")
-    return getattr(getattr(original, "diag", None), "statement_position", None)
+        return first.get(letter)
+    return getattr(getattr(original, "diag", None), name, None)
 
 
 def _named_objects(original: BaseException) -> str:

@@ -221,6 +221,24 @@ def test_a_trigger_of_the_target_that_stumbles_over_a_value_is_described_without
     engine.dispose()
 
 
+@pytest.mark.parametrize("state", ["P0001", "42501", "42P01", "55000", "57014", "08006", "53100", "25006"])
+def test_a_trigger_may_raise_any_sqlstate_and_its_words_are_not_quoted(postgres_url: str, state: str) -> None:
+    engine = create_engine(postgres_url)
+    with engine.connect() as conn:
+        conn.exec_driver_sql("CREATE TABLE people (email TEXT)")
+        conn.exec_driver_sql(f"INSERT INTO people VALUES ('{ADA}')")
+        conn.exec_driver_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE SQLSTATE '{state}' USING MESSAGE = NEW.email; END $$"
+        )
+        conn.exec_driver_sql("CREATE TRIGGER t BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION refuse()")
+        with pytest.raises(DBAPIError) as raised:
+            conn.exec_driver_sql("UPDATE people SET email = email")
+    assert ADA not in describe(raised.value)
+    assert state in describe(raised.value)
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("sql", "words"),
     [("SELECT * FROM nobody", "nobody"), ("UPDATE people SET nothing = 1", "nothing"), ("SELEC 1", "SELEC")],

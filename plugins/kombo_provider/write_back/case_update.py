@@ -18,7 +18,7 @@ from sqlalchemy import update as update_of
 from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.joined_update import texts_of
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.matching import Found, Pair, ids_of
+from kombo_provider.write_back.matching import Found, Pair, ids_of, ids_there
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at
 
 _PARAMETERS = 2_000
@@ -70,14 +70,15 @@ class CaseUpdate:
             .group_by(*self._columns)
         )
 
-    def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
-        """Write the ids of these; where Kombo named no id, the table keeps its own."""
-        rows = iter(delivered.values())
+    def write(self, delivered: Mapping[int, DeliveredIds]) -> int:
+        """Write the ids of these; where Kombo named no id, the table keeps its own. Return how many rows changed."""
+        rows, changed = iter(delivered.values()), 0
         while some := list(islice(rows, self.rows_per_update)):
             parameters: dict[str, Any] = {}
             for number, one in enumerate(some):
                 parameters |= self._parameters(number, one)
-            self._conn.execute(self.update(len(some)), parameters)
+            changed += self._conn.execute(self.update(len(some)), parameters).rowcount
+        return changed
 
     def try_write(self) -> None:
         """Have the database check types and rights: the same statement on no row."""
@@ -132,7 +133,7 @@ class CaseUpdate:
             cast.prints(value, texts[part]) for value, (part, cast) in zip(printed, self._casts.items(), strict=True)
         )
         rows, dated, *ids = row[size:]
-        return Found(number, printed, exact, rows, tuple(ids), bool(dated))
+        return Found(number, printed, exact, rows, ids_there(ids), bool(dated))
 
 
 def _key(part: str, number: int) -> str:

@@ -29,10 +29,10 @@ from sqlalchemy.types import TypeEngine
 
 from kombo_provider.ledger import DeliveredIds
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.matching import Found, Pair, ids_of
+from kombo_provider.write_back.matching import Found, Pair, ids_of, ids_there
 from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at, instant_type
 
-_TEMPORARY = "kombo_write_back"
+_TEMPORARY = "kombo_write_back_keys_and_ids"
 _PARTS = ("integration_id", "applicant_id")
 _LISTED_AS = {"integration_id": "kombo_key_integration", "applicant_id": "kombo_key_applicant"}
 
@@ -65,13 +65,16 @@ class JoinedUpdate:
         )
         return [self._found(tuple(row), pairs) for row in self._conn.execute(query)]
 
-    def write(self, delivered: Mapping[int, DeliveredIds]) -> None:
-        """Write the ids of these, all in one statement; where Kombo named no id, the table keeps its own."""
+    def write(self, delivered: Mapping[int, DeliveredIds]) -> int:
+        """Write the ids of these, all in one statement; where Kombo named no id, the table keeps its own.
+
+        Return how many rows the database says it changed.
+        """
         types = self._key_types | dict.fromkeys(ID_COLUMNS, Text())
         types[DELIVERED_AT] = instant_type(self._table.c[DELIVERED_AT])
         listed = self._listed(types, [self._row(number, one) for number, one in delivered.items()])
         values = {name: func.coalesce(listed.c[name], self._table.c[name]) for name in WRITTEN_COLUMNS}
-        self._conn.execute(update(self._table).where(*self._conditions(listed)).values(values))
+        return self._conn.execute(update(self._table).where(*self._conditions(listed)).values(values)).rowcount
 
     def try_write(self) -> None:
         """Have the database check types and rights: the same statement on no row."""
@@ -94,7 +97,7 @@ class JoinedUpdate:
         exact = printed == texts or all(
             cast.prints(value, text) for cast, value, text in zip(self._of_parts, printed, texts, strict=True)
         )
-        return Found(number, printed, exact, rows, ids, bool(dated))
+        return Found(number, printed, exact, rows, ids_there(ids), bool(dated))
 
     def _texts(self, pair: Pair) -> tuple[str, ...]:
         """Return a key's texts in the order of the table's columns."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kombo_provider.ledger import DeliveredIds
 
 Pair = tuple[str, str]
 """Integration id and applicant id."""
+
+
+BLANK = " "
+"""What every id is greater than: a column may have an empty text where there is none."""
 
 
 class Found(NamedTuple):
@@ -25,6 +29,11 @@ class Found(NamedTuple):
     rows: int
     ids: tuple[str | None, ...]
     dated: bool
+
+
+def ids_there(values: Sequence[Any]) -> tuple[str | None, ...]:
+    """Return the ids of a row: an empty text, or one of blanks, is none."""
+    return tuple([(value.strip() or None) if isinstance(value, str) else value for value in values])
 
 
 class Miss(NamedTuple):

@@ -8,8 +8,23 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, DateTime, Enum, MetaData, String, Table, Text, inspect
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy import (
+    Column,
+    Computed,
+    Connection,
+    Date,
+    DateTime,
+    Enum,
+    MetaData,
+    String,
+    Table,
+    Text,
+    cast,
+    inspect,
+    literal,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
@@ -39,20 +54,33 @@ def find_target(conn: Connection, name: str, key: Mapping[str, str]) -> Table:
 
     Raises WriteBackError for a missing table or column, with the ALTER to paste, and for a column of a wrong type.
     """
-    table = _reflect(conn, name)
+    table = _reflect(conn, name, (*key.values(), *WRITTEN_COLUMNS))
+    cut = [name for name in ID_COLUMNS if name in table.c and _cuts(conn, table.c[name].type)]
     for column in table.columns:
         column.type = _known(_below_domains(column.type))
     lost = [column for column in key.values() if column not in table.c]
     if lost:
-        known = ", ".join(column.name for column in table.columns if column.name not in WRITTEN_COLUMNS)
+        known = ", ".join(column.name for column in table.columns if column.key not in WRITTEN_COLUMNS)
         raise WriteBackError(f"{name} has no column {', '.join(lost)}: write_back_key must name one of {known}.")
     missing = [column for column in WRITTEN_COLUMNS if column not in table.c]
     if missing:
         raise WriteBackError(
             f"{name} has no column {', '.join(missing)}. Run this once, then run again:\n{_alter(conn, table, missing)}"
         )
-    _check_types(conn, name, table)
+    _check_types(conn, name, table, cut)
     return table
+
+
+def _cuts(conn: Connection, kind: TypeEngine[Any]) -> bool:
+    """Tell whether a domain, whose length nothing describes, cuts an id."""
+    if not hasattr(kind, "data_type"):
+        return False
+    left = select(cast(literal("x" * _LONGEST_ID, Text()), kind).cast(Text()))
+    try:
+        with conn.begin_nested():
+            return len(conn.scalar(left) or "") < _LONGEST_ID
+    except DBAPIError:
+        return False  # it checks more than the length: what it takes only the UPDATE shows
 
 
 def _below_domains(kind: Any) -> TypeEngine[Any]:
@@ -73,9 +101,11 @@ def _known(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return DateTime(timezone=not name.endswith("NTZ"))
 
 
-def _check_types(conn: Connection, name: str, table: Table) -> None:
+def _check_types(conn: Connection, name: str, table: Table, cut: Sequence[str]) -> None:
     """Refuse columns that would change, cut or refuse the ids; a type that is not known is left to the UPDATE."""
     wrong = [_described(conn, table.c[column], "text") for column in ID_COLUMNS if not _takes_ids(table.c[column])]
+    wrong += [f"{column} is of a domain that cuts texts and must be text" for column in cut]
+    wrong += [f"{name} is a generated column" for name in WRITTEN_COLUMNS if table.c[name].computed is not None]
     if not _takes_instants(conn, table.c[DELIVERED_AT]):
         wrong.append(_described(conn, table.c[DELIVERED_AT], "a timestamp"))
     if wrong:
@@ -126,26 +156,47 @@ def grant(conn: Connection, table: Table, key: Mapping[str, str]) -> str:
     """Return the GRANT that lets the connection's user write the ids, to be pasted."""
     preparer = conn.dialect.identifier_preparer
     user, target = preparer.quote(conn.engine.url.username or "…"), preparer.format_table(table)
-    written = ", ".join(WRITTEN_COLUMNS)
-    read = ", ".join(preparer.quote(name) for name in (*key.values(), *WRITTEN_COLUMNS))
+    written = ", ".join(preparer.quote(table.c[name].name) for name in WRITTEN_COLUMNS)
+    read = ", ".join(preparer.quote(table.c[name].name) for name in (*key.values(), *WRITTEN_COLUMNS))
     rights = f"GRANT SELECT ({read}), UPDATE ({written}) ON {target} TO {user};"
     if table.schema is None or conn.dialect.name != "postgresql":
         return rights
     return f"GRANT USAGE ON SCHEMA {preparer.quote(table.schema)} TO {user};\n{rights}"
 
 
-def _reflect(conn: Connection, name: str) -> Table:
-    """Look the name up as it is written, then as SQL reads what is not quoted: in lower case."""
+def _reflect(conn: Connection, name: str, wanted: Sequence[str]) -> Table:
+    """Look the name up as it is written, then as SQL reads what is not quoted: in lower case.
+
+    Columns are looked up likewise: those `wanted` whose names differ in case alone have the wanted one as their key.
+    """
     parts = _NAME.findall(name)
     exact = [part[1:-1].replace(part[0] * 2, part[0]) if part[0] in _QUOTES else part for part in parts]
     folded = [part if quoted[0] in _QUOTES else part.lower() for part, quoted in zip(exact, parts, strict=True)]
     for *schema, bare in (exact, folded):
         with suppress(NoSuchTableError):
-            return _described_by(conn, bare, schema)
+            return _keyed(_described_by(conn, bare, schema), wanted)
     raise WriteBackError(
         f"There is no table {name} to write ids back into. Name an existing one in write_back_table, "
         "or pass write_back_table=None to keep the ids in the ledger only."
     )
+
+
+def _keyed(table: Table, wanted: Sequence[str]) -> Table:
+    alike: dict[str, list[str]] = {}
+    for column in table.columns:
+        alike.setdefault(column.name.lower(), []).append(column.name)
+    keys = {
+        found[0]: name
+        for name in wanted
+        if name not in table.c and len(found := alike.get(name.lower(), [])) == 1  # two: nothing tells which is meant
+    }
+    if not keys:
+        return table
+    columns = [
+        Column(one.name, one.type, *([Computed("")] if one.computed else ()), key=keys.get(one.name, one.name))
+        for one in table.columns
+    ]
+    return Table(table.name, MetaData(), *columns, schema=table.schema)
 
 
 def _described_by(conn: Connection, name: str, schema: Sequence[str]) -> Table:

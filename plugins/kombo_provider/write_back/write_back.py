@@ -10,9 +10,9 @@ from sqlalchemy import Text as SqlText
 from kombo_provider.errors import WriteBackError
 from kombo_provider.ledger import Ledger, RunRef, delivered_ids
 from kombo_provider.quiet_collector import quiet_collector
-from kombo_provider.write_back.matching import Found, Pair
-from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget
-from kombo_provider.write_back.writing import Patience, WriteBackReport, Writing
+from kombo_provider.write_back.matching import BLANK, Found, Pair
+from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget, Patience
+from kombo_provider.write_back.writing import WriteBackReport, Writing
 
 CHUNK_ROWS = 5_000
 
@@ -35,17 +35,17 @@ class WriteBack:
 
     def check(self) -> None:
         """Make sure that the table is there, can take the ids, and that the connection may write them."""
-        wait = self._patience.first_lock_seconds
+        wait = self._patience.first
         with self._target.errors(NOTHING_SENT), self._target.writing(wait) as conn:
             self._target.rows(conn).try_write()
             conn.rollback()
 
     def holds_ids(self) -> bool:
         """Tell whether any row of the table has an application id already."""
-        wait = self._patience.first_lock_seconds
+        wait = self._patience.first
         with self._target.errors(NOTHING_SENT), self._target.reading(wait) as conn:
             column = self._target.table(conn).c["kombo_application_id"]
-            return conn.execute(select(cast(column, SqlText)).where(column.is_not(None)).limit(1)).first() is not None
+            return conn.execute(select(cast(column, SqlText)).where(column > BLANK).limit(1)).first() is not None
 
     def ids_of(self, keys: Sequence[Pair]) -> dict[Pair, str]:
         """Return the application id that the row of a key has, for those keys (integration, applicant) that have one.
@@ -85,7 +85,7 @@ class WriteBack:
         )
 
     def _found(self, keys: Sequence[Pair]) -> list[Found]:
-        wait = self._patience.first_lock_seconds
+        wait = self._patience.first
         with self._target.errors(NOTHING_SENT), self._target.reading(wait) as conn:
             return self._target.rows(conn).find(dict(enumerate(keys)))
 

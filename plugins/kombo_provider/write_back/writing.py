@@ -15,7 +15,7 @@ from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
 from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
-from kombo_provider.write_back.open_target import IN_LEDGER, OpenTarget, concerns_rows, is_locked
+from kombo_provider.write_back.open_target import IN_LEDGER, OpenTarget, Patience, concerns_rows, is_held_up
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,6 @@ _REFUSALS_AT_MOST = 20
 
 BorneId = tuple[str, str]
 """A column of the ledger and the id that stands in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a statement waits for a lock: at first, and once another transaction is known to hold one."""
-
-    first_lock_seconds: float = 30.0
-    next_lock_seconds: float = 1.0
 
 
 @dataclass(slots=True)
@@ -70,8 +62,8 @@ class Writing:
     ) -> None:
         self._target, self._patience, self._ledger, self._source, self._run = target, patience, ledger, source, run
         self.report = report
-        self._lock_seconds = patience.first_lock_seconds
-        self._locked = 0
+        self._wait = patience.first
+        self._held_up = 0
         self._named = 0
         self._refused_new = 0
         self._missed: list[DeliveredIds] = []
@@ -87,8 +79,8 @@ class Writing:
             except DBAPIError as exc:
                 if not concerns_rows(exc):
                     raise
-                if is_locked(exc):
-                    self._lock_seconds = self._patience.next_lock_seconds
+                if is_held_up(exc):
+                    self._wait = self._patience.next
                 if len(part) == 1:
                     self._refuse(part[0], exc)
                 else:
@@ -97,9 +89,9 @@ class Writing:
         self._remember_missed()
 
     def _refuse(self, delivered: DeliveredIds, exc: DBAPIError) -> None:
-        self._locked += is_locked(exc)
+        self._held_up += is_held_up(exc)
         refused = self.report.refused + 1
-        if self._locked >= _REFUSALS_AT_MOST or (refused >= _REFUSALS_AT_MOST and not self.report.written):
+        if self._held_up >= _REFUSALS_AT_MOST or (refused >= _REFUSALS_AT_MOST and not self.report.written):
             raise exc
         self._last_refusal = describe(exc)
         self._miss(delivered, f"is refused by the database ({self._last_refusal})")
@@ -119,7 +111,7 @@ class Writing:
         asked: set[BorneId] = set()
         taken: set[BorneId] = set()
         while True:
-            with self._target.writing(self._lock_seconds) as conn:
+            with self._target.writing(self._wait) as conn:
                 rows = self._target.rows(conn)
                 alone, missed = matches(rows.find(_pairs(numbered)), numbered)
                 strangers = _strangers(alone, numbered)
@@ -194,7 +186,7 @@ class Writing:
             report.refused,
         )
         if self._refused_new and not report.written:
-            error = TargetUnavailableError if self._locked else WriteBackError
+            error = TargetUnavailableError if self._held_up else WriteBackError
             raise error(
                 f"Writing ids back into {self._target.name} failed: the database refused all {report.refused} rows "
                 f"({self._last_refusal}). {IN_LEDGER}."
@@ -206,11 +198,16 @@ def _pairs(delivered: Mapping[int, DeliveredIds]) -> dict[int, Pair]:
 
 
 def _write(rows: JoinedUpdate | CaseUpdate, delivered: Mapping[int, DeliveredIds]) -> set[int]:
-    """Write these; return which of them stand in the table then."""
+    """Write these; return which of them stand in the table then.
+
+    Where every row was changed and one is found no more, its change took it out of a view, or gave it another key.
+    """
     if not delivered:
         return set()
-    rows.write(delivered)
-    return stand_written(rows.find(_pairs(delivered)), delivered)
+    all_changed = rows.write(delivered) == len(delivered)
+    found = rows.find(_pairs(delivered))
+    gone = delivered.keys() - {one.number for one in found} if all_changed else set()
+    return stand_written(found, delivered) | gone
 
 
 def _strangers(alone: Mapping[int, Found], delivered: Mapping[int, DeliveredIds]) -> dict[int, BorneId]:

@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from kombo_provider.errors import WriteBackError
-from kombo_provider.write_back.open_target import concerns_rows, is_locked
-from kombo_provider.write_back.write_back import Patience, WriteBack
+from kombo_provider.write_back.open_target import Patience, Wait, concerns_rows, is_locked
+from kombo_provider.write_back.write_back import WriteBack
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import Book
-from tests.unit.write_back.write_back_target import ids, make
+from tests.unit.write_back.write_back_target import ids, make, run
 
-SOON = Patience(first_lock_seconds=0.05, next_lock_seconds=0.02)
+SOON = Patience(first=Wait(0.05, 60), next=Wait(0.02, 60))
 
 
 @pytest.fixture
@@ -36,6 +36,25 @@ def test_an_open_transaction_on_one_row_costs_that_row_and_no_other(people: Engi
     assert (report.written, report.refused) == (2, 1)
     assert ids(people) == [("1", "app-1"), ("2", None), ("3", "app-3")]
     assert target.run(book.ledger, "crm.applicants").written == 1
+
+
+@pytest.mark.parametrize("limit_of_the_role", [True, False])
+def test_a_trigger_that_does_not_come_back_costs_its_row_and_no_other(
+    people: Engine, book: Book, open_engine: Callable[[str], Engine], *, limit_of_the_role: bool
+) -> None:
+    run(
+        people,
+        "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF OLD.id = '2' THEN PERFORM pg_sleep(600); END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER stay BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stay()",
+    )
+    limits = {"options": "-c statement_timeout=1s"} if limit_of_the_role else {}
+    limited = open_engine(people.url.update_query_dict(limits).render_as_string(hide_password=False))
+    seconds = 600 if limit_of_the_role else 1
+    patience = Patience(first=Wait(60, seconds), next=Wait(60, seconds))
+    report = WriteBack(limited, "people", "id", patience).run(book.ledger, "crm.applicants")
+    assert (report.written, report.refused) == (2, 1)
+    assert ids(people) == [("1", "app-1"), ("2", None), ("3", "app-3")]
 
 
 def test_a_locked_table_is_an_error_that_says_so_and_no_endless_wait(people: Engine, book: Book) -> None:

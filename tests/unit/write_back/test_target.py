@@ -190,6 +190,66 @@ def test_a_domain_over_text_takes_ids(postgres_url: str, open_engine: Callable[[
     assert write(warehouse, book).written == 1
 
 
+@pytest.mark.parametrize("domain", ["VARCHAR(10)", "short"])
+def test_a_domain_that_cuts_ids_is_named_before_anything_is_sent(
+    postgres_url: str, open_engine: Callable[[str], Engine], domain: str
+) -> None:
+    warehouse = open_engine(postgres_url)
+    run(warehouse, "CREATE DOMAIN short AS VARCHAR(10)", f"CREATE DOMAIN word AS {domain}")
+    make(warehouse)
+    run(warehouse, "ALTER TABLE people ALTER kombo_candidate_id TYPE word")
+    with pytest.raises(WriteBackError, match="kombo_candidate_id is of a domain that cuts texts and must be text"):
+        WriteBack(warehouse, "people", "id").check()
+
+
+def test_a_generated_column_is_named_before_anything_is_sent(
+    warehouse: Engine, open_engine: Callable[[str], Engine]
+) -> None:
+    kind = "VARCHAR(60)" if warehouse.dialect.name == "mysql" else "TEXT"
+    stored = "STORED" if warehouse.dialect.name == "postgresql" else ""
+    make(warehouse, f"a {kind}")
+    generated = f"kombo_candidate_id {kind} GENERATED ALWAYS AS (a) {stored}"
+    if warehouse.dialect.name == "duckdb":  # which adds no such column to a table that is there
+        run(
+            warehouse,
+            "DROP TABLE people",
+            f"CREATE TABLE people (a TEXT, {columns(warehouse)})".replace("kombo_candidate_id TEXT", generated),
+        )
+    else:
+        run(
+            warehouse, "ALTER TABLE people DROP COLUMN kombo_candidate_id", f"ALTER TABLE people ADD COLUMN {generated}"
+        )
+    with pytest.raises(WriteBackError, match="generated column"):
+        WriteBack(warehouse, "people", "a").check()
+
+
+def test_columns_whose_names_differ_in_case_are_the_ones_that_are_meant(warehouse: Engine, book: Book) -> None:
+    written = re.sub(r"kombo_\w+", lambda name: f'"{name.group().upper()}"', columns(warehouse))
+    run(warehouse, f'CREATE TABLE people ("Id" VARCHAR(9), {written})', """INSERT INTO people ("Id") VALUES ('1')""")
+    target = WriteBack(warehouse, "people", "id")
+    target.check()
+    book.deliver("1")
+    assert target.run(book.ledger, "crm.applicants").written == 1
+    assert run(warehouse, 'SELECT "Id", "KOMBO_APPLICATION_ID" FROM people') == [("1", "app-1")]
+
+
+def test_a_table_called_like_one_of_ours_takes_ids(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", "'1'", table="kombo_write_back")
+    book.deliver("1")
+    assert write(warehouse, book, "kombo_write_back").written == 1
+
+
+def test_an_empty_text_in_an_id_column_is_no_id(warehouse: Engine, book: Book) -> None:
+    make(warehouse, "id TEXT", "'1'", "'2'")
+    run(warehouse, "UPDATE people SET kombo_application_id = '', kombo_candidate_id = '  '")
+    target = WriteBack(warehouse, "people", "id")
+    assert not target.holds_ids()
+    assert target.foreign_ids(book.ledger, [("greenhouse:a", "1")]) == {}
+    book.deliver("1")
+    assert write(warehouse, book).written == 1
+    assert target.holds_ids()
+
+
 def test_keys_that_the_table_does_not_hold_are_refused_before_anything_is_sent(warehouse: Engine, book: Book) -> None:
     make(warehouse, "no INTEGER", "1", "2")
     target = WriteBack(warehouse, "people", "no")

@@ -43,6 +43,26 @@ def _raise_for(warehouse: Engine, key: str) -> None:
     )
 
 
+def test_a_trigger_that_stumbles_over_the_value_of_one_row_costs_that_row_alone(
+    database_url: str, open_engine: Callable[[str], Engine], book: Book
+) -> None:
+    warehouse = open_engine(database_url)
+    make(warehouse, "id TEXT", "'1'", "'2'", "'3'")
+    run(warehouse, "ALTER TABLE people ADD COLUMN links TEXT", "UPDATE people SET links = '{' WHERE id = '2'")
+    if warehouse.dialect.name == "sqlite":
+        run(warehouse, "CREATE TRIGGER t BEFORE UPDATE ON people BEGIN SELECT json(NEW.links); END")
+    else:
+        run(
+            warehouse,
+            "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM NEW.links::jsonb; RETURN NEW; END $$",
+            "CREATE TRIGGER t BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION t()",
+        )
+    book.deliver("1", "2", "3")
+    report = write(warehouse, book)
+    assert (report.written, report.refused) == (2, 1)
+
+
 @WITH_TRIGGERS
 def test_a_trigger_that_raises_for_one_row_of_thirty_costs_that_row_alone(
     warehouse: Engine, book: Book, caplog: pytest.LogCaptureFixture
@@ -163,6 +183,18 @@ def test_an_update_that_changes_nothing_is_not_counted_as_written(
     assert "Applicant 2 of greenhouse:a has a row that the database did not change" in caplog.text
     assert book.row("2")["written_back_at"] is None
     assert all(found is None for _, found in ids(warehouse))
+
+
+def test_rows_that_leave_a_view_by_getting_their_ids_are_written(
+    postgres_url: str, open_engine: Callable[[str], Engine], book: Book
+) -> None:
+    warehouse = open_engine(postgres_url)
+    make(warehouse, "id TEXT", "'1'", "'2'")
+    run(warehouse, "CREATE VIEW waiting AS SELECT * FROM people WHERE kombo_application_id IS NULL")
+    book.deliver("1", "2")
+    assert write(warehouse, book, "waiting").written == 2
+    assert ids(warehouse) == [("1", "app-1"), ("2", "app-2")]
+    assert write(warehouse, book, "waiting").handled == 0
 
 
 def test_rows_that_a_policy_protects_are_named_and_tried_again(
