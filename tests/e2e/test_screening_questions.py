@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from typing import Any
 
 import pytest
 
+from kombo_provider.cli import commands
 from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, MakesPipelines, Warehouse, run_dag
 
@@ -85,3 +87,17 @@ def test_questions_that_cannot_be_read_hold_nobody_up(
     assert told
     assert told[0].startswith("2 rows are taken as they are")
     assert GREENHOUSE in told[0]
+
+
+def test_a_row_delivered_while_questions_could_not_be_read_is_not_said_to_have_changed_since(
+    warehouse: Warehouse, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks(sandbox, LICENCE)
+    add(warehouse, 1, licence="o-yes")
+    sandbox.faults([{"kind": "html", "status": 502, "match": {"path": "/ats/jobs", "method": "GET"}}])
+    run_dag()
+    assert warehouse.statuses() == {"delivered": 1}
+    sandbox.clear_faults()
+    asks(sandbox, LICENCE, {**YEARS, "required": True})  # the row as it is would be invalid today
+    commands.explain(Namespace(verbose=False, dag_id="kombo_push_applicants", applicant_id="a-1", conf=None))
+    assert "nothing, the ledger knows it as it is" in capsys.readouterr().out

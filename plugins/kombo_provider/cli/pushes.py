@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -13,16 +13,16 @@ from sqlalchemy import create_engine
 from kombo_provider.cli.run_context import run_context
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger import Ledger
-from kombo_provider.mapping import MappedRow, RowMapper
-from kombo_provider.mapping.questions import FindQuestions
+from kombo_provider.ledger import Ledger, RunRef, Staging
+from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
-from kombo_provider.operators.job_questions import question_finder
 from kombo_provider.operators.settings import Connections, PushSettings
-from kombo_provider.operators.stage import KomboStageOperator
+from kombo_provider.operators.stage import KomboStageOperator, mapping_options
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
+from kombo_provider.staging.mapping_options import MappingOptions
+from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.transform import transformed
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class OpenPush:
     push: PushSettings
     ledger: Ledger
     reader: SourceReader
-    default_integration_id: str | None
-    find_questions: FindQuestions
+    mapping: MappingOptions
+    dag_id: str
 
 
 def pushes_of(dag_id: str) -> list[PushSettings]:
@@ -84,7 +84,7 @@ def open_push(stage: KomboStageOperator, conf: dict[str, Any]) -> Iterator[OpenP
         warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
     ):
         reader = SourceReader(warehouse, sql, where=where)
-        yield OpenPush(push, ledger, reader, settings.integration_id, question_finder(settings))
+        yield OpenPush(push, ledger, reader, mapping_options(push, settings), stage.dag_id)
 
 
 @contextmanager
@@ -106,29 +106,27 @@ def _ledger_or_empty_one(connections: Connections) -> Iterator[Ledger]:
 
 
 def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
-    """Return the rows of an applicant id that the SELECT returns now, whatever the window."""
+    """Return the rows of an applicant id that the SELECT returns now, whatever the window, as `stage` would map them.
+
+    Each bears its digest, by which the ledger knows a row again whose job's questions could not be asked for.
+    """
     push, found = opened.push, []
+    staged = Staging(push.source, push.connections.kombo_conn_id, push.endpoint, RunRef(opened.dag_id, ""))
+    mapping = Recognition(opened.ledger, staged, opened.mapping.rules, looks=False)
     with opened.reader.open() as source:
         mapper = None if push.transform else mapper_of(opened, source.columns)
-        for raw in source.frames(Window()):
-            frame = transformed(push.transform, raw) if push.transform else raw
-            mapper = mapper or mapper_of(opened, list(frame.columns))
-            its_own = [n for n, row in enumerate(mapper.map_chunk(frame)) if row.applicant_id == applicant_id]
+        for raw in source.chunks(Window()):
+            rows = SourceRows(source.columns, raw)
+            if push.transform is not None:
+                rows = SourceRows.of_frame(transformed(push.transform, source.frame_of(raw)))
+            mapper = mapper or mapper_of(opened, rows.columns)
+            its_own = [n for n, row in enumerate(mapper.map_rows(rows)) if row.applicant_id == applicant_id]
             if its_own:
-                asking = mapper_of(opened, list(frame.columns), opened.find_questions)
-                found += asking.map_chunk(frame.iloc[its_own])
+                asking = opened.mapping.mapper(rows.columns, push.endpoint, opened.mapping.find_questions)
+                found += mapping.map_rows(asking, rows.some(its_own))
     return found
 
 
-def mapper_of(opened: OpenPush, columns: list[str], find_questions: FindQuestions | None = None) -> RowMapper:
-    """Return what maps the rows of these columns as `stage` does, which asks what the rows' jobs ask."""
-    push = opened.push
-    return RowMapper(
-        columns,
-        endpoint=push.endpoint,
-        extra_fields=push.extra_fields,
-        default_integration_id=opened.default_integration_id,
-        source_timezone=push.source_timezone,
-        attachments_from_files=bool(push.attachment_roots),
-        find_questions=find_questions,
-    )
+def mapper_of(opened: OpenPush, columns: Sequence[str]) -> RowMapper:
+    """Return what maps the rows of these columns without asking Kombo for anything."""
+    return opened.mapping.mapper(columns, opened.push.endpoint, None)

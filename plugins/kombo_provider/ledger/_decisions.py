@@ -22,6 +22,9 @@ COUNTERS = (
 )
 """What can become of an extracted row; each row counts in exactly one, so they add up to `extracted`."""
 
+UNASKED = "unasked:"
+"""Stands before the digest of a row that was staged without its job's questions."""
+
 
 class StagedRow(Protocol):
     """What staging needs of a mapped row (see kombo_provider.mapping.MappedRow)."""
@@ -99,11 +102,19 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
 def is_same(row: StagedRow, before: Known) -> bool:
     """Tell whether the ledger has this very row.
 
-    Where a job's questions could not be asked for, the body lacks what they make of it: then the source row decides.
+    Where a job's questions could not be asked for, now or when it was delivered, the body lacks what they make of it:
+    then the source row decides. A row that was not delivered yet is to be checked once they can be.
     """
-    if row.unasked and row.row_digest is not None and row.row_digest == before.row_digest:
+    if row.payload_sha256 == before.payload_sha256:
         return True
-    return row.payload_sha256 == before.payload_sha256
+    if row.row_digest is None or before.row_digest is None or row.row_digest != before.row_digest.removeprefix(UNASKED):
+        return False
+    return row.unasked or before.status is Status.DELIVERED
+
+
+def known_by(row: StagedRow) -> str | None:
+    """Return what the row is known by from now on; the next extract looks more closely at one marked UNASKED."""
+    return f"{UNASKED}{row.row_digest}" if row.unasked and row.row_digest is not None else row.row_digest
 
 
 def _wanted(row: StagedRow) -> tuple[Status, str]:

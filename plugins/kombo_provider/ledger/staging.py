@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
 from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lockable
-from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide, is_same
+from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide, is_same, known_by
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._row_digests import learn, recognise
 from kombo_provider.ledger._tables import deliveries, sources
@@ -136,9 +136,8 @@ class _Writes:
         self, staging: Staging, row: StagedRow, before: Known | None, status: Status | None, at: datetime, stamp: Stamp
     ) -> None:
         """Note what a row that takes on a status, or stays as it is, changes in the ledger."""
-        same = before is not None and before.payload_sha256 == row.payload_sha256
-        digest = _digest(row)
-        if before and same and digest is not None and digest != before.row_digest:
+        digest = None if row.unasked else row.row_digest
+        if before and digest not in (None, before.row_digest) and is_same(row, before):
             self.digests[_pair(row)] = digest
         if status is None:
             return
@@ -236,7 +235,7 @@ def _values(
         row.job_id,
         row.payload if ready else None,
         row.payload_sha256,
-        _digest(row),
+        known_by(row),
         int(row.has_files),
         row.problems if status is Status.INVALID else None,
         *_ids_of_earlier_tool(row, imported=imported),
@@ -249,11 +248,6 @@ def _values(
         staging.run.dag_id,
         staging.run.run_id,
     )
-
-
-def _digest(row: StagedRow) -> str | None:
-    """Return what the row is known by from now on: nothing, where the next extract is to look at it more closely."""
-    return None if row.unasked else row.row_digest
 
 
 def _ids_of_earlier_tool(row: StagedRow, *, imported: bool) -> tuple[str | None, str | None]:

@@ -188,3 +188,21 @@ def test_a_row_that_was_checked_stays_as_it_is_where_its_questions_cannot_be_ask
     people.jobs.down = {"J"}
     assert people.stage(same_person="hold") == {"extracted": 1, "already_known": 1}  # which recognises no row by digest
     assert people.rows() == before
+
+
+def test_a_row_delivered_while_its_questions_could_not_be_asked_for_has_not_changed_since(people: People) -> None:
+    people.jobs.questions, people.jobs.down = {"J": [YEARS]}, {"J"}
+    people.add("a", "5")
+    people.stage()
+    with people.ledger.transaction() as conn:
+        conn.exec_driver_sql("UPDATE kombo_deliveries SET status = 'delivered'")
+    assert people.stage() == {"extracted": 1, "already_known": 1}
+    people.jobs.down = set()
+    assert people.stage() == {"extracted": 1, "already_known": 1}
+    assert people.jobs.asked
+    assert people.stage() == {"extracted": 1, "already_known": 1}
+    assert people.jobs.asked == []  # known by its source row from now on
+    with people.engine.begin() as conn:
+        conn.exec_driver_sql("DELETE FROM people")
+    people.add("a", "6")
+    assert people.stage() == {"extracted": 1, "changed_after_delivery": 1}
