@@ -148,6 +148,7 @@ syncs = Table(
     Column("full_at", UtcDateTime),
     Column("scope", Text),
     Column("personal", SmallInteger, nullable=False, server_default="0"),
+    Column("page_size", Integer),
     Column("began_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("failed_since", UtcDateTime),

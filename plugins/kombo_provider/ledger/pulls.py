@@ -20,7 +20,8 @@ class Pull:
     """One pull of one kind of record of one integration, with what the last finished one left.
 
     `watermark` is when the last one began, `full_at` when the last one began that read everything; `scope` and
-    `personal` are how that one was told to store. Each is None (or false) where there was none.
+    `personal` are how that one was told to store; `page_size` is what was found small enough to be read. Each is None
+    (or false) where there was none.
     """
 
     kombo_conn_id: str
@@ -32,6 +33,7 @@ class Pull:
     full_at: datetime | None
     scope: str | None
     personal: bool
+    page_size: int | None = None
 
 
 def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
@@ -63,6 +65,7 @@ def begin(conn: Connection, kombo_conn_id: str, integration_id: str, model: str)
         full_at=row.full_at,
         scope=row.scope,
         personal=bool(row.personal),
+        page_size=row.page_size,
     )
 
 
@@ -72,6 +75,11 @@ def hold(conn: Connection, pull: Pull) -> bool:
         kombo_conn_id=pull.kombo_conn_id, integration_id=pull.integration_id, model=pull.model
     )
     return conn.scalar(query.with_for_update()) == pull.epoch
+
+
+def note_page_size(conn: Connection, pull: Pull, page_size: int) -> None:
+    """Remember how many records make a page that can be read; a pull that is killed later has found that out."""
+    conn.execute(_of(pull).values(page_size=page_size))
 
 
 def finish(conn: Connection, pull: Pull, *, full: bool, scope: str, personal: bool) -> None:

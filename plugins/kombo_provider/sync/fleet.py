@@ -15,7 +15,8 @@ from kombo_provider.errors import AccountError, ApiError, ConfigurationError, Ko
 from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
 from kombo_provider.sync.pacing import TooLateError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
-from kombo_provider.sync.pull import Reads, ReplacedError, pull
+from kombo_provider.sync.lists import Reads
+from kombo_provider.sync.pull import ReplacedError, pull
 from kombo_provider.sync.tracking import Tracks, track
 
 log = logging.getLogger(__name__)

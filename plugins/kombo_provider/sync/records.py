@@ -68,6 +68,11 @@ def job(record: dict[str, Any]) -> Job | None:
     return Job(row, stages, questions)
 
 
+def has_id(record: dict[str, Any]) -> bool:
+    """Tell whether a record can be stored: one without an id is nobody's."""
+    return id_text(record.get("id")) is not None
+
+
 def instant(value: object) -> datetime | None:
     """Return a stamp as an instant; one without a time zone is UTC."""
     if not isinstance(value, str):
