@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from kombo_provider.client.client import Model
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, KomboError, LedgerRefusedError
 from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
+from kombo_provider.sync.lists import Reads
 from kombo_provider.sync.pacing import TooLateError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted
-from kombo_provider.sync.lists import Reads
 from kombo_provider.sync.pull import ReplacedError, pull
 from kombo_provider.sync.tracking import Tracks, track
 
