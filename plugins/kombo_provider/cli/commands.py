@@ -8,15 +8,15 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from getpass import getpass, getuser
+from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 from kombo_provider.cli import explaining
 from kombo_provider.cli.ledgers import LedgerPlace, at_each, failures_at_each, ledger_places, refuse_unreached
-from kombo_provider.cli.output import printable, rendered
+from kombo_provider.cli.output import json_lines, printable, rendered
 from kombo_provider.cli.pushes import find_in_source, open_push, stages_of
 from kombo_provider.cli.run_context import parse_conf
-from kombo_provider.cli.speaking import speaking
+from kombo_provider.cli.speaking import speaking, user_name
 from kombo_provider.errors import ConfigurationError, LedgerError
 from kombo_provider.ledger import (
     EVERYWHERE,
@@ -57,7 +57,7 @@ def preview(args: Namespace) -> None:
                 found = True
                 print(printable(f"Source {push.source}, integration {row.integration_id}, job {row.job_id}"))
                 if row.payload is not None:
-                    print(json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False))
+                    print(json_lines(json.loads(row.payload)))
                 for problem in json.loads(row.problems or "[]"):
                     print(f"- {problem['field']}: {problem['problem']}")
                 print(f"What would be done: {would}")
@@ -139,30 +139,32 @@ def resume(args: Namespace) -> None:
 @speaking
 def forget(args: Namespace) -> None:
     """`airflow kombo forget SOURCE INTEGRATION_ID APPLICANT_ID`, or `--email` for a person in every source."""
-    by = By(Actor.PERSON, name=getuser())
+    key = args.source, args.integration_id, args.applicant_id
+    if args.email and any(key):
+        raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email, not both.")
+    if not args.email and not all(key):
+        raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email.")
+    email = _asked_email() if args.email else ""
+    by = By(Actor.PERSON, name=user_name())
     forgotten: list[DeliveryKey] = []
-    email = ""
-    if args.email:
-        email = _asked_email()
 
-        def empty(ledger: Ledger, _: LedgerPlace) -> None:
-            with ledger.transaction() as conn:
-                forgotten.extend(erasure.forget_email(conn, email, ledger.email_digest(email), by))
-    else:
-        if not args.applicant_id:
-            raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email.")
-        key = DeliveryKey(args.source, args.integration_id, args.applicant_id)
+    def empty(ledger: Ledger, _: LedgerPlace) -> None:
+        with ledger.transaction() as conn:
+            if email:
+                emptied = erasure.forget_email(conn, email, ledger.email_digest(email), by)
+            else:
+                emptied = [DeliveryKey(*key)] if erasure.forget(conn, DeliveryKey(*key), by) else []
+        forgotten.extend(emptied)
 
-        def empty(ledger: Ledger, _: LedgerPlace) -> None:
-            with ledger.transaction() as conn:
-                forgotten.extend([key] if erasure.forget(conn, key, by) else [])
-
-    at_each(ledger_places(args.dag_id), empty)
+    failures = failures_at_each(ledger_places(args.dag_id), empty)
+    for done in forgotten:
+        named = printable(
+            " / ".join(part if not email or email.lower() not in part.lower() else "..." for part in done)
+        )
+        print(f"Emptied: {named}. Its keys, ids and times stay as proof of delivery.")
+    refuse_unreached(failures)
     if not forgotten:
         raise SystemExit("No ledger holds such a delivery. Nothing was changed.")
-    for key in forgotten:
-        named = printable(" / ".join(part if not email or email.lower() not in part.lower() else "..." for part in key))
-        print(f"Emptied: {named}. Its keys, ids and times stay as proof of delivery.")
     print("Not reached by this: the source table, logs that were written, Kombo and the ATS.")
 
 
@@ -188,8 +190,9 @@ def lanes(args: Namespace) -> None:
             with ledger.transaction() as conn:
                 rows.extend(line._asdict() | {"ledger": str(place)} for line in lane_actions.listed(conn))
 
-        at_each(places, collect)
+        failures = failures_at_each(places, collect)
         print(rendered(rows, _LANE_COLUMNS, args.output))
+        refuse_unreached(failures)
         return
     if not args.integration_id:
         raise ConfigurationError(f"Name the integration to {args.action}.")
@@ -212,7 +215,7 @@ def _change_lane(args: Namespace, places: Sequence[LedgerPlace]) -> None:
             f"Integration {printable(args.integration_id)} is found {where}. Name one with --kombo-conn-id or --dag-id."
         )
     ((place, conn_id),) = meant
-    by = By(Actor.PERSON, name=getuser())
+    by = By(Actor.PERSON, name=user_name())
     with open_existing_ledger(place.connections) as ledger, ledger.transaction() as conn:
         if args.action == "open":
             lane_actions.open_lane(conn, conn_id, args.integration_id, by, args.because)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
-from kombo_provider.cli.ledgers import LedgerPlace, at_each, ledger_places
+from kombo_provider.cli.ledgers import LedgerPlace, failures_at_each, ledger_places, refuse_unreached
 from kombo_provider.cli.output import rendered
 from kombo_provider.cli.speaking import speaking
 from kombo_provider.ledger import Hold, Ledger, Status, open_rows, passed_over
@@ -33,11 +33,12 @@ def failed(args: Namespace) -> None:
         for source in sorted(place.sources):
             rows.extend(_rows(ledger, source))
 
-    at_each(ledger_places(args.dag_id), collect)
-    if not rows and args.output == "table":
+    unreached = failures_at_each(ledger_places(args.dag_id), collect)
+    if rows or unreached or args.output != "table":
+        print(rendered(rows, _COLUMNS, args.output))
+    else:
         print("All that the ledger knows of is delivered, or was taken out.")
-        return
-    print(rendered(rows, _COLUMNS, args.output))
+    refuse_unreached(unreached)
 
 
 def _rows(ledger: Ledger, source: str) -> Iterator[dict[str, Any]]:

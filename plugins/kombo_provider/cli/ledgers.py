@@ -67,6 +67,8 @@ def failures_at_each(
                 action(ledger, place)
         except KomboError as exc:
             failures.append((place, str(exc)))
+        except Exception as exc:  # noqa: BLE001 - the border to Airflow's hooks: one odd connection, and no other
+            failures.append((place, f"its connection cannot be used ({type(exc).__name__}). Correct it in Airflow."))
     return failures
 
 

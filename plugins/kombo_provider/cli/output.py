@@ -31,7 +31,18 @@ def rendered(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: 
 
 def printable(value: str) -> str:
     """Return a text without characters that a terminal would act on."""
-    return "".join("�" if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") else char for char in value)
+    return "".join("�" if _is_acted_on(char) else char for char in value)
+
+
+def json_lines(value: Any) -> str:
+    """Return JSON as a person reads it, with what a terminal would act on escaped."""
+    written = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(f"\\u{ord(char):04x}" if char != "\n" and _is_acted_on(char) else char for char in written)
+
+
+def _is_acted_on(char: str) -> bool:
+    """Tell whether a terminal would do something for a character, or could not show it: half of a pair."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -27,3 +28,11 @@ def speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], None
             raise SystemExit(f"{type(exc).__name__}: {exc}") from None
 
     return run
+
+
+def user_name() -> str:
+    """Return who gives the command; in a container a user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -6,8 +6,9 @@ Kombo's reads come from its synced copy (Kombo docs: sync), so a row that is not
 from __future__ import annotations
 
 import logging
+import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from kombo_provider.doubts import markdown
@@ -38,10 +39,18 @@ class Reads(Protocol):
         """Yield candidates."""
 
 
-def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run: RunRef) -> Counter[str]:
+def never() -> bool:
+    """Return that a look-up has all the time it wants."""
+    return False
+
+
+def resolve(
+    ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run: RunRef, is_over: Callable[[], bool] = never
+) -> Counter[str]:
     """Look up the source's rows in doubt, and the delivered ones without ids; return what became of them.
 
-    A row that cannot be looked up keeps no other from it. Raises AccountError where Kombo refuses the API key.
+    A row that cannot be looked up keeps no other from it. None is begun once `is_over`: the rest is `left` for the
+    next run. Raises AccountError where Kombo refuses the API key.
     """
     by = By(Actor.LOOK_UP, run)
     with ledger.transaction() as conn:
@@ -50,17 +59,28 @@ def resolve(ledger: Ledger, client: Reads, source: str, kombo_conn_id: str, run:
     for doubt in wanted:
         by_integration[doubt.key.integration_id].append(doubt)
     counts: Counter[str] = Counter()
-    for doubts in by_integration.values():
-        counts += look_up(ledger, client, doubts, doubts, by)
+    lanes = list(by_integration.values())
+    random.shuffle(lanes)  # where several hang, the time is over before the last: not for the same ones each run
+    for doubts in lanes:
+        counts += look_up(ledger, client, doubts, doubts, by, is_over)
     return counts
 
 
-def look_up(ledger: Ledger, client: Reads, doubts: Sequence[Doubt], unsettled: Sequence[Doubt], by: By) -> Counter[str]:
+def look_up(
+    ledger: Ledger,
+    client: Reads,
+    doubts: Sequence[Doubt],
+    unsettled: Sequence[Doubt],
+    by: By,
+    is_over: Callable[[], bool] = never,
+) -> Counter[str]:
     """Look up rows of one integration, until it cannot be read; `unsettled` are all of it that could own a record."""
     same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.kombo_application_id is None)
     counts: Counter[str] = Counter()
     failures = 0
-    for doubt in doubts:
+    for number, doubt in enumerate(doubts):
+        if is_over():
+            return counts + Counter(left=len(doubts) - number, unreadable=number - counts.total())
         try:
             counts[_look_up(ledger, client, doubt, by, alone=same[_identity(ledger, doubt)] <= 1)] += 1
             failures = 0

@@ -175,6 +175,8 @@ def open_client(
     )
 
 
+READ_TIMEOUT_SECONDS = 60.0
+"""Kombo answers reads from its own database: what takes longer is not coming."""
 LOOK_UP_SECONDS = 10.0
 """For a read without which the work goes on as well: then nothing is gained by waiting for it."""
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, bindparam, or_, update
 
 from kombo_provider.ledger._by_key import Pair, lockable, of_keys
+from kombo_provider.ledger._decisions import UNASKED
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
 
@@ -31,7 +32,12 @@ def recognise(
             deliveries.c.problems.not_like(f'%"field":"{field_judged_elsewhere}%'),
         ),
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in conn.execute(query)}
+    return {(row[0], row[1]): (_digest(*row[2:]), row[3]) for row in conn.execute(query)}
+
+
+def _digest(stored: str, status: str) -> str:
+    """Return the digest of the source row; nothing is to be checked any more of one that is delivered."""
+    return stored.removeprefix(UNASKED) if status == Status.DELIVERED else stored
 
 
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:

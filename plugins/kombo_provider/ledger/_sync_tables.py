@@ -192,7 +192,8 @@ _DAYS = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM {until} - {since}) / 86400.0 AS double precision)",
 }
 
-# One row for each delivery that went out. A delivered one stands in exactly one place, so the counts add up.
+# One row for each delivery that went out. A delivered one stands in exactly one place, so the counts add up. Of jobs
+# with the same id in the ATS, such as those of a customer who connected anew, one counts.
 _SENT = """
 SELECT d.source, d.integration_id,
        COALESCE(a.job_id, j.id, r.id, d.job_id) AS job_id,
@@ -210,8 +211,12 @@ FROM {deliveries} d
 LEFT JOIN {applications} a
        ON a.integration_id = d.integration_id AND a.id = d.kombo_application_id AND d.status = 'delivered'
 LEFT JOIN {jobs} j ON j.integration_id = d.integration_id AND j.id = d.job_id
-LEFT JOIN {jobs} r ON r.integration_id = d.integration_id
-       AND r.remote_id = CASE WHEN SUBSTR(d.job_id, 1, 7) = 'remote:' THEN SUBSTR(d.job_id, 8) END
+LEFT JOIN {jobs} r ON r.integration_id = d.integration_id AND r.id = (
+       SELECT same.id FROM {jobs} same
+       WHERE same.integration_id = d.integration_id
+         AND same.remote_id = CASE WHEN SUBSTR(d.job_id, 1, 7) = 'remote:' THEN SUBSTR(d.job_id, 8) END
+       ORDER BY CASE WHEN same.remote_deleted_at IS NULL THEN 0 ELSE 1 END, same.remote_created_at DESC, same.id
+       LIMIT 1)
 WHERE d.first_sent_at IS NOT NULL OR d.status = 'delivered'
 """
 _SENT_AT = "COALESCE(d.first_sent_at, a.remote_created_at, d.finished_at)"

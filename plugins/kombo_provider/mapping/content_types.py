@@ -10,12 +10,14 @@ from mimetypes import MimeTypes
 
 import filetype
 
+from kombo_provider.mapping.json_text import PLAIN_MEDIA_TYPE
+
 FIRST_BYTES = 8 * 1024
 """As many as the library looks at."""
 
 # The machine's own files are left out, so that a row has the same type, and hash, on every worker.
 _BY_ENDING = MimeTypes(filenames=())
-_KOMBO_TAKES = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_KOMBO_TAKES = re.compile(PLAIN_MEDIA_TYPE)
 _SAYS_NOTHING = "application/octet-stream"
 
 

@@ -13,17 +13,18 @@ _FIRST: Final = r"[\p{L}\p{N}--[\u{115f}\u{1160}\u{3164}\u{ffa0}]]"
 """A letter or digit that one can see: then the text is neither blank nor does it begin with a blank."""
 _LAST: Final = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"
 
-TIDY_TEXT: Final = rf"^{_FIRST}(?:[\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}} ]*{_LAST})?$"
-PLAIN_FILE_NAME: Final = rf"^{_FIRST}[\p{{L}}\p{{M}}\p{{N}} ._()-]*\.[A-Za-z0-9]{{1,10}}$"
-PLAIN_EMAIL: Final = r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}$"
-PLAIN_URL: Final = r"^https?://[A-Za-z0-9.-]+(?:[/?#][A-Za-z0-9/?#=&%_.~:,;@!$'()*+-]*)?$"
-PLAIN_MEDIA_TYPE: Final = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"
-PLAIN_REFERENCE: Final = r"^[A-Za-z0-9_-]+$"
+# Whole texts, without anchors. Those of addresses, URLs and media types mean the same to Python.
+TIDY_TEXT: Final = rf"{_FIRST}(?:[\p{{L}}\p{{M}}\p{{N}}\p{{P}}\p{{S}} ]*{_LAST})?"
+PLAIN_FILE_NAME: Final = rf"{_FIRST}[\p{{L}}\p{{M}}\p{{N}} ._()-]*\.[A-Za-z0-9]{{1,10}}"
+PLAIN_EMAIL: Final = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}"
+PLAIN_URL: Final = r"https?://[A-Za-z0-9.-]+(?:[/?#][A-Za-z0-9/?#=&%_.~:,;@!$'()*+-]*)?"
+PLAIN_MEDIA_TYPE: Final = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+PLAIN_REFERENCE: Final = r"[A-Za-z0-9_-]+"
 
 
 def clean_text(pattern: str, longest: int | None = None) -> CoreSchema:
-    """Return the schema of texts that match a pattern (of Rust's rules), of no more characters than `longest`."""
-    return core_schema.str_schema(pattern=pattern, max_length=longest, strict=True)
+    """Return the schema of texts that match a whole pattern (of Rust's rules), of at most `longest` characters."""
+    return core_schema.str_schema(pattern=f"^(?:{pattern})$", max_length=longest, strict=True)
 
 
 def clean_answer(biggest: int) -> CoreSchema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -260,10 +261,12 @@ def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[
     by_integration: dict[str, list[str]] = {}
     for integration_id, job_id in sorted(wanted):
         by_integration.setdefault(integration_id, []).append(job_id)
+    asked = list(by_integration)
+    random.shuffle(asked)  # where several hang, the time is over before the last: not for the same ones each run
     return {
         (integration_id, job_id): questions
-        for integration_id, jobs in by_integration.items()
-        for job_id, questions in find(integration_id, jobs).items()
+        for integration_id in asked
+        for job_id, questions in find(integration_id, by_integration[integration_id]).items()
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kombo_provider.mapping.answers import SETTLE
@@ -11,7 +12,7 @@ from kombo_provider.mapping.bodies import json_text
 from kombo_provider.mapping.chunks import REFUSED, Chunk, reason
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem
-from kombo_provider.mapping.questions import Question, Questions
+from kombo_provider.mapping.questions import Question
 from kombo_provider.mapping.values import JsonText
 
 ANSWERS: Final = "screening_question_answers"
@@ -25,15 +26,16 @@ def settle_answers(chunk: Chunk, alias: str, values: list[Any]) -> list[Any]:
     """Return a cleaned column of answers as the questions want them; what is wrong, or lacking, becomes a problem."""
     if chunk.questions is None or not (any(values) or any(chunk.questions)):
         return values
+    jobs = {id(questions): questions for questions in chunk.questions if questions is not None}  # rows share a job's
+    by_id = {job: {question.id: question for question in questions} for job, questions in jobs.items()}
     settled: list[Any] = []
     for row, (value, questions) in enumerate(zip(values, chunk.questions, strict=True)):
         nothing_to_do = questions is None or value is REFUSED or not (questions or value)
-        settled.append(value if nothing_to_do else _settled(chunk, row, alias, value, questions or ()))
+        settled.append(value if nothing_to_do else _settled(chunk, row, alias, value, by_id[id(questions)]))
     return settled
 
 
-def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, questions: Questions) -> Any:
-    by_id = {question.id: question for question in questions}
+def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, by_id: Mapping[str, Question]) -> Any:
     entries: list[dict[str, Any]] = json.loads(value) if value else []
     answered: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -48,7 +50,7 @@ def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, questio
         except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad answer stops no other)
             problems.append(Problem(f"{alias}[{index}].answer", reason(exc)))
         answered[question.id] = entry["answer"]
-    problems += [Problem(alias, _lacking(question)) for question in questions if _is_lacking(question, answered)]
+    problems += [Problem(alias, _lacking(question)) for question in by_id.values() if _is_lacking(question, answered)]
     if not problems:
         return JsonText(json_text(entries)) if value else None
     chunk.problems[row] += problems

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from kombo_provider.doubts.replies import HELD_REPLIES, REPLIES, HeldReply, Reply
 from kombo_provider.errors import ReplyError
-from kombo_provider.hooks.kombo import KomboHook
+from kombo_provider.hooks.kombo import READ_TIMEOUT_SECONDS, KomboHook, open_client
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
 from kombo_provider.operators.settings import Connections
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from kombo_provider.doubts.questions import Asked, Question
     from kombo_provider.ledger import By, Ledger, Selection
 
+LOOK_UPS_FOR = timedelta(minutes=50)
+"""Where an integration answers slowly, or not at all; no task of ours lasts longer."""
 QUESTION_OPEN_FOR = timedelta(hours=5)
 """Then its run ends, which makes room for new doubts; the next run puts it again, and tells nobody twice."""
 ASKED_WITHIN = timedelta(hours=1)
@@ -36,10 +40,12 @@ _SUBJECT = "Applications in doubt"
 class KomboResolveOperator(BaseOperator):
     """Looks up the rows in doubt of a source, and the delivered ones whose ids Kombo left out; never waits.
 
-    Returns how many were delivered, are still in doubt, got their ids, or could not be read.
+    Returns how many were delivered, are still in doubt, got their ids, could not be read, or were left for the next run
+    since this one's time was over.
     """
 
     ui_color = "#e8f0fe"
+    _stop: threading.Event | None = None
 
     def __init__(self, *, source: str, connections: Connections, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,12 +56,26 @@ class KomboResolveOperator(BaseOperator):
         """Look up each row once."""
         from kombo_provider.doubts.resolve import resolve
 
-        run = read_run(context).ref
-        hook = KomboHook(self.connections.kombo_conn_id)
-        with open_ledger(self.connections) as ledger, closing(hook.get_conn()) as client:
-            counts = resolve(ledger, client, self.source, self.connections.kombo_conn_id, run)
+        run, stop = read_run(context).ref, threading.Event()
+        self._stop, until = stop, time.monotonic() + LOOK_UPS_FOR.total_seconds()
+        settings = KomboHook(self.connections.kombo_conn_id).get_settings()
+        seconds = min(settings.timeout_seconds, READ_TIMEOUT_SECONDS)
+        with open_ledger(self.connections) as ledger, closing(open_client(settings, timeout_seconds=seconds)) as client:
+            counts = resolve(
+                ledger,
+                client,
+                self.source,
+                self.connections.kombo_conn_id,
+                run,
+                is_over=lambda: stop.is_set() or time.monotonic() >= until,
+            )
         self.log.info("Looked up: %s", dict(counts) or "nothing is in doubt")
         return dict(counts)
+
+    def on_kill(self) -> None:
+        """Begin no look-up any more."""
+        if self._stop is not None:
+            self._stop.set()
 
 
 class KomboQuestionsOperator(BaseOperator):

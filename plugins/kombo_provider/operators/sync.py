@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import AssetAlias, BaseOperator, Context, Param
 
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.hooks.kombo import KomboHook, open_client
+from kombo_provider.hooks.kombo import READ_TIMEOUT_SECONDS, KomboHook, open_client
 from kombo_provider.operators.assets import APPLICATIONS_ASSET, asset_as_known
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from kombo_provider.client import KomboClient
     from kombo_provider.ledger import Ledger
     from kombo_provider.sync.fleet import Report
-
-READ_TIMEOUT_SECONDS = 60.0
-"""Kombo answers reads from its own database: what takes longer is not coming."""
 
 
 def sync_params() -> dict[str, Param]:

@@ -236,3 +236,21 @@ def test_an_answer_about_one_request_decides_nothing_about_a_later_one(book: Boo
         book.ledger, reply, "crm.applicants", first, by=GRACE, timeout=NO_TIME, ask_again_after=timedelta(days=1)
     )
     assert (done, book.row("ada")["status"], book.row("ada")["ask_after"]) == (0, "in_doubt", None)
+
+
+def test_look_ups_end_with_their_time_and_the_next_run_takes_the_rest(book: Book) -> None:
+    lanes = [f"greenhouse:{number:02}" for number in range(12)]
+    for lane in lanes:
+        put_in_doubt(book, "ada", "bob", lane=lane)
+    kombo = Kombo(ada=[], bob=[])
+
+    def run() -> dict[str, int]:
+        until = kombo.asked + 3
+        over = resolve(book.ledger, kombo, SOURCE, "kombo_default", RUN, is_over=lambda: kombo.asked >= until)
+        return dict(over)
+
+    assert run() == {"still in doubt": 3, "left": 21}
+    for _ in range(8):
+        run()
+    looked_up = [lane for lane in lanes if book.row("ada", lane)["looked_up_at"] is not None]
+    assert len(looked_up) > 2, "it is not the same integrations that are left each time"

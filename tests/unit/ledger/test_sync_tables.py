@@ -89,6 +89,16 @@ def test_a_job_named_by_the_ats_is_counted_with_the_same_job_by_kombos_id(book: 
     assert (row["job_id"], row["job_name"], row["sent"]) == ("job-1", "Nurse", 2)
 
 
+def test_a_row_counts_once_where_two_jobs_have_the_same_id_in_the_ats(book: Book) -> None:
+    book.deliver("1")
+    book.set("1", job_id="remote:j1")
+    with book.ledger.transaction() as conn:
+        conn.execute(jobs.insert().values(id="job-a", remote_id="j1", name="Gone", remote_deleted_at=MONDAY, **AT))
+        conn.execute(jobs.insert().values(id="job-b", remote_id="j1", name="Nurse", **AT))
+    row = one(book.ledger)
+    assert (row["job_id"], row["job_name"], row["sent"]) == ("job-b", "Nurse", 1)
+
+
 def test_what_an_earlier_tool_sent_counts_as_sent(book: Book) -> None:
     book.stage(VALID.but(already_sent="app-1", payload=None))
     pull(book, "1", remote_created_at=SUNDAY)
