@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kombo_provider.client.envelope import id_text
-from kombo_provider.ledger import REMOTE, Doubt
+from kombo_provider.ledger import REMOTE, Doubt, KomboIds
 
 DigestOf = Callable[[str], str | None]
 """The ledger's digest of an e-mail address."""
@@ -32,14 +32,14 @@ class Found:
         """Tell whether it is proven that the application was made after a request began."""
         return began is not None and self.created_at is not None and self.created_at >= began
 
-    def ids(self) -> dict[str, str | None]:
-        """The four ids, by their columns in the ledger."""
-        return {
-            "kombo_application_id": self.application_id,
-            "kombo_application_remote_id": self.application_remote_id,
-            "kombo_candidate_id": self.candidate_id,
-            "kombo_candidate_remote_id": self.candidate_remote_id,
-        }
+    def ids(self) -> KomboIds:
+        """Return them as the ledger keeps them."""
+        return KomboIds(
+            kombo_application_id=self.application_id,
+            kombo_application_remote_id=self.application_remote_id,
+            kombo_candidate_id=self.candidate_id,
+            kombo_candidate_remote_id=self.candidate_remote_id,
+        )
 
 
 def found(application: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[Found]:

@@ -75,7 +75,7 @@ def look_up(
     is_over: Callable[[], bool] = never,
 ) -> Counter[str]:
     """Look up rows of one integration, until it cannot be read; `unsettled` are all of it that could own a record."""
-    same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.kombo_application_id is None)
+    same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.ids.kombo_application_id is None)
     counts: Counter[str] = Counter()
     failures = 0
     for number, doubt in enumerate(doubts):
@@ -130,7 +130,7 @@ def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool
 
 def _is_named(doubt: Doubt) -> bool:
     """Tell whether an id says which application is theirs."""
-    return doubt.kombo_application_id is not None or doubt.kombo_application_remote_id is not None
+    return doubt.ids.kombo_application_id is not None or doubt.ids.kombo_application_remote_id is not None
 
 
 def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
@@ -138,10 +138,10 @@ def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
 
     Only an instant after the first request began proves that an application is not an older one of the same person.
     """
-    if doubt.kombo_application_id is not None:
-        return list(_by_application_id(client, doubt, doubt.kombo_application_id))
-    if doubt.kombo_application_remote_id is not None:
-        return list(_by_remote_id(client, doubt, doubt.kombo_application_remote_id))
+    if doubt.ids.kombo_application_id is not None:
+        return list(_by_application_id(client, doubt, doubt.ids.kombo_application_id))
+    if doubt.ids.kombo_application_remote_id is not None:
+        return list(_by_remote_id(client, doubt, doubt.ids.kombo_application_remote_id))
     hits = list(_by_candidate(client, doubt, digest_of)) or list(_by_job(client, doubt, digest_of))
     young = {hit.application_id: hit for hit in hits if hit.made_after(doubt.first_sent_at)}
     return list(young.values())
@@ -164,7 +164,7 @@ def _by_remote_id(client: Reads, doubt: Doubt, remote_id: str) -> Iterator[Found
 
 
 def _by_candidate(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[Found]:
-    known_id = doubt.kombo_candidate_id
+    known_id = doubt.ids.kombo_candidate_id
     if known_id is not None:
         filters: dict[str, Any] = {"ids": [known_id]}
     elif doubt.email is not None:

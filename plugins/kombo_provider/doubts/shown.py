@@ -64,15 +64,15 @@ class Shown:
 def _by_name(doubts: Sequence[Doubt]) -> dict[str, list[Doubt]]:
     found: defaultdict[str, list[Doubt]] = defaultdict(list)
     for doubt in doubts:
-        if doubt.kombo_application_id is None:
+        if doubt.ids.kombo_application_id is None:
             for name in _names_of(doubt):
                 found[name].append(doubt)
     return dict(found)
 
 
 def _names_of(doubt: Doubt) -> Iterator[str]:
-    if doubt.kombo_candidate_id is not None:
-        yield doubt.kombo_candidate_id
+    if doubt.ids.kombo_candidate_id is not None:
+        yield doubt.ids.kombo_candidate_id
     elif doubt.email is not None:
         yield doubt.email.strip().lower()
     elif doubt.email_sha256 is not None:

@@ -40,6 +40,7 @@ from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.ledger.delivered_ids import DeliveredIds
 from kombo_provider.ledger.doubts import Doubt
 from kombo_provider.ledger.holds import Held
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import Ledger, now
@@ -65,6 +66,7 @@ from kombo_provider.ledger.summary import ErrorCount, Unsettled
 __all__ = [
     "COUNTERS",
     "EVERYWHERE",
+    "ID_COLUMNS",
     "MOVES",
     "REMOTE",
     "RETRYABLE_CODES_AT_MOST",
@@ -79,6 +81,7 @@ __all__ = [
     "Hold",
     "Intent",
     "Keep",
+    "KomboIds",
     "LaneState",
     "LaneStatus",
     "Lease",

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Index, text
 
-from kombo_provider.ledger._tables import EMPTIED, ID_COLUMNS, deliveries
+from kombo_provider.ledger._tables import EMPTIED, deliveries
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 
 
 def _index(name: str, *columns: str, where: str | None = None) -> Index:

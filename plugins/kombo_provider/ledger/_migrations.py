@@ -28,6 +28,7 @@ from kombo_provider.ledger._tables import (
     metadata,
     sources,
 )
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 
 _MIGRATION_LOCK = 0x6B6F6D62  # any constant will do: it keeps two first runs from creating the tables at once
 
@@ -165,7 +166,7 @@ def _create(conn: Connection, schema: str | None) -> None:
     if schema and not inspect(conn).has_schema(schema):
         conn.execute(CreateSchema(schema, if_not_exists=True))
     metadata.create_all(conn)
-    query = APPLICANT_IDS_SELECT.format(deliveries=qualified(conn, deliveries.name))
+    query = APPLICANT_IDS_SELECT.format(ids=", ".join(ID_COLUMNS), deliveries=qualified(conn, deliveries.name))
     conn.exec_driver_sql(f"CREATE VIEW {qualified(conn, APPLICANT_IDS_VIEW)} AS {query}")
     conn.execute(ledger_version.insert().values(version=NEWEST))
     _create_sync_views(conn)

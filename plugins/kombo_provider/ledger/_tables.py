@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.ledger.status import RETRYABLE_CODES_AT_MOST, DeliveryKey
 
 EVERYWHERE = ""
@@ -66,10 +67,7 @@ deliveries = Table(
     Column("row_digest", Text),
     Column("has_files", SmallInteger, nullable=False, server_default="0"),
     Column("problems", Text),
-    Column("kombo_application_id", Text),
-    Column("kombo_application_remote_id", Text),
-    Column("kombo_candidate_id", Text),
-    Column("kombo_candidate_remote_id", Text),
+    *(Column(name, Text) for name in ID_COLUMNS),
     Column("resolution", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("retryable_codes", Integer, nullable=False, server_default="0"),
@@ -100,13 +98,6 @@ deliveries = Table(
 
 KEY_COLUMNS = (deliveries.c.source, deliveries.c.integration_id, deliveries.c.applicant_id)
 KEY = tuple_(*KEY_COLUMNS)
-
-ID_COLUMNS = (
-    "kombo_application_id",
-    "kombo_application_remote_id",
-    "kombo_candidate_id",
-    "kombo_candidate_remote_id",
-)
 
 EMPTIED = {"payload": None, "error_title": None, "error_message": None, "warnings": None}
 """Columns that may hold personal data, emptied when nobody needs it any more."""
@@ -227,7 +218,7 @@ ledger_version = Table("kombo_ledger_version", metadata, Column("version", Integ
 APPLICANT_IDS_VIEW = "kombo_applicant_ids"
 APPLICANT_IDS_SELECT = """
 SELECT source, integration_id, applicant_id,
-       kombo_application_id, kombo_application_remote_id, kombo_candidate_id, kombo_candidate_remote_id,
+       {ids},
        finished_at AS delivered_at
 FROM {deliveries}
 WHERE status = 'delivered'

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select, update
 
 from kombo_provider.ledger._by_key import has_key
 from kombo_provider.ledger._tables import IS_TO_WRITE_BACK, KEY_COLUMNS, deliveries
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import DeliveryKey, RunRef, Status
 
 
 class DeliveredIds(NamedTuple):
-    """One delivered applicant; each id may be None, as Kombo's answer may leave it out.
+    """One delivered applicant and its ids.
 
     `written_back_at` is set where the target table was given these ids before; `missed_by` where a run found before
     that it cannot take them.
@@ -24,10 +25,7 @@ class DeliveredIds(NamedTuple):
 
     integration_id: str
     applicant_id: str
-    kombo_application_id: str | None
-    kombo_application_remote_id: str | None
-    kombo_candidate_id: str | None
-    kombo_candidate_remote_id: str | None
+    ids: KomboIds
     delivered_at: datetime | None
     written_back_at: datetime | None = None
     missed_by: str | None = None
@@ -44,14 +42,16 @@ def _name(run: RunRef) -> str:
 _COLUMNS = (
     deliveries.c.integration_id,
     deliveries.c.applicant_id,
-    deliveries.c.kombo_application_id,
-    deliveries.c.kombo_application_remote_id,
-    deliveries.c.kombo_candidate_id,
-    deliveries.c.kombo_candidate_remote_id,
-    deliveries.c.finished_at.label("delivered_at"),
+    deliveries.c.finished_at,
     deliveries.c.written_back_at,
     deliveries.c.missed_by,
+    *(deliveries.c[name] for name in ID_COLUMNS),
 )
+
+
+def _delivered(row: Sequence[Any]) -> DeliveredIds:
+    integration_id, applicant_id, delivered_at, written_back_at, missed_by, *ids = row
+    return DeliveredIds(integration_id, applicant_id, KomboIds(*ids), delivered_at, written_back_at, missed_by)
 
 
 def to_write_back(
@@ -76,16 +76,14 @@ def to_write_back(
         .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
         .limit(limit)
     )
-    return [DeliveredIds._make(row) for row in conn.execute(query)]
-
-
-_ID_COLUMNS = DeliveredIds._fields[2:6]
+    return [_delivered(row) for row in conn.execute(query)]
 
 
 def mark_written_back(conn: Connection, source: str, written: Sequence[DeliveredIds]) -> None:
     """Remember that the target table has these ids; a row that got more of them meanwhile is left for the next run."""
     if written:
-        unchanged = has_key(conn, source, [row[:6] for row in written], *_ID_COLUMNS)
+        keys_and_ids = [(row.integration_id, row.applicant_id, *row.ids) for row in written]
+        unchanged = has_key(conn, source, keys_and_ids, *ID_COLUMNS)
         conn.execute(update(deliveries).where(unchanged).values(written_back_at=now(conn), missed_by=None))
 
 

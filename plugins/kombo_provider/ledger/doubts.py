@@ -18,6 +18,7 @@ from kombo_provider.ledger._tables import (
     is_key,
 )
 from kombo_provider.ledger.email_digest import email_of, payload_digest
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
@@ -50,11 +51,8 @@ class Doubt:
     log_url: str | None
     error_code: str | None
     looked_up_at: datetime | None
-    kombo_application_id: str | None
-    kombo_application_remote_id: str | None
-    kombo_candidate_id: str | None
-    kombo_candidate_remote_id: str | None
     asked_at: datetime | None
+    ids: KomboIds
     email: str | None = field(default=None, repr=False)
 
     @property
@@ -76,11 +74,8 @@ _COLUMNS = (
     deliveries.c.log_url,
     deliveries.c.error_code,
     deliveries.c.looked_up_at,
-    deliveries.c.kombo_application_id,
-    deliveries.c.kombo_application_remote_id,
-    deliveries.c.kombo_candidate_id,
-    deliveries.c.kombo_candidate_remote_id,
     deliveries.c.asked_at,
+    *(deliveries.c[name] for name in ID_COLUMNS),
 )
 
 
@@ -150,8 +145,10 @@ def in_doubt(conn: Connection, source: str, integration_id: str | None = None) -
 
 
 def _doubt(row: Any) -> Doubt:
-    key = DeliveryKey(row.source, row.integration_id, row.applicant_id)
-    return Doubt(key, Status(row.status), *row[4:])
+    values = dict(row._mapping)
+    key = DeliveryKey(*(values.pop(name) for name in DeliveryKey._fields))
+    ids = KomboIds(*(values.pop(name) for name in ID_COLUMNS))
+    return Doubt(key, Status(values.pop("status")), **values, ids=ids)
 
 
 def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
@@ -161,12 +158,13 @@ def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
         conn.execute(update(deliveries).where(is_key(key)).values(looked_up_at=at))
 
 
-def fill_ids(conn: Connection, doubt: Doubt, ids: dict[str, str | None], by: By) -> bool:
+def fill_ids(conn: Connection, doubt: Doubt, ids: KomboIds, by: By) -> bool:
     """Store ids that were found, never overwriting one; a row in doubt becomes delivered.
 
     Return False where nothing was new, or the row moved meanwhile.
     """
-    fresh = {name: value for name, value in ids.items() if value is not None and getattr(doubt, name) is None}
+    known = doubt.ids._asdict()
+    fresh = {name: value for name, value in ids._asdict().items() if value is not None and known[name] is None}
     if not fresh:
         return False
     at = now(conn)

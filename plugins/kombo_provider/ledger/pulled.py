@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,12 @@ from kombo_provider.ledger import forgotten
 from kombo_provider.ledger._bulk import all_columns, upsert
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates, syncs
 from kombo_provider.ledger._tables import deliveries, is_key
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.status import DeliveryKey, Status
 
 Record = dict[str, Any]
 """One row of a table below by column, without `integration_id` and `synced_at`."""
-
-_COMPLETED = ("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def store_candidates(
     _store(conn, candidates, integration_id, [record for record, _ in kept], keep, persons)
     completed = 0
     for record, _ in records:
-        ids = {"kombo_candidate_id": record["id"], "kombo_candidate_remote_id": record["remote_id"]}
+        ids = KomboIds(kombo_candidate_id=record["id"], kombo_candidate_remote_id=record["remote_id"])
         completed += _complete(conn, integration_id, ids, ours.get(record["id"], ()))
     return completed
 
@@ -140,7 +139,7 @@ def _bearing(
     """Return the deliveries of an integration, of whatever source, by which of the ids they bear in the column."""
     found: defaultdict[str, list[RowMapping]] = defaultdict(list)
     if ids:
-        columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *_COMPLETED)]
+        columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *ID_COLUMNS)]
         query = select(column.label("id"), *columns).where(
             deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids))), *also
         )
@@ -189,15 +188,13 @@ def _hired_once(new: Any) -> dict[str, Any]:
     return all_columns(applications, new) | {"hired_at": case((new.outcome == "HIRED", first))}
 
 
-def _complete(
-    conn: Connection, integration_id: str, ids: Mapping[str, str | None], borne_by: Sequence[RowMapping]
-) -> int:
+def _complete(conn: Connection, integration_id: str, ids: KomboIds, borne_by: Sequence[RowMapping]) -> int:
     """Fill in ids that the deliveries of a record lack, never overwriting one; return of how many deliveries."""
     completed = 0
     for delivery in borne_by:
-        values = {name: value for name, value in ids.items() if value is not None and delivery[name] is None}
+        values = {name: value for name, value in ids._asdict().items() if value is not None and delivery[name] is None}
         # An ATS may have merged the candidate into another: the ids of two are not mixed.
-        if delivery["kombo_candidate_id"] not in (None, ids["kombo_candidate_id"]):
+        if delivery["kombo_candidate_id"] not in (None, ids.kombo_candidate_id):
             values.pop("kombo_candidate_remote_id", None)
         if not values or delivery["status"] != Status.DELIVERED:
             continue
@@ -209,10 +206,10 @@ def _complete(
     return completed
 
 
-def _ids(application: Record) -> dict[str, str | None]:
-    return {
-        "kombo_application_id": application["id"],
-        "kombo_application_remote_id": application["remote_id"],
-        "kombo_candidate_id": application["candidate_id"],
-        "kombo_candidate_remote_id": application["candidate_remote_id"],
-    }
+def _ids(application: Record) -> KomboIds:
+    return KomboIds(
+        kombo_application_id=application["id"],
+        kombo_application_remote_id=application["remote_id"],
+        kombo_candidate_id=application["candidate_id"],
+        kombo_candidate_remote_id=application["candidate_remote_id"],
+    )

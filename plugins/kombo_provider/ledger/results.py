@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from kombo_provider.ledger._moves import Answer, By, Change, move_each, tell_wit
 from kombo_provider.ledger._tables import KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.email_digest import payload_digest
+from kombo_provider.ledger.kombo_ids import KomboIds
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
 
@@ -27,10 +28,7 @@ class Result:
     intent: Intent
     status: Status
     resolution: Resolution | None = None
-    kombo_application_id: str | None = None
-    kombo_application_remote_id: str | None = None
-    kombo_candidate_id: str | None = None
-    kombo_candidate_remote_id: str | None = None
+    ids: KomboIds = field(default_factory=KomboIds)
     keeps_digest: bool = False
     """The ids are incomplete: a digest of the payload's e-mail is kept to look them up by."""
     problems: str | None = None
@@ -54,7 +52,6 @@ class Result:
 
 _COPIED = (
     *("resolution", "problems"),
-    *("kombo_application_id", "kombo_application_remote_id", "kombo_candidate_id", "kombo_candidate_remote_id"),
     *("http_status", "error_code", "error_title", "error_message", "log_url", "warnings"),
 )
 
@@ -106,6 +103,7 @@ def _record(conn: Connection, results: Sequence[Result], status: Status, by: By,
 def _change(conn: Connection, result: Result, at: datetime) -> Change:
     intent = result.intent
     values: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
+    values |= result.ids._asdict()
     values["retryable_codes"] = _kept(result.retryable_codes, intent.retryable_codes)
     values["ordered_resend"] = int(_kept(result.ordered_resend, intent.ordered_resend))
     values["email_sha256"] = payload_digest(conn, intent.payload) if result.keeps_digest else None
@@ -139,7 +137,7 @@ def _tell_unplaced(conn: Connection, successes: Sequence[Result], run: RunRef, a
         row = found.get(result.intent.key)
         if row is not None and (row.status, row.kombo_application_id) == (
             Status.DELIVERED,
-            result.kombo_application_id,
+            result.ids.kombo_application_id,
         ):
             continue
         unplaced.append(result)

@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from kombo_provider.client.settings import ConnectionSettings
     from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
 
-_RETURNED = (
-    "kombo_application_id",
-    "kombo_application_remote_id",
-    "kombo_candidate_id",
-    "kombo_candidate_remote_id",
-)
-
 
 class _CreateOperator(SendingOperator):
     """Creates one application; returns the four ids, also where an earlier try created it.
@@ -123,14 +116,14 @@ class _CreateOperator(SendingOperator):
         return Status(row["status"]) if row else None
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
-        from kombo_provider.ledger import Status, history
+        from kombo_provider.ledger import ID_COLUMNS, Status, history
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)
         if row is None:
             raise NotDeliveredError(f"{_named(key)} is not in the ledger; run the task again.")
         if row["status"] == Status.DELIVERED:
-            return {name: row[name] for name in _RETURNED}
+            return {name: row[name] for name in ID_COLUMNS}
         self.kombo_log_url = row["log_url"]
         page = f" Log page: {row['log_url']}." if row["log_url"] else ""
         if row["status"] in (Status.IN_DOUBT, Status.SENDING):

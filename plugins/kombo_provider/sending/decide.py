@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Intent, Resolution, Result, Status
+from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Intent, KomboIds, Resolution, Result, Status
 
 ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"
 RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)
@@ -100,10 +100,12 @@ def _delivered(intent: Intent, outcome: Outcome) -> Result:
         _result(intent, outcome, Status.DELIVERED),
         resolution=Resolution.RESPONSE,
         keeps_digest=unknown,
-        kombo_application_id=ids.application_id,
-        kombo_application_remote_id=ids.application_remote_id,
-        kombo_candidate_id=ids.candidate_id,
-        kombo_candidate_remote_id=ids.candidate_remote_id,
+        ids=KomboIds(
+            kombo_application_id=ids.application_id,
+            kombo_application_remote_id=ids.application_remote_id,
+            kombo_candidate_id=ids.candidate_id,
+            kombo_candidate_remote_id=ids.candidate_remote_id,
+        ),
     )
 
 

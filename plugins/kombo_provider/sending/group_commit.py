@@ -178,7 +178,7 @@ class GroupCommit:
                 "A success came for a row that has moved on, it may be a duplicate: source %s, integration %s, "
                 "applicant %s, application %s",
                 *result.intent.key,
-                result.kombo_application_id,
+                result.ids.kombo_application_id,
             )
 
     def _take_back(self, conn: Connection, step: CommitStep, begun: Collection[DeliveryKey]) -> None:

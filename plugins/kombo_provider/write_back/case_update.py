@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, and_, bindparam, case, false, func, or_, select
 from sqlalchemy import update as update_of
 
-from kombo_provider.ledger import DeliveredIds
+from kombo_provider.ledger import ID_COLUMNS, DeliveredIds, KomboIds
 from kombo_provider.write_back.joined_update import texts_of
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.matching import Found, Pair, ids_of, ids_there
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at
+from kombo_provider.write_back.matching import Found, Pair, ids_there
+from kombo_provider.write_back.target import DELIVERED_AT, WRITTEN_COLUMNS, written
 
 _PARAMETERS = 2_000
 """SQL Server takes 2,100 in a statement. More rows in a CASE would cost more than more statements do."""
@@ -114,9 +114,8 @@ class CaseUpdate:
 
     def _parameters(self, number: int, one: DeliveredIds) -> dict[str, Any]:
         keys = self._values((one.integration_id, one.applicant_id)) or ()
-        new = (*ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at))
         return {_key(part, number): value for part, value in zip(self._key, keys, strict=True)} | {
-            _new(name, number): value for name, value in zip(WRITTEN_COLUMNS, new, strict=True)
+            _new(name, number): value for name, value in zip(WRITTEN_COLUMNS, written(self._table, one), strict=True)
         }
 
     def _values(self, pair: Pair) -> tuple[Any, ...] | None:

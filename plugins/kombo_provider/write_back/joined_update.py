@@ -27,10 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from kombo_provider.ledger import DeliveredIds
+from kombo_provider.ledger import ID_COLUMNS, DeliveredIds, KomboIds
 from kombo_provider.write_back.key_casts import key_cast
-from kombo_provider.write_back.matching import Found, Pair, ids_of, ids_there
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, WRITTEN_COLUMNS, delivered_at, instant_type
+from kombo_provider.write_back.matching import Found, Pair, ids_there
+from kombo_provider.write_back.target import DELIVERED_AT, WRITTEN_COLUMNS, written, written_types
 
 _TEMPORARY = "kombo_write_back_keys_and_ids"
 _PARTS = ("integration_id", "applicant_id")
@@ -70,8 +70,7 @@ class JoinedUpdate:
 
         Return how many rows the database says it changed.
         """
-        types = self._key_types | dict.fromkeys(ID_COLUMNS, Text())
-        types[DELIVERED_AT] = instant_type(self._table.c[DELIVERED_AT])
+        types = self._key_types | written_types(self._table)
         listed = self._listed(types, [self._row(number, one) for number, one in delivered.items()])
         values = {name: func.coalesce(listed.c[name], self._table.c[name]) for name in WRITTEN_COLUMNS}
         return self._conn.execute(update(self._table).where(*self._conditions(listed)).values(values)).rowcount
@@ -82,7 +81,7 @@ class JoinedUpdate:
 
     def _row(self, number: int, one: DeliveredIds) -> tuple[Any, ...]:
         keys = self._values((one.integration_id, one.applicant_id)) or ()
-        return number, *keys, *ids_of(one), delivered_at(self._table.c[DELIVERED_AT], one.delivered_at)
+        return number, *keys, *written(self._table, one)
 
     def _values(self, pair: Pair) -> tuple[Any, ...] | None:
         try:
@@ -91,8 +90,8 @@ class JoinedUpdate:
             return None
 
     def _found(self, row: tuple[Any, ...], pairs: Mapping[int, Pair]) -> Found:
-        number, rows, dated = row[:3]
-        ids, printed = row[3 : 3 + len(ID_COLUMNS)], row[3 + len(ID_COLUMNS) :]
+        number, rows, dated, *others = row
+        ids, printed = KomboIds(*others[: len(ID_COLUMNS)]), tuple(others[len(ID_COLUMNS) :])
         texts = self._texts(pairs[number])
         exact = printed == texts or all(
             cast.prints(value, text) for cast, value, text in zip(self._of_parts, printed, texts, strict=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kombo_provider.ledger import DeliveredIds
+from kombo_provider.ledger import DeliveredIds, KomboIds
 
 Pair = tuple[str, str]
 """Integration id and applicant id."""
@@ -19,21 +19,21 @@ BLANK = " "
 class Found(NamedTuple):
     """Rows of the target that one key, named by its number, converts to.
 
-    `printed` is the key as the columns print it, `exact` tells whether that is the text of the key. `ids` are the
-    four ids that stand there already, `dated` tells whether an instant of delivery does.
+    `printed` is the key as the columns print it, `exact` tells whether that is the text of the key. `ids` are
+    those that stand there already, `dated` tells whether an instant of delivery does.
     """
 
     number: int
     printed: tuple[str | None, ...]
     exact: bool
     rows: int
-    ids: tuple[str | None, ...]
+    ids: KomboIds
     dated: bool
 
 
-def ids_there(values: Sequence[Any]) -> tuple[str | None, ...]:
+def ids_there(values: Sequence[Any]) -> KomboIds:
     """Return the ids of a row: an empty text, or one of blanks, is none."""
-    return tuple([(value.strip() or None) if isinstance(value, str) else value for value in values])
+    return KomboIds(*[(value.strip() or None) if isinstance(value, str) else value for value in values])
 
 
 class Miss(NamedTuple):
@@ -84,10 +84,10 @@ def _owner(numbers: Sequence[int], row: Found, wanted: Mapping[int, DeliveredIds
 
 
 def _stand_in(row: Found, delivered: DeliveredIds) -> bool:
-    application_id, _, candidate_id, _ = row.ids
-    if application_id is not None:
-        return application_id == delivered.kombo_application_id
-    return candidate_id is not None and candidate_id == delivered.kombo_candidate_id
+    there, ours = row.ids, delivered.ids
+    if there.kombo_application_id is not None:
+        return there.kombo_application_id == ours.kombo_application_id
+    return there.kombo_candidate_id is not None and there.kombo_candidate_id == ours.kombo_candidate_id
 
 
 def stand_written(found: Sequence[Found], wanted: Mapping[int, DeliveredIds]) -> set[int]:
@@ -101,14 +101,4 @@ def stand_written(found: Sequence[Found], wanted: Mapping[int, DeliveredIds]) ->
 def _all_stand(row: Found, delivered: DeliveredIds) -> bool:
     if delivered.delivered_at is not None and not row.dated:
         return False
-    return all(ours is None or there == ours for there, ours in zip(row.ids, ids_of(delivered), strict=True))
-
-
-def ids_of(delivered: DeliveredIds) -> tuple[str | None, ...]:
-    """Return the four ids in the order of the target's columns."""
-    return (
-        delivered.kombo_application_id,
-        delivered.kombo_application_remote_id,
-        delivered.kombo_candidate_id,
-        delivered.kombo_candidate_remote_id,
-    )
+    return all(ours is None or there == ours for there, ours in zip(row.ids, delivered.ids, strict=True))

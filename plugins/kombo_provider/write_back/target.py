@@ -28,14 +28,9 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
+from kombo_provider.ledger import ID_COLUMNS, DeliveredIds
 from kombo_provider.write_back.duckdb_table import duckdb_table
 
-ID_COLUMNS = (
-    "kombo_application_id",
-    "kombo_application_remote_id",
-    "kombo_candidate_id",
-    "kombo_candidate_remote_id",
-)
 DELIVERED_AT = "kombo_delivered_at"
 WRITTEN_COLUMNS = (*ID_COLUMNS, DELIVERED_AT)
 
@@ -134,7 +129,17 @@ def _takes_instants(conn: Connection, column: Column[Any]) -> bool:
     return isinstance(kind, DateTime | Date | NullType)
 
 
-def delivered_at(column: Column[Any], at: datetime | None) -> Any:
+def written(table: Table, delivered: DeliveredIds) -> tuple[Any, ...]:
+    """Return what a delivery's row gets, in the order of WRITTEN_COLUMNS; None where the row keeps what it has."""
+    return *delivered.ids, _instant(table.c[DELIVERED_AT], delivered.delivered_at)
+
+
+def written_types(table: Table) -> dict[str, TypeEngine[Any]]:
+    """Return in which types these values are listed, for the same columns."""
+    return dict.fromkeys(ID_COLUMNS, Text()) | {DELIVERED_AT: _instant_type(table.c[DELIVERED_AT])}
+
+
+def _instant(column: Column[Any], at: datetime | None) -> Any:
     """Return an instant as the column takes it: naive ones are in UTC, text is ISO 8601."""
     kind, at = column.type, at.astimezone(UTC) if at else None
     if at is None:
@@ -144,8 +149,7 @@ def delivered_at(column: Column[Any], at: datetime | None) -> Any:
     return at.date() if isinstance(kind, Date) else at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def instant_type(column: Column[Any]) -> TypeEngine[Any]:
-    """Return the type in which `delivered_at` is listed for the column."""
+def _instant_type(column: Column[Any]) -> TypeEngine[Any]:
     kind = column.type
     if isinstance(kind, DateTime):
         return DateTime(timezone=kind.timezone)

@@ -53,7 +53,8 @@ class WriteBack:
         Reads only, so it may be called while a transaction of the ledger is open.
         """
         found = self._found(keys)
-        return {keys[one.number]: one.ids[0] for one in found if one.exact and one.ids[0] is not None}
+        there = {keys[one.number]: one.ids.kombo_application_id for one in found if one.exact}
+        return {key: application_id for key, application_id in there.items() if application_id is not None}
 
     def foreign_ids(self, ledger: Ledger, keys: Sequence[Pair]) -> dict[Pair, str]:
         """Return the same for those application ids that no delivery of the ledger bears, whatever its source.

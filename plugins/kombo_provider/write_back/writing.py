@@ -14,7 +14,7 @@ from kombo_provider.errors import TargetUnavailableError, WriteBackError
 from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
-from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, ids_of, matches, stand_written
+from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, matches, stand_written
 from kombo_provider.write_back.open_target import IN_LEDGER, OpenTarget, Patience, concerns_rows, is_held_up
 
 log = logging.getLogger(__name__)
@@ -217,10 +217,10 @@ def _strangers(alone: Mapping[int, Found], delivered: Mapping[int, DeliveredIds]
 
 def _stranger(row: Found, delivered: DeliveredIds) -> BorneId | None:
     """Return the ledger's column and the id that stands in the row and is not the delivery's own, if there is one."""
-    application_id, _, candidate_id, _ = row.ids
-    ours, _, our_candidate, _ = ids_of(delivered)
-    if application_id is not None:
-        return None if application_id == ours else ("kombo_application_id", application_id)
-    if candidate_id is not None and candidate_id != our_candidate:
-        return "kombo_candidate_id", candidate_id
+    there, ours = row.ids, delivered.ids
+    if there.kombo_application_id is not None:
+        is_ours = there.kombo_application_id == ours.kombo_application_id
+        return None if is_ours else ("kombo_application_id", there.kombo_application_id)
+    if there.kombo_candidate_id is not None and there.kombo_candidate_id != ours.kombo_candidate_id:
+        return "kombo_candidate_id", there.kombo_candidate_id
     return None

@@ -13,6 +13,7 @@ from kombo_provider.ledger import claims, leases, results, staging
 from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import Staging
@@ -99,9 +100,10 @@ class Book:
             return claims.claim(conn, selection, lane, limit, run)
 
     def record(self, intent: Intent, status: Status, **values: Any) -> None:
-        """Record what became of an intent."""
+        """Record what became of an intent; a value may also be an id by its column."""
+        ids = KomboIds(**{name: values.pop(name) for name in ID_COLUMNS if name in values})
         with self.ledger.transaction() as conn:
-            results.record(conn, [Result(intent=intent, status=status, duration_ms=120, **values)], RUN)
+            results.record(conn, [Result(intent=intent, status=status, ids=ids, duration_ms=120, **values)], RUN)
 
     def deliver(self, *applicant_ids: str, **ids: Any) -> None:
         """Stage, claim and deliver rows."""

@@ -41,7 +41,7 @@ def test_every_class_is_decided_upon() -> None:
 
 def test_an_answer_s_ids_are_kept_and_only_a_nameless_application_keeps_the_digest() -> None:
     named = decide(intent(), Outcome(OutcomeClass.EXECUTED, ids=CreatedIds("app", "app-r", "cand", "cand-r")))
-    assert (named.kombo_application_id, named.kombo_candidate_remote_id) == ("app", "cand-r")
+    assert (named.ids.kombo_application_id, named.ids.kombo_candidate_remote_id) == ("app", "cand-r")
     assert (named.resolution, named.keeps_digest) == (Resolution.RESPONSE, False)
     assert decide(intent(), Outcome(OutcomeClass.EXECUTED)).keeps_digest
 

@@ -7,8 +7,9 @@ from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, create_
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
+from kombo_provider.ledger import ID_COLUMNS
 from kombo_provider.write_back.case_update import CaseUpdate
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS, _alter
+from kombo_provider.write_back.target import DELIVERED_AT, _alter
 
 DIALECTS = [mysql.dialect(), mssql.dialect(), oracle.dialect(), postgresql.dialect(), sqlite.dialect()]
 

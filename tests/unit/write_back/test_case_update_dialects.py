@@ -9,8 +9,9 @@ from sqlalchemy import Column, DateTime, Integer, MetaData, Numeric, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from kombo_provider.ledger import ID_COLUMNS
 from kombo_provider.write_back.case_update import CaseUpdate
-from kombo_provider.write_back.target import DELIVERED_AT, ID_COLUMNS
+from kombo_provider.write_back.target import DELIVERED_AT
 from tests.dialects import assert_grammatical
 
 KEYS: dict[str, dict[str, TypeEngine[object]]] = {

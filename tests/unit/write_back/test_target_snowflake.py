@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from kombo_provider.ledger import DeliveredIds
+from kombo_provider.ledger import DeliveredIds, KomboIds
 from kombo_provider.write_back.open_target import OpenTarget
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -27,7 +27,7 @@ def test_ids_reach_the_row_of_their_key_and_the_instant_its_column(snowflake: En
         rows.try_write()
         [found] = rows.find({0: ("ats:a", "1"), 1: ("ats:a", "9")})
         assert (found.number, found.exact, found.rows) == (0, True, 1)
-        rows.write({0: DeliveredIds("ats:a", "1", "app-1", None, "cand-1", None, AT)})
+        rows.write({0: DeliveredIds("ats:a", "1", KomboIds("app-1", None, "cand-1"), AT)})
         conn.commit()
     with snowflake.connect() as conn:
         query = "SELECT kombo_application_id, kombo_candidate_id, kombo_delivered_at FROM people ORDER BY id"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from kombo_provider.ledger import Actor, By, Ledger, delivered_ids, doubts
+from kombo_provider.ledger import Actor, By, KomboIds, Ledger, delivered_ids, doubts
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.write_back import open_target, write_back
 from kombo_provider.write_back.case_update import CaseUpdate
@@ -175,7 +175,7 @@ def test_ids_that_were_filled_in_later_follow(warehouse: Engine, book: Book) -> 
     write(warehouse, book)
     with book.ledger.transaction() as conn:
         (doubt,) = doubts.to_look_up(conn, "crm.applicants", "kombo_default", 10)
-        assert doubts.fill_ids(conn, doubt, {"kombo_candidate_id": "late"}, By(Actor.LOOK_UP, RUN))
+        assert doubts.fill_ids(conn, doubt, KomboIds(kombo_candidate_id="late"), By(Actor.LOOK_UP, RUN))
     write(warehouse, book)
     assert run(warehouse, "SELECT kombo_application_id, kombo_candidate_id FROM people") == [("app-1", "late")]
 
@@ -188,7 +188,7 @@ def test_ids_that_arrive_while_the_row_is_written_back_are_not_forgotten(warehou
     with book.ledger.transaction() as conn:
         delivered_ids.mark_written_back(conn, "crm.applicants", read)
         left = delivered_ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
-    assert [(row.applicant_id, row.kombo_candidate_id) for row in left] == [("1", "late")]
+    assert [(row.applicant_id, row.ids.kombo_candidate_id) for row in left] == [("1", "late")]
 
 
 @pytest.mark.parametrize(
