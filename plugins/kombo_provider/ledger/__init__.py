@@ -49,9 +49,13 @@ from kombo_provider.ledger.pulls import Pull
 from kombo_provider.ledger.results import Result
 from kombo_provider.ledger.staging import COUNTERS, Staging
 from kombo_provider.ledger.status import (
+    COUNTED,
     MOVES,
+    REFUSED,
     REMOTE,
     RETRYABLE_CODES_AT_MOST,
+    UNFINISHED,
+    UNSETTLED,
     Actor,
     DeliveryKey,
     Endpoint,
@@ -64,12 +68,16 @@ from kombo_provider.ledger.status import (
 from kombo_provider.ledger.summary import ErrorCount, Unsettled
 
 __all__ = [
+    "COUNTED",
     "COUNTERS",
     "EVERYWHERE",
     "ID_COLUMNS",
     "MOVES",
+    "REFUSED",
     "REMOTE",
     "RETRYABLE_CODES_AT_MOST",
+    "UNFINISHED",
+    "UNSETTLED",
     "Actor",
     "By",
     "DeliveredIds",

@@ -68,8 +68,7 @@ def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
     """Return those of the keys that staging will not make `ready`: sent, being sent, in doubt, or taken out."""
     if not keys:
         return set()
-    sendable = (Status.READY, *RESTAGED_WHEN_CHANGED)
-    query = of_keys(conn, source, keys).where(deliveries.c.status.not_in(sendable))
+    query = of_keys(conn, source, keys).where(deliveries.c.status.not_in(RESTAGED_WHEN_CHANGED))
     return {(row[0], row[1]) for row in conn.execute(query)}
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, or_, update
 from kombo_provider.ledger._by_key import Pair, lockable, of_keys
 from kombo_provider.ledger._decisions import UNASKED
 from kombo_provider.ledger._tables import deliveries
-from kombo_provider.ledger.status import RESTAGED_WHEN_CHANGED, Status
+from kombo_provider.ledger.status import AT_REST, Status
 
 
 def recognise(
@@ -42,7 +42,7 @@ def _digest(stored: str, status: str) -> str:
 
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
     """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
-    found = lockable(conn, source, list(digests), _LEARNED)
+    found = lockable(conn, source, list(digests), AT_REST)
     if found:
         conn.execute(
             _LEARN,
@@ -50,7 +50,6 @@ def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
         )
 
 
-_LEARNED = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)
 _LEARN = (
     update(deliveries)
     .where(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -18,13 +19,14 @@ from sqlalchemy import (
     Text,
     and_,
     literal_column,
+    not_,
     or_,
     tuple_,
 )
 from sqlalchemy.types import TypeDecorator
 
 from kombo_provider.ledger.kombo_ids import ID_COLUMNS
-from kombo_provider.ledger.status import RETRYABLE_CODES_AT_MOST, DeliveryKey
+from kombo_provider.ledger.status import REFUSED, RETRYABLE_CODES_AT_MOST, UNFINISHED, UNSETTLED, DeliveryKey, Status
 
 EVERYWHERE = ""
 """Integration id (or connection id) of the `kombo_lanes` rows that hold for all lanes of a connection (or of all).
@@ -116,6 +118,16 @@ def is_of(source: str) -> ColumnElement[bool]:
     return deliveries.c.source.concat("") == source
 
 
+def listed(statuses: Sequence[Status]) -> str:
+    """Return the list in SQL, for the condition of a partial index."""
+    quoted = [f"'{status}'" for status in statuses]
+    return f"({', '.join(quoted)})"
+
+
+def _is_one_of(statuses: Sequence[Status]) -> ColumnElement[bool]:
+    return deliveries.c.status.in_([literal_column(f"'{status}'") for status in statuses])
+
+
 IS_READY = deliveries.c.status == literal_column("'ready'")
 IS_CLAIMABLE = and_(
     IS_READY,
@@ -123,8 +135,8 @@ IS_CLAIMABLE = and_(
     or_(deliveries.c.retryable_codes < RETRYABLE_CODES_AT_MOST, deliveries.c.ordered_resend == 1),
 )
 """Every condition for sending that lies in the row itself; when it is due, and whose lane it is, comes on top."""
-IS_UNSETTLED = deliveries.c.status.in_([literal_column("'sending'"), literal_column("'in_doubt'")])
-IS_REFUSED = deliveries.c.status.in_([literal_column("'invalid'"), literal_column("'rejected'")])
+IS_UNSETTLED = _is_one_of(UNSETTLED)
+IS_REFUSED = _is_one_of(REFUSED)
 IS_IN_DOUBT = and_(IS_UNSETTLED, deliveries.c.status == literal_column("'in_doubt'"))
 IS_BY_PERSON = deliveries.c.resolution == literal_column("'human'")
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
@@ -132,7 +144,7 @@ LACKS_AN_ID = and_(
     deliveries.c.status == literal_column("'delivered'"), or_(*(deliveries.c[name].is_(None) for name in ID_COLUMNS))
 )
 HOLDS_PERSONAL_DATA = and_(
-    deliveries.c.status.not_in([literal_column("'ready'"), literal_column("'sending'"), literal_column("'in_doubt'")]),
+    not_(_is_one_of(UNFINISHED)),
     or_(*(deliveries.c[name].is_not(None) for name in EMPTIED)),
 )
 """What the partial indexes of `_indexes` cover, spelled out: with a bound parameter neither database could use them."""

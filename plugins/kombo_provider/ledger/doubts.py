@@ -20,7 +20,7 @@ from kombo_provider.ledger._tables import (
 from kombo_provider.ledger.email_digest import email_of, payload_digest
 from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
-from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
+from kombo_provider.ledger.status import LOOKED_UP, Actor, DeliveryKey, Resolution, RunRef, Status
 
 RESEND_MARGIN = timedelta(seconds=60)
 """A resend never starts before the request in doubt has timed out, and this much later."""
@@ -124,7 +124,7 @@ def sources_to_look_up(conn: Connection, kombo_conn_id: str) -> list[str]:
     waiting = or_(deliveries.c.status == Status.IN_DOUBT, deliveries.c.kombo_application_id.is_(None))
     query = select(deliveries.c.source).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
-        deliveries.c.status.in_([Status.IN_DOUBT, Status.DELIVERED]),
+        deliveries.c.status.in_(LOOKED_UP),
         waiting,
     )
     return sorted(conn.scalars(query.distinct()))

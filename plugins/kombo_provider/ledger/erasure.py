@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
@@ -12,9 +11,7 @@ from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import DeliveryKey, Resolution, Status
-
-_WAITING: Final = (Status.READY, Status.INVALID, Status.REJECTED)
+from kombo_provider.ledger.status import CANCELLED_WHEN_FORGOTTEN, DeliveryKey, Resolution, Status
 
 
 def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
@@ -26,7 +23,7 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     was_foreseen = dry_run.forget(conn, key)
     same_person.forget(conn, key.source, (key.integration_id, key.applicant_id))
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
-    for status in _WAITING:
+    for status in CANCELLED_WHEN_FORGOTTEN:
         move_where(conn, status, Status.CANCELLED, [is_key(key)], cancelled, by, at)
     ids = deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
     emptied = update(deliveries).where(is_key(key)).values({**EMPTIED, "email_sha256": None}).returning(*ids)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_co
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EMPTIED, IS_READY, IS_REFUSED, deliveries, delivery_events, lane_events
 from kombo_provider.ledger.overview import seek_integrations
-from kombo_provider.ledger.status import DeliveryKey, Status
+from kombo_provider.ledger.status import REFUSED, DeliveryKey, Status
 
 ROWS_SHOWN = 50
 RUNS_SHOWN = 50
@@ -90,7 +90,7 @@ def rows(
     """
     source, kombo_conn_id, integration_id = key
     query = select(*_SHOWN).where(*_of_lane(source, integration_id)).limit(ROWS_SHOWN)
-    if what in ("invalid", "rejected"):
+    if what in REFUSED:
         refused_so = and_(
             IS_REFUSED,
             deliveries.c.status == what,

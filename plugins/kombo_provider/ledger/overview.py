@@ -24,7 +24,7 @@ from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, lanes
 from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import LaneState, Status
+from kombo_provider.ledger.status import REFUSED, UNFINISHED, LaneState, Status
 
 USUAL_CAP = 30
 """Requests at once that Kombo allows an integration of which no other limit was seen."""
@@ -252,12 +252,12 @@ def today(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-_OPEN = (Status.READY, Status.IN_DOUBT, Status.SENDING, "held", "left", "snoozed")
+_OPEN = (*UNFINISHED, "held", "left", "snoozed")
 """Standings of a row that a run left open, as `kombo_runs` has them."""
 
 
 def _sums(conn: Connection) -> list[ColumnElement[int]]:
-    kinds = [(Status.DELIVERED,), (Status.INVALID, Status.REJECTED), _OPEN]
+    kinds = [(Status.DELIVERED,), REFUSED, _OPEN]
     return [sum((func.sum(_status(conn, name)) for name in names), start=literal_column("0")) for names in kinds]
 
 

@@ -12,7 +12,7 @@ from kombo_provider.ledger._bulk import upsert
 from kombo_provider.ledger._sync_tables import syncs
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Status
+from kombo_provider.ledger.status import NOT_IN_KOMBO
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
     pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
     known = select(deliveries.c.integration_id).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
-        deliveries.c.status.not_in([Status.INVALID, Status.CANCELLED]),
+        deliveries.c.status.not_in(NOT_IN_KOMBO),
     )
     found = sorted(conn.scalars(known.distinct()))
     never = [name for name in found if name not in pulled]

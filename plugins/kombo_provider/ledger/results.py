@@ -15,7 +15,7 @@ from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.email_digest import payload_digest
 from kombo_provider.ledger.kombo_ids import KomboIds
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Actor, DeliveryKey, Resolution, RunRef, Status
+from kombo_provider.ledger.status import ANSWER_FINDS, Actor, DeliveryKey, Resolution, RunRef, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +55,6 @@ _COPIED = (
     *("http_status", "error_code", "error_title", "error_message", "log_url", "warnings"),
 )
 
-_FROM: dict[Status, tuple[Status, ...]] = {
-    Status.DELIVERED: (Status.SENDING, Status.IN_DOUBT, Status.READY),
-    Status.REJECTED: (Status.SENDING, Status.IN_DOUBT),
-    Status.READY: (Status.SENDING, Status.IN_DOUBT),
-}
-"""Statuses that an answer may still find: a stopped or replaced holder left the row in doubt, or it was reordered.
-
-Any other result belongs to a row that is `sending`.
-"""
-
 BEHIND = 2
 """Priority of rows that wait behind all others of their lane: 0 are those of ordinary runs, 1 those of backfills."""
 
@@ -93,7 +83,7 @@ def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Res
 def _record(conn: Connection, results: Sequence[Result], status: Status, by: By, at: datetime) -> list[Result]:
     """Move what can be moved to the status that all the results have; return the others."""
     left = {result.intent.key: result for result in results}
-    for from_status in _FROM.get(status, (Status.SENDING,)):
+    for from_status in ANSWER_FINDS.get(status, (Status.SENDING,)):
         changes = [_change(conn, result, at) for result in left.values()]
         for moved in move_each(conn, from_status, status, changes, by, at):
             del left[moved.key]

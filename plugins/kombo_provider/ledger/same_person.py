@@ -15,10 +15,7 @@ from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._run_tables import same_person as table
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
-from kombo_provider.ledger.status import Status
-
-_NEVER_LEFT = (Status.INVALID, Status.REJECTED, Status.CANCELLED)
-_MAY_CHANGE = (Status.READY, *_NEVER_LEFT)
+from kombo_provider.ledger.status import NEVER_LEFT, RESTAGED_WHEN_CHANGED, Status
 
 
 class Applied(NamedTuple):
@@ -43,9 +40,9 @@ def others_before(conn: Connection, source: str, rows: Sequence[Applied]) -> dic
     """
     statuses = _statuses(conn, source, [(row.integration_id, row.applicant_id) for row in rows])
     digests = {row: _digest(conn, row) for row in rows}
-    changeable = [key for key, status in statuses.items() if status in _MAY_CHANGE]
+    changeable = [key for key, status in statuses.items() if status in RESTAGED_WHEN_CHANGED]
     _leave_others(conn, source, changeable, {row[:2]: digest for row, digest in digests.items()})
-    first_known = sorted(rows, key=lambda row: statuses.get(row[:2], Status.INVALID) in _NEVER_LEFT)
+    first_known = sorted(rows, key=lambda row: statuses.get(row[:2], Status.INVALID) in NEVER_LEFT)
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     entered = [_entry(source, row, digests[row]) for row in first_known]
     conn.execute(insert(table).on_conflict_do_nothing(), entered)
@@ -83,7 +80,7 @@ def _seconds(conn: Connection, source: str, digests: Mapping[Applied, str]) -> d
         place = row.integration_id, digests[row]
         owner = taken.get(place, owner)
         key = row.integration_id, owner
-        if place in taken or key in here or statuses.get(key, Status.INVALID) not in _NEVER_LEFT:
+        if place in taken or key in here or statuses.get(key, Status.INVALID) not in NEVER_LEFT:
             found[row[:2]] = owner
             continue
         taken[place] = row.applicant_id

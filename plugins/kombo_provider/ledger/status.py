@@ -18,6 +18,43 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The sets of statuses, for all rooms: whoever adds a status decides here to which of them it belongs.
+# They have an order, since the partial indexes spell them out.
+
+UNSETTLED = (Status.SENDING, Status.IN_DOUBT)
+"""A request has begun, and nothing proves yet what became of it."""
+
+UNFINISHED = (Status.READY, *UNSETTLED)
+"""The software has something to do about it yet, and may need its payload."""
+
+REFUSED = (Status.INVALID, Status.REJECTED)
+"""A person corrects it, or the SELECT."""
+
+CANCELLED_WHEN_FORGOTTEN = (Status.READY, *REFUSED)
+"""It could leave, or leave once it is corrected: without its payload it cannot."""
+
+NEVER_LEFT = (*REFUSED, Status.CANCELLED)
+"""It ended, and no application of it is in the ATS."""
+
+RESTAGED_WHEN_CHANGED = (Status.READY, *NEVER_LEFT)
+"""Staging may move it again: nothing of it is on the wire or in doubt."""
+
+AT_REST = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)
+"""No request of it has begun without an end."""
+
+LOOKED_UP = (Status.IN_DOUBT, Status.DELIVERED)
+"""Kombo may have it: it is looked up while it is in doubt, or an id is missing."""
+
+NOT_IN_KOMBO = (Status.INVALID, Status.CANCELLED)
+"""Alone they are no reason to pull an integration's records."""
+
+WITH_REASON = (*REFUSED, Status.IN_DOUBT)
+"""The error code, or the words in its place, are counted and shown."""
+
+COUNTED = (Status.DELIVERED, Status.IN_DOUBT, *REFUSED)
+"""A task counts them in its line of Airflow's grid and in metrics."""
+
+
 class LaneState(StrEnum):
     """Whether new requests may leave on a lane."""
 
@@ -74,14 +111,21 @@ MOVES: dict[Status, frozenset[Status]] = {
 A row in doubt becomes `rejected` only by its own late answer.
 """
 
+ANSWER_FINDS: dict[Status, tuple[Status, ...]] = {
+    Status.DELIVERED: (*UNSETTLED, Status.READY),
+    Status.REJECTED: UNSETTLED,
+    Status.READY: UNSETTLED,
+}
+"""Statuses that an answer may still find, by what it makes of the row, in the order in which they are tried.
+
+A stopped or replaced holder left the row in doubt, or it was reordered. Any other answer belongs to a row that is
+`sending`.
+"""
+
 RETRYABLE_CODES_AT_MOST = 3
 """Answers of class V in the life of a delivery: earlier steps of each may have run in the ATS (API reference, §11)."""
 
 Endpoint = Literal["application", "candidate"]
-
-RESTAGED_WHEN_CHANGED = (Status.READY, Status.INVALID, Status.REJECTED, Status.CANCELLED)
-"""Statuses that staging may leave again: nothing of such a row is on the wire or in doubt."""
-
 
 REMOTE = "remote:"
 """Begins an id that is the ATS's own, where Kombo's could stand as well."""

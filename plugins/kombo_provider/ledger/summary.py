@@ -26,7 +26,7 @@ from sqlalchemy import (
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, delivery_events, lanes
 from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import Actor, DeliveryKey, LaneState, Resolution, RunRef, Status
+from kombo_provider.ledger.status import WITH_REASON, Actor, DeliveryKey, LaneState, Resolution, RunRef, Status
 
 
 class ErrorCount(NamedTuple):
@@ -45,9 +45,6 @@ class Unsettled(NamedTuple):
     rows: int
     since: datetime | None
     log_url: str | None
-
-
-_WITH_REASON = (Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
 
 
 def by_status(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
@@ -135,7 +132,7 @@ def _what_was_answered() -> ColumnElement[str]:
 
 def _has_reason() -> ColumnElement[bool]:
     waits_with_code = and_(deliveries.c.status == Status.READY, deliveries.c.error_code.is_not(None))
-    return or_(deliveries.c.status.in_(_WITH_REASON), waits_with_code)
+    return or_(deliveries.c.status.in_(WITH_REASON), waits_with_code)
 
 
 def latency_ms(conn: Connection, source: str, run: RunRef) -> tuple[int | None, int | None]:

@@ -116,7 +116,7 @@ class _CreateOperator(SendingOperator):
         return Status(row["status"]) if row else None
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
-        from kombo_provider.ledger import ID_COLUMNS, Status, history
+        from kombo_provider.ledger import ID_COLUMNS, UNSETTLED, Status, history
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)
@@ -126,7 +126,7 @@ class _CreateOperator(SendingOperator):
             return {name: row[name] for name in ID_COLUMNS}
         self.kombo_log_url = row["log_url"]
         page = f" Log page: {row['log_url']}." if row["log_url"] else ""
-        if row["status"] in (Status.IN_DOUBT, Status.SENDING):
+        if row["status"] in UNSETTLED:
             raise InDoubtError(
                 f"{_named(key)} may be at Kombo already: a request was sent, no answer proved what became of it.{page} "
                 "Nothing was sent now. kombo_resolve_in_doubt looks it up; else a person decides."

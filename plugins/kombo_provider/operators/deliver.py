@@ -21,8 +21,6 @@ from kombo_provider.operators.sending import SendingOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-_SHOWN = ("delivered", "in_doubt", "invalid", "rejected")
-
 
 class KomboDeliverOperator(PushOperator, SendingOperator):
     """Sends the `ready` rows of some integrations, each within its cap, and records every answer.
@@ -84,13 +82,14 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         return [database_of(push.connections.ledger).ledger(push.connections)], sent
 
     def _done(self) -> str:
+        from kombo_provider.ledger import COUNTED
         from kombo_provider.report.wording import counted
 
         if self.report is None:
             return ""
         counts: Counter[str] = Counter()
         for numbers in self.report.numbers.values():
-            counts.update({what: number for what, number in numbers.items() if what in _SHOWN})
+            counts.update({what: number for what, number in numbers.items() if what in COUNTED})
         counts["left"] = sum(self.report.left.values())
         return counted(counts)
 

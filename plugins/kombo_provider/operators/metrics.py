@@ -23,14 +23,14 @@ TAGS: Final = {
     LANES_STOPPED: ("dag_id",),
 }
 
-STATUSES: Final = ("delivered", "in_doubt", "invalid", "rejected")
-
 _UNSAFE_IN_TAG = re.compile(r"[^a-zA-Z0-9_.-]")
 
 
 def count_rows(dag_id: str, by_status: Mapping[str, int]) -> None:
     """Count rows that got a status in this task."""
-    for status in STATUSES:
+    from kombo_provider.ledger import COUNTED
+
+    for status in COUNTED:
         if rows := by_status.get(status, 0):
             stats.incr(ROWS, rows, tags=_tags(ROWS, dag_id, status))
 

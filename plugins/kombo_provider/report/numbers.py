@@ -10,6 +10,7 @@ from typing import Any
 
 from kombo_provider.ledger import (
     COUNTERS,
+    REFUSED,
     DeliveryKey,
     ErrorCount,
     Ledger,
@@ -29,7 +30,6 @@ from kombo_provider.ledger.runs import Unfinished
 from kombo_provider.report.why import Why, why
 
 _KEYS_NAMED = 20
-_REFUSED = (Status.INVALID, Status.REJECTED)
 LEFT = "left"
 """Stands for a status in the report's counts, as `held` and `snoozed` do."""
 
@@ -204,7 +204,7 @@ def _new_failures(
     """Gather what failed for the first time: a row that was refused before is no row of this run."""
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for integration_id, counts in statuses.items():
-        for status in _REFUSED:
+        for status in REFUSED:
             found[integration_id][status] += counts.get(status, 0)
     for count in passed:
         found[count.integration_id][count.kind] += count.rows

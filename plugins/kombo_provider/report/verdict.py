@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kombo_provider.errors import IncompleteRunError
-from kombo_provider.ledger import COUNTERS, DeliveryKey, Status
+from kombo_provider.ledger import COUNTERS, UNFINISHED, DeliveryKey, Status
 from kombo_provider.report.numbers import RunReport
 
-UNFINISHED = (Status.READY, Status.SENDING, Status.IN_DOUBT)
 _NEVER_TO_BE_SENT = (Status.CANCELLED,)
 _NAMED_AT_MOST = 10
 _WINDOW = "the log of stage names them; with window=all the run takes the rows of the whole source."

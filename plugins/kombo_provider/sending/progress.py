@@ -8,7 +8,7 @@ from collections.abc import Callable
 from statistics import quantiles
 
 from kombo_provider.client import Outcome
-from kombo_provider.ledger import Status
+from kombo_provider.ledger import REFUSED, Status
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Progress:
         left = max(0, self._total - done)
         rate = done / seconds
         time_left = f"about {_duration(left / rate)} left" if rate and left else "no estimate yet" if left else "done"
-        failed = self._counts[Status.REJECTED] + self._counts[Status.INVALID]
+        failed = sum(self._counts[status] for status in REFUSED)
         return (
             f"{self._counts[Status.DELIVERED]} delivered, {failed} failed, {self._counts[Status.IN_DOUBT]} in doubt, "
             f"{left} left; {rate:.1f} rows/s, {time_left}; {self._latency()}"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median_high, median_low
 from typing import Final, Protocol
 
-from kombo_provider.ledger import RunRef, Status
+from kombo_provider.ledger import REFUSED, RunRef, Status
 from kombo_provider.ledger.alerts import Subject
 from kombo_provider.ledger.watched import Run
 from kombo_provider.watch import words
@@ -98,7 +98,7 @@ def _refused(name: str, source: Source, at: datetime, limits: Limits) -> Iterato
     for part in source.last_day:
         found[part.integration_id].update(part.statuses)
     for integration_id, statuses in found.items():
-        refused = statuses[Status.INVALID] + statuses[Status.REJECTED]
+        refused = sum(statuses[status] for status in REFUSED)
         judged = refused + statuses[Status.DELIVERED]
         if refused > limits.min_refused and refused > limits.max_refused_share * judged:
             said = words.refused(name, integration_id, refused, judged)
