@@ -12,7 +12,7 @@ from kombo_sandbox.control import Control
 from kombo_sandbox.creates import Creates, Draft
 from kombo_sandbox.errors import ApiError
 from kombo_sandbox.exchange import Headers, Reply, Request, json_reply
-from kombo_sandbox.fault_effects import distort, refuse
+from kombo_sandbox.fault_effects import Afterwards, Instead, distort
 from kombo_sandbox.faults import Facts, FaultBook, Rule
 from kombo_sandbox.integrations import Integrations
 from kombo_sandbox.journal import Journal
@@ -117,8 +117,9 @@ class App:
         if route.is_create:
             return await self._act(route, request, integration_id)
         rule = self._fault(route, request, integration_id)
-        if rule is not None and not rule.executes:
-            return refuse(rule, request, self.settings.of("concurrency_limit", integration_id))
+        if rule is not None and isinstance(rule.fault, Instead):
+            limit = self.settings.of("concurrency_limit", integration_id)
+            return rule.fault.answer(rule.parameters, request, limit)
         return await self._finish(rule, request, lambda: self._read(route, request, integration_id, environment_id))
 
     async def _act(self, route: Route, request: Request, integration_id: str) -> Reply:
@@ -134,8 +135,8 @@ class App:
 
     async def _create(self, route: Route, request: Request, integration_id: str, limit: int | None) -> Reply:
         rule = self._fault(route, request, integration_id)
-        if rule is not None and not rule.executes:
-            return refuse(rule, request, limit)
+        if rule is not None and isinstance(rule.fault, Instead):
+            return rule.fault.answer(rule.parameters, request, limit)
         draft = error = None
         try:
             self._integrations.require_working(integration_id, action=True)
@@ -172,7 +173,9 @@ class App:
             reply = self._error(request, exc)
         if payload is not None and then_wait_seconds:
             await asyncio.sleep(then_wait_seconds)
-        return reply if rule is None else await distort(rule, request, reply, payload)
+        if rule is None or not isinstance(rule.fault, Afterwards):
+            return reply
+        return await distort(rule.fault, rule.parameters, request, reply, payload or {})
 
     def _draft(self, route: Route, request: Request, integration_id: str) -> Draft:
         body = request.json_object()

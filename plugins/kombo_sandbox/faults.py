@@ -38,29 +38,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from kombo_sandbox.errors import SAFE_TO_RETRY, STATUS_AND_TITLE, ApiError
+from kombo_sandbox.fault_effects import FAULTS, Afterwards, Instead
 
-PARAMETERS: dict[str, frozenset[str]] = {
-    "late": frozenset({"seconds"}),
-    "write_no_answer": frozenset({"seconds"}),
-    "write_reset": frozenset(),
-    "reset": frozenset(),
-    "status_after_write": frozenset({"status", "envelope", "code"}),
-    "truncated": frozenset({"keep_bytes", "status"}),
-    "oversized": frozenset({"bytes", "status"}),
-    "informational": frozenset({"statuses"}),
-    "unparsable": frozenset({"body"}),
-    "null_ids": frozenset(),
-    "rate_limit_429": frozenset({"reset_seconds", "limit", "retry_after"}),
-    "concurrency_429": frozenset({"limit"}),
-    "html": frozenset({"status"}),
-    "answer": frozenset({"status", "body", "content_type"}),
-    "error": frozenset({"code", "status", "title", "message"}),
-    "redirect": frozenset({"status", "location"}),
-}
-NOT_EXECUTED = frozenset({"reset", "rate_limit_429", "concurrency_429", "html", "answer", "error", "redirect"})
 NUMBERS = frozenset({"seconds", "keep_bytes", "bytes", "reset_seconds", "limit", "retry_after", "status"})
 WHOLE_NUMBERS = NUMBERS - {"seconds", "reset_seconds", "retry_after"}
-ANSWER_LOST = frozenset({"write_no_answer", "write_reset", "status_after_write"})
 MATCH_KEYS = frozenset({"integration_id", "email", "job_id", "method", "path"})
 
 
@@ -82,12 +63,12 @@ class Rule:
     used: int = 0
 
     @property
-    def executes(self) -> bool:
-        return self.kind not in NOT_EXECUTED
+    def fault(self) -> Instead | Afterwards:
+        return FAULTS[self.kind]
 
     @property
     def loses_answer(self) -> bool:
-        return self.kind in ANSWER_LOST
+        return isinstance(self.fault, Afterwards) and self.fault.loses_answer
 
     def as_json(self) -> dict[str, Any]:
         left = None if self.count is None else self.count - self.used
@@ -149,11 +130,11 @@ class FaultBook:
 
 def parse_rule(given: Any) -> Rule:
     """The rule, or ApiError (400) that says what is wrong with it."""
-    if not isinstance(given, dict) or given.get("kind") not in PARAMETERS:
-        raise _refused(f"kind must be one of {', '.join(sorted(PARAMETERS))}")
+    if not isinstance(given, dict) or given.get("kind") not in list(FAULTS):
+        raise _refused(f"kind must be one of {', '.join(sorted(FAULTS))}")
     kind = given["kind"]
     parameters = {key: value for key, value in given.items() if key not in ("kind", "count", "rate", "match")}
-    if unknown := parameters.keys() - PARAMETERS[kind]:
+    if unknown := parameters.keys() - set(FAULTS[kind].parameters):
         raise _refused(f"{kind} has no parameter {', '.join(sorted(unknown))}")
     count, rate, match = given.get("count"), given.get("rate"), given.get("match", {})
     if count is not None and (not isinstance(count, int) or count < 1):

@@ -13,6 +13,7 @@ from kombo.errors import SDKDefaultError
 from urllib3.exceptions import ProtocolError
 
 from kombo_sandbox import faults
+from kombo_sandbox.fault_effects import FAULTS
 from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application, hold_creates, person, refusal, wait_until
 
@@ -261,7 +262,8 @@ def test_clear_faults(api: Api, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        {"kind": "nothing"}, {"kind": "late", "second": 1}, {"kind": "late", "seconds": "1"}, {"kind": "error"},
+        {"kind": "nothing"}, {"kind": ["late"]}, {"kind": None}, {},
+        {"kind": "late", "second": 1}, {"kind": "late", "seconds": "1"}, {"kind": "error"},
         {"kind": "error", "code": "NEW"}, {"kind": "html", "rate": 2}, {"kind": "html", "count": 0},
         {"kind": "html", "match": {"mail": "x"}}, {"kind": "status_after_write", "status": 404},
         {"kind": "informational", "statuses": [101]}, {"kind": "informational", "statuses": 103},
@@ -283,4 +285,4 @@ def test_a_client_that_hangs_up_at_once_does_not_stop_the_create(sandbox: Sandbo
 
 def test_the_documented_kinds_are_the_kinds() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", faults.__doc__ or "", re.MULTILINE))
-    assert documented == faults.PARAMETERS.keys()
+    assert documented == FAULTS.keys()

@@ -17,8 +17,9 @@ from kombo_provider.ledger import Ledger, RunRef, Staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql
+from kombo_provider.operators.job_questions import question_finder
 from kombo_provider.operators.settings import Connections, PushSettings
-from kombo_provider.operators.stage import KomboStageOperator, mapping_options
+from kombo_provider.operators.stage import KomboStageOperator
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Window
 from kombo_provider.staging.mapping_options import MappingOptions
@@ -84,7 +85,8 @@ def open_push(stage: KomboStageOperator, conf: dict[str, Any]) -> Iterator[OpenP
         warehouse_engine(push.connections.warehouse_conn_id) as warehouse,
     ):
         reader = SourceReader(warehouse, sql, where=where)
-        yield OpenPush(push, ledger, reader, mapping_options(push, settings), stage.dag_id)
+        mapping = push.mapping(settings.integration_id, question_finder(settings))
+        yield OpenPush(push, ledger, reader, mapping, stage.dag_id)
 
 
 @contextmanager

@@ -95,18 +95,18 @@ class _CreateOperator(SendingOperator):
 
     def _stage(self, ledger: Ledger, context: Context, run: RunRef, settings: ConnectionSettings) -> DeliveryKey:
         from kombo_provider.ledger import Staging
+        from kombo_provider.staging.mapping_options import MappingOptions
         from kombo_provider.staging.one import stage_one
 
         given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
         row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id}
-        return stage_one(
-            ledger,
-            Staging(self.source, self.kombo_conn_id, self.endpoint, run),
-            row | _as_columns(given),
+        mapping = MappingOptions(
             default_integration_id=settings.integration_id,
             attachments_from_files=bool(self.attachment_roots),
             find_questions=question_finder(settings),
         )
+        whom = Staging(self.source, self.kombo_conn_id, self.endpoint, run)
+        return stage_one(ledger, whom, mapping, row | _as_columns(given))
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
         from kombo_provider.ledger import Status, history

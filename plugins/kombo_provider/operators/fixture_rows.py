@@ -53,22 +53,15 @@ def map_fixture(
     `job_id`; without them answers are not compared with any. Raises SourceError for a SELECT that cannot be mapped, and
     for rows with columns that it does not return.
     """
-    from kombo_provider.mapping import RowMapper
     from kombo_provider.mapping.questions import given_questions
 
     frame = _frame(push, rows)
     if push.transform is not None:
         frame = push.transform(frame)
     names = [str(name) for name in frame.columns]
-    mapper = RowMapper(
-        names,
-        endpoint=push.endpoint,
-        extra_fields=push.extra_fields,
-        default_integration_id=integration_id or _unless_selected(names),
-        source_timezone=push.source_timezone,
-        attachments_from_files=bool(push.attachment_roots),
-        find_questions=None if questions is None else given_questions(questions),
-    )
+    find_questions = None if questions is None else given_questions(questions)
+    mapping = push.mapping(integration_id or _unless_selected(names), find_questions)
+    mapper = mapping.mapper(names, push.endpoint, find_questions)
     seen: set[tuple[str | None, str | None]] = set()
     return [_fixture_row(row, seen) for row in mapper.map_chunk(frame)]
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kombo_provider.client.client import Model
     from kombo_provider.ledger import Endpoint
+    from kombo_provider.mapping.questions import FindQuestions
+    from kombo_provider.staging.mapping_options import MappingOptions
     from kombo_provider.sync.plan import Scope
     from kombo_provider.watch.limits import Limits
 
@@ -66,6 +68,22 @@ class PushSettings:
     approve_above: int = 10_000
     in_doubt: str = "hold"
     keep_failed_payload_days: int = 30
+
+    def mapping(
+        self, default_integration_id: str | None, find_questions: FindQuestions | None = None
+    ) -> MappingOptions:
+        """Return how rows become request bodies; without `find_questions` answers are taken as the rows give them."""
+        from kombo_provider.staging.mapping_options import MappingOptions
+
+        return MappingOptions(
+            default_integration_id=default_integration_id,
+            source_timezone=self.source_timezone,
+            extra_fields=self.extra_fields,
+            attachments_from_files=bool(self.attachment_roots),
+            transform=self.transform,
+            same_person=self.same_person,
+            find_questions=find_questions,
+        )
 
 
 SYNC_MODELS: tuple[Model, ...] = ("applications", "candidates", "jobs")

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
     from kombo_provider.client.settings import ConnectionSettings
     from kombo_provider.ledger import Ledger
-    from kombo_provider.operators.settings import PushSettings
     from kombo_provider.source.reader import SourceReader
-    from kombo_provider.staging.mapping_options import MappingOptions
     from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
@@ -171,7 +169,7 @@ class KomboStageOperator(PushOperator):
         push = self.push
         return StageOptions(
             staging=Staging(push.source, push.connections.kombo_conn_id, push.endpoint, run.ref, backfill=run.backfill),
-            mapping=mapping_options(push, settings),
+            mapping=push.mapping(settings.integration_id, question_finder(settings)),
             window=run.window(params.window),
             interval=run.interval,
             scheduled=run.scheduled,
@@ -188,21 +186,6 @@ class KomboStageOperator(PushOperator):
             keep_failed_payload_days=push.keep_failed_payload_days,
             timeout=timedelta(seconds=settings.timeout_seconds),
         )
-
-
-def mapping_options(push: PushSettings, settings: ConnectionSettings) -> MappingOptions:
-    """Return what a push and its Kombo connection say about the way from rows to bodies; questions are asked for."""
-    from kombo_provider.staging.mapping_options import MappingOptions
-
-    return MappingOptions(
-        default_integration_id=settings.integration_id,
-        source_timezone=push.source_timezone,
-        extra_fields=push.extra_fields,
-        attachments_from_files=bool(push.attachment_roots),
-        transform=push.transform,
-        same_person=push.same_person,
-        find_questions=question_finder(settings),
-    )
 
 
 def _named_at_most(names: Sequence[str], at_most: int) -> str:

@@ -9,30 +9,20 @@ import pandas as pd
 
 from kombo_provider.errors import NotDeliveredError
 from kombo_provider.ledger import DeliveryKey, Ledger, Staging, staging
-from kombo_provider.mapping import RowMapper
-from kombo_provider.mapping.questions import FindQuestions
+from kombo_provider.staging.mapping_options import MappingOptions
 
 
 def stage_one(
     ledger: Ledger,
     staging_for: Staging,
+    mapping: MappingOptions,
     row: Mapping[str, Any],
-    *,
-    default_integration_id: str | None,
-    attachments_from_files: bool,
-    find_questions: FindQuestions | None = None,
 ) -> DeliveryKey:
     """Map and stage a row of meta columns and fields of the body, by column; return its key.
 
     A row that is known already changes as one of a SELECT would. Raises NotDeliveredError where it has no usable key.
     """
-    mapper = RowMapper(
-        list(row),
-        endpoint=staging_for.endpoint,
-        default_integration_id=default_integration_id,
-        attachments_from_files=attachments_from_files,
-        find_questions=find_questions,
-    )
+    mapper = mapping.mapper(list(row), staging_for.endpoint, mapping.find_questions)
     (mapped,) = mapper.map_chunk(pd.DataFrame([list(row.values())], columns=list(row), dtype=object))
     if mapped.key_problem is not None or mapped.integration_id is None or mapped.applicant_id is None:
         raise NotDeliveredError(f"The applicant has no usable key: {mapped.key_problem}. Nothing was sent.")

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, and_, bindparam, case, false, func, or_, select
 from sqlalchemy import update as update_of
 
-from kombo_provider.ledger import ID_COLUMNS, DeliveredIds, KomboIds
+from kombo_provider.ledger import ID_COLUMNS, DeliveredIds
 from kombo_provider.write_back.joined_update import texts_of
 from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.matching import Found, Pair, ids_there

@@ -42,17 +42,19 @@ def test_such_a_list_is_found_however_it_is_written() -> None:
 def _lists(code: str) -> Iterator[int]:
     """Yield the lines that list several statuses and nothing else, or ask for one after the other."""
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Tuple | ast.List | ast.Set):
-            named = [one for one in node.elts if _is_status(one)]
-            spread = [one for one in node.elts if isinstance(one, ast.Starred)]
-            is_list = len(node.elts) > 1 and len(named) + len(spread) == len(node.elts)
-            is_list = is_list and len({type(one) for one in named}) == 1
-        elif isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
-            is_list = sum(isinstance(one, ast.Compare) and _is_status(one.comparators[0]) for one in node.values) > 1
-        else:
-            is_list = isinstance(node, ast.Constant) and isinstance(node.value, str) and OF_SQL.search(node.value)
-        if is_list:
+        if isinstance(node, ast.expr) and _is_list(node):
             yield node.lineno
+
+
+def _is_list(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        named = [one for one in node.elts if _is_status(one)]
+        spread = [one for one in node.elts if isinstance(one, ast.Starred)]
+        of_one_kind = len({type(one) for one in named}) == 1
+        return of_one_kind and len(node.elts) > 1 and len(named) + len(spread) == len(node.elts)
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
+        return sum(isinstance(one, ast.Compare) and _is_status(one.comparators[0]) for one in node.values) > 1
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and OF_SQL.search(node.value) is not None
 
 
 def _is_status(node: ast.expr) -> bool:
