@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.models.dag import DagModel
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
+from airflow.utils.session import create_session
 
 from kombo_provider.errors import LedgerError, NotifierError
 from kombo_provider.pipeline import kombo_watch_dag
@@ -53,7 +56,7 @@ class Week:
 
     def look(self) -> None:
         """Watch once, now."""
-        self.watch.execute({"dag": self.dag})
+        self.watch.execute({"dag": self.dag, "ti": _AsksAirflow()})
 
     def until(self, end: datetime) -> None:
         """Watch every hour until then."""
@@ -70,12 +73,22 @@ class Week:
             values,
         )
 
-    def runs(self, source: str, begins: list[datetime], extracted: int = 900, new: int = 50) -> None:
+    def runs(
+        self, source: str, begins: list[datetime], extracted: int = 900, new: int = 50, dag_id: str | None = None
+    ) -> None:
         """Have runs of a source, as `stage` and `report` leave them."""
         self.warehouse.execute("INSERT OR IGNORE INTO kombo_sources (source) VALUES (?)", (source,))
         parts = {"": {"extracted": extracted}, f"customer:of:{source}": {"new": new}}
         rows = [
-            (source, f"push_{source}", f"scheduled__{at}", name, "kombo_default", json.dumps(counts), *_times(at))
+            (
+                source,
+                dag_id or f"push_{source}",
+                f"scheduled__{at}",
+                name,
+                "kombo_default",
+                json.dumps(counts),
+                *_times(at),
+            )
             for at in begins
             for name, counts in parts.items()
         ]
@@ -89,6 +102,24 @@ class Week:
     def days(self, first: int, last: int) -> list[datetime]:
         """Return the begins of a daily run, by days from the beginning of the week."""
         return [self.begin + day * DAY + HOUR for day in range(first, last)]
+
+
+class _AsksAirflow:
+    """What a task instance answers about DAGs: what Airflow's API for tasks says, from its database."""
+
+    def __init__(self) -> None:
+        self._api = InProcessTestSupervisor._api_client()
+
+    def get_dag(self, dag_id: str) -> Any:
+        return self._api.dags.get(dag_id)
+
+
+def pause(dag_id: str, *, paused: bool) -> None:
+    """Pause or unpause a DAG as Airflow's UI does."""
+    with create_session() as session:
+        model = session.get(DagModel, dag_id)
+        assert model is not None
+        model.is_paused = paused
 
 
 def _text(at: datetime | None) -> str | None:
@@ -128,12 +159,13 @@ def test_a_week_of_faults_makes_one_mail_for_each_and_one_for_each_ending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=3)
-    killed = pipeline()
+    killed, paused = pipeline(), pipeline()
     kill_a_run(killed, warehouse, sandbox)
     week = Week(warehouse)
     for name in LANES:
         week.lane(name, "blocked", CODE, week.begin + 8 * DAY if name == SNOOZED else None)
-    week.runs("paused", [week.begin - hours * HOUR for hours in range(72)])
+    week.runs("paused", [week.begin - hours * HOUR for hours in range(72)], dag_id=paused)
+    pause(paused, paused=True)
     week.runs("empty", [*week.days(-29, 2), *week.days(3, 8)])
     week.runs("empty", week.days(2, 3), extracted=0, new=0)
     week.runs("tenfold", [*week.days(-29, 4), *week.days(5, 8)])
@@ -148,7 +180,8 @@ def test_a_week_of_faults_makes_one_mail_for_each_and_one_for_each_ending(
         if day == 3:
             warehouse.execute("UPDATE kombo_deliveries SET status = 'delivered' WHERE status = 'in_doubt'")
         if day == 5:
-            week.runs("paused", [week.begin + hours * HOUR for hours in range(132, 180)])
+            pause(paused, paused=False)
+            week.runs("paused", [week.begin + hours * HOUR for hours in range(132, 180)], dag_id=paused)
     for name in (SNOOZED, *LANES[7:]):
         week.lane(name, "open")
     week.until(week.begin + WEEK)
@@ -157,11 +190,14 @@ def test_a_week_of_faults_makes_one_mail_for_each_and_one_for_each_ending(
         *(f"Integration {name} is blocked ({CODE})" for name in LANES if name != SNOOZED),
         f"DAG {killed} died before its report",
         f"Integration {GREENHOUSE} has old doubts",
-        "DAG push_paused does not run",
+        f"DAG {paused} does not run",
         "Source empty went empty",
         "Integration customer:of:tenfold brings far more new rows than usual",
     ]
     assert mails.subjects() == sorted([*told, *(f"Over: {one}" for one in told)])
+    (unpause,) = [text for text in mails.texts() if text.startswith(f"DAG {paused} does not run")]
+    assert "It is paused." in unpause
+    assert "Unpause the DAG" in unpause
     assert not [text for text in mails.texts() if "a-1" in text], "no applicant id"
 
 

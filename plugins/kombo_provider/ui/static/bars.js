@@ -35,8 +35,8 @@ export function Bars({ days, width = 180, height = 36 }) {
   const label = `Last 30 days: ${sums.join(", ")}`;
   const rects = lastDays().flatMap((name, index) => {
     let top = height;
-    return KINDS.map(([kind, fill]) => {
-      const tall = ((byDay.get(name)?.[kind] ?? 0) / most) * (height - 1);
+    return KINDS.filter(([kind]) => byDay.get(name)?.[kind]).map(([kind, fill]) => {
+      const tall = (byDay.get(name)[kind] / most) * (height - 1);
       top -= tall;
       const at = { x: index * wide, y: top, width: wide - 1, height: tall, fill };
       return h("rect", { key: `${name}${kind}`, ...at }, h("title", null, `${name}: ${count(total(byDay.get(name)))}`));

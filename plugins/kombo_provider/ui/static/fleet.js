@@ -1,5 +1,5 @@
 // The first view: each pipeline's state, and all its lanes.
-import { Box, h, Heading, HStack, Text, useState, VStack } from "./host.js";
+import { Box, Button, h, Heading, HStack, Text, useState, VStack } from "./host.js";
 import { Bars, Legend } from "./bars.js";
 import { LookUp } from "./look_up.js";
 import { Age, Card, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
@@ -58,10 +58,17 @@ const WATCH = {
   late: ["The watch is late: nobody is told when something stops", "Its DAG fails, or does not run, since"],
 };
 
-const Watch = ({ watch }) =>
-  WATCH[watch?.state]
-    ? h(Problem, { title: WATCH[watch.state][0] }, `${WATCH[watch.state][1]} ${watch.since ? `${when(watch.since)}.` : ""}`)
-    : null;
+/** One line for each thing that is wrong with a watch, however many pipelines it is wrong for. */
+function Watches({ fleets }) {
+  const unwatched = fleets.filter(({ airflow }) => WATCH[airflow?.watch?.state]);
+  const same = Map.groupBy(unwatched, ({ airflow }) => `${airflow.watch.state} ${airflow.watch.since ?? ""}`);
+  return [...same].map(([key, these]) => {
+    const { state, since } = these[0].airflow.watch;
+    const [title, what] = WATCH[state];
+    const whose = these.length < fleets.length ? ` This concerns ${these.map(({ pipeline }) => pipeline.source).join(", ")}.` : "";
+    return h(Problem, { key, title }, `${what}${since ? ` ${when(since)}.` : ""}${whose}`);
+  });
+}
 
 function Days({ pipeline }) {
   const load = () => get(ofDag(pipeline, "days"), { source: pipeline.source });
@@ -92,7 +99,6 @@ function Pipeline({ fleet }) {
       lanes && h(Days, { pipeline }),
     ),
     fleet.problem && h(Unreached, { fleet }),
-    h(Watch, { watch: airflow?.watch }),
     h(Stops, { stops: fleet.stops }),
     lanes &&
       h(
@@ -105,6 +111,30 @@ function Pipeline({ fleet }) {
         h(Fact, { name: "Lanes not open" }, `${count(standing.length)} of ${count(lanes.length)}`),
       ),
   );
+}
+
+const MOST_CARDS = 4;
+
+/** Tell whether nothing of a pipeline needs a look. */
+function isQuiet({ problem, stops, lanes, airflow }) {
+  const stands = lanes?.some((lane) => lane.state !== "open" && !lane.snoozed);
+  return !problem && !stops?.length && !stands && !airflow.paused && airflow.last_run?.state !== "failed";
+}
+
+/** The pipelines' cards; of many only those that need a look, so that the lanes stay in sight. */
+function Pipelines({ fleets }) {
+  const [all, setAll] = useState(false);
+  const quiet = fleets.length > MOST_CARDS && !all ? fleets.filter(isQuiet) : [];
+  const shown = fleets.filter((fleet) => !quiet.includes(fleet));
+  return [
+    ...shown.map((fleet) => h(Pipeline, { key: fleet.pipeline.dag_id + fleet.pipeline.source, fleet })),
+    quiet.length > 0 &&
+      h(
+        Button,
+        { key: "quiet", size: "sm", variant: "outline", onClick: () => setAll(true) },
+        `Show ${count(quiet.length)} more pipelines, with nothing wrong`,
+      ),
+  ];
 }
 
 const CHOICES = [
@@ -179,7 +209,8 @@ export function Fleet({ onRow }) {
     { align: "start", gap: "4" },
     error && h(Problem, { title: error, status: "warning" }, "What is shown is older."),
     h(LookUp, { pipelines: fleets.map((fleet) => fleet.pipeline), onRow }),
-    fleets.map((fleet) => h(Pipeline, { key: fleet.pipeline.dag_id + fleet.pipeline.source, fleet })),
+    h(Watches, { fleets }),
+    h(Pipelines, { fleets }),
     h(Lanes, { fleets }),
   );
 }

@@ -1,13 +1,26 @@
 // A table that sorts by any column, filters and pages: a thousand lanes fit on no screen.
 import { Badge, Box, Button, h, HStack, Input, NativeSelect, Table, Text, useEffect, useMemo, useState } from "./host.js";
+import { Empty } from "./parts.js";
 import { count } from "./words.js";
 
 const PAGE = 25;
+const IN_ORDER = new Intl.Collator("en", { numeric: true });
+const left = new Map(); // how each table was left, so that who comes back from a lane finds the table as it was
+
+function useRemembered(label, name, first) {
+  const key = `${label} ${name}`;
+  const [value, setValue] = useState(left.get(key) ?? first);
+  const remember = (next) => {
+    left.set(key, next);
+    setValue(next);
+  };
+  return [value, remember];
+}
 
 function compared(one, other) {
   const missing = (value) => value === null || value === undefined || value === "";
   if (missing(one) || missing(other)) return missing(one) - missing(other);
-  return typeof one === "number" ? one - other : String(one).localeCompare(String(other), "en", { numeric: true });
+  return typeof one === "number" ? one - other : IN_ORDER.compare(String(one), String(other));
 }
 
 function Head({ column, sort, onSort }) {
@@ -58,16 +71,16 @@ function Pager({ page, pages, onPage }) {
 
 /** Columns: `{name, title, cell(row), value?(row), number?}`; choices: `[value, title, matches(row)]`. */
 export function DataTable({ label, columns, rows, idOf, textOf, choices, firstSort, onShown }) {
-  const [sort, setSort] = useState(firstSort);
-  const [text, setText] = useState("");
-  const [choice, setChoice] = useState(choices[0][0]);
-  const [page, setPage] = useState(0);
+  const [sort, setSort] = useRemembered(label, "sort", firstSort);
+  const [text, setText] = useRemembered(label, "text", "");
+  const [choice, setChoice] = useRemembered(label, "choice", choices[0][0]);
+  const [page, setPage] = useRemembered(label, "page", 0);
   const found = useMemo(() => {
     const matches = choices.find(([value]) => value === choice)[2];
     const wanted = text.trim().toLowerCase();
-    const by = columns.find((column) => column.name === sort.by);
-    const left = rows.filter((row) => matches(row) && textOf(row).toLowerCase().includes(wanted));
-    const sorted = left.sort((one, other) => compared(by.value(one), by.value(other)));
+    const by = columns.find((column) => column.name === sort.by) ?? columns[0];
+    const matching = rows.filter((row) => matches(row) && textOf(row).toLowerCase().includes(wanted));
+    const sorted = matching.sort((one, other) => compared(by.value(one), by.value(other)));
     return sort.down ? sorted.reverse() : sorted;
   }, [rows, text, choice, sort]);
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
@@ -109,6 +122,7 @@ export function DataTable({ label, columns, rows, idOf, textOf, choices, firstSo
         shown.map((row) => h(Table.Row, { key: idOf(row) }, columns.map(cell(row)))),
       ),
     ),
+    !shown.length && h(Empty, null, "No lane is like that."),
     pages > 1 && h(Pager, { page: at, pages, onPage: setPage }),
   );
 }

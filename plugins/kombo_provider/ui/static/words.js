@@ -21,8 +21,12 @@ export const when = (instant) =>
 export const count = (number) => Number(number ?? 0).toLocaleString("en-US");
 
 /** Hours in words, an estimate. */
-export const hours = (number) =>
-  number === null || number === undefined ? "" : number === 0 ? "0" : `≈ ${duration(number * 3600)}`;
+export function hours(number) {
+  if (number === null || number === undefined) return "";
+  if (number === 0) return "0";
+  const seconds = number * 3600;
+  return seconds < 60 ? duration(seconds) : `≈ ${duration(seconds)}`;
+}
 
 export const statusWords = (statuses) =>
   Object.entries(statuses ?? {})
