@@ -49,7 +49,7 @@ class Fleet:
         with ledger.transaction() as conn:
             for number in range(0, self.lanes, 10):
                 state, code = STANDING[number // 10 % len(STANDING)]
-                lane_states.set_state(conn, CONN, lane_name(number), state, code=code)
+                lane_states.set_state(conn, CONN, lane_name(number), state, code=code, log_url=_log_url(number))
         for day in range(30):
             with ledger.transaction() as conn:
                 for hour in range(self.runs_a_day):
@@ -79,7 +79,7 @@ class Fleet:
             "log_url": _log_url(number) if is_refused else None,
             "staged_at": at,
             "sent_at": datetime.now(UTC) if status == "in_doubt" else None,
-            "finished_at": at if status in ("delivered", "rejected") else None,
+            "finished_at": at if status in ("delivered", "rejected", "invalid") else None,
             "dag_id": self.dag_id,
             "run_id": f"r{number % 720}",
         }

@@ -34,6 +34,8 @@ RUN_SECONDS = 900.0
 *_OTHERS, REFUSED = JOBS
 LOST_ON = _OTHERS[0]
 LOST = "A-lost"
+NOT_THE_PAGE = ("ERR_NETWORK_CHANGED", "Monaco")
+"""The machine's network changed, and what Airflow's own editor says of it."""
 ASK = "kombo_ask_in_doubt"
 WIDTH, HEIGHT = 1280, 800
 
@@ -149,7 +151,8 @@ def _visit(airflow: RunningAirflow, scheme: str, pictures: Path) -> Iterator[Vis
         page.get_by_role("button", name="Browse").wait_for()
         yield visit
         assert page.title() not in ("markup", "link"), "a text from outside ran as a script"
-        assert visit.errors == [], visit.errors
+        errors = [error for error in visit.errors if not any(words in error for words in NOT_THE_PAGE)]
+        assert errors == [], errors
         browser.close()
 
 
@@ -162,16 +165,17 @@ def look(visit: Visit, lanes: int) -> None:
     menu = page.get_by_role("menuitem", name="Kombo")
     visit.shown("fleet", lambda: visit.click(menu), rows.nth(1))
     assert page.evaluate("document.documentElement.className").find(scheme) >= 0
+    page.get_by_label(f"Pipeline {SOURCE}").get_by_role("img").wait_for()
     page.get_by_text(f"{lanes + len(JOBS):,} of {lanes + len(JOBS):,}").wait_for()
     visit.shoot(f"page-fleet-{scheme}")
-    _why_not_sent(visit)
+    _why_not_sent(visit, f"A-{19 * lanes + 7}")
     _table(visit, lanes)
     _lane(visit)
 
 
-def _why_not_sent(visit: Visit) -> None:
+def _why_not_sent(visit: Visit, applicant_id: str) -> None:
     page = visit.page
-    page.get_by_label("Applicant id").fill("A-19007")
+    page.get_by_label("Applicant id").fill(applicant_id)
     press = page.get_by_role("button", name="Look up")
     visit.shown("row", lambda: visit.click(press), page.get_by_text("What to do:"))
     page.get_by_text("is no e-mail address").wait_for()
@@ -207,7 +211,7 @@ def _lane(visit: Visit) -> None:
     visit.shoot(f"page-lane-{scheme}")
     rows = page.get_by_role("table", name="Rows")
     visit.shown("waiting rows", page.get_by_role("button", name="Waiting rows").click, rows)
-    rows.scroll_into_view_if_needed()
+    page.get_by_label("Rows", exact=True).first.evaluate("section => section.scrollIntoView()")
     visit.shoot(f"page-waiting-{scheme}")
     visit.shown("more waiting rows", page.get_by_role("button", name="More").click, rows.locator("tbody tr").nth(50))
     visit.shown("refused rows", refused.get_by_role("button", name="Show rows").first.click, rows)

@@ -39,6 +39,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
             "WHERE integration_id = 'lever:0001'",
             (HOSTILE,),
         )
+        airflow.execute(
+            "INSERT INTO kombo_lanes (kombo_conn_id, integration_id, state, code, since, pauses, lease_epoch) "
+            "VALUES ('kombo_default', 'lever:0002', 'paused', 'HTTP 503', ?, 1, 0)",
+            (at,),
+        )
         yield airflow
 
 
@@ -90,6 +95,7 @@ def test_the_fleet_and_a_lane_show_what_is_wrong_in_light_and_dark(
     expect(first).to_contain_text(PERSONIO)
     expect(first).to_contain_text("blocked")
     expect(first).to_contain_text("INTEGRATION.AUTHENTICATION_INVALID")
+    expect(page.get_by_role("row").filter(has_text="lever:0002")).to_contain_text("HTTP 503")
     expect(page.get_by_text("1,003 of 1,003")).to_be_visible()
     assert page.evaluate("document.documentElement.className").find(scheme) >= 0
     shoot(f"page-fleet-{scheme}")
@@ -141,6 +147,10 @@ def test_a_thousand_lanes_are_filtered_sorted_and_paged_by_keyboard(page: Page) 
     rows.first.get_by_role("link").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="lever:0974")).to_be_visible()
+    page.get_by_role("link", name="All lanes").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Page 2 of 4")).to_be_visible()
+    expect(page.get_by_label("Filter")).to_have_value("lever:09")
 
 
 def test_text_and_links_from_outside_stay_text(page: Page) -> None:

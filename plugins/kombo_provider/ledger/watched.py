@@ -110,6 +110,12 @@ def runs_of(conn: Connection, source: str, kombo_conn_id: str, since: datetime) 
     return [Run(*row[:4], _parsed(row[4])) for row in conn.execute(query)]
 
 
+def last_began(conn: Connection, source: str, kombo_conn_id: str) -> datetime | None:
+    """Return when the newest known run of a source began."""
+    query = select(func.max(runs.c.began_at)).where(runs.c.source == source, runs.c.integration_id == EVERYWHERE)
+    return conn.scalar(query.where(runs.c.kombo_conn_id == kombo_conn_id))
+
+
 def parts_of(conn: Connection, source: str, some: Sequence[Run]) -> list[Part]:
     """Return what some runs of a source did for each integration that had anything in them."""
     found = []

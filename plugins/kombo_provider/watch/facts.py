@@ -76,7 +76,9 @@ def read(conn: Connection, kombo_conn_id: str, limits: Limits, at: datetime) -> 
 
 
 def _source(conn: Connection, source: str, kombo_conn_id: str, at: datetime) -> Source:
-    found = watched.runs_of(conn, source, kombo_conn_id, at - REMEMBERED)
+    # Back from the last run, not from now: else one that stands still for weeks would be forgotten, and so be over.
+    last = watched.last_began(conn, source, kombo_conn_id)
+    found = watched.runs_of(conn, source, kombo_conn_id, min(at, last or at) - REMEMBERED)
     runs = [run for run in found if run.began_at <= at + CLOCKS_DIFFER_BY]  # others were written by a wrong clock
     begins = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
     hours = [_hour(conn, source, runs, begins - week * 7 * A_DAY) for week in range(WEEKS + 1)]

@@ -2,7 +2,7 @@
 import { Box, Button, h, Heading, HStack, Text, useState, VStack } from "./host.js";
 import { Bars, Legend } from "./bars.js";
 import { LookUp } from "./look_up.js";
-import { Age, Card, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
+import { Age, Card, Empty, Fact, InsideLink, Loading, MaybeLinked, OutsideLink, Problem, runPage, State } from "./parts.js";
 import { get, ofDag, post, useLoaded } from "./server.js";
 import { DataTable } from "./table.js";
 import { age, count, hours, stateWords, statusWords, when } from "./words.js";
@@ -73,7 +73,7 @@ function Watches({ fleets }) {
 function Days({ pipeline }) {
   const load = () => get(ofDag(pipeline, "days"), { source: pipeline.source });
   const { data } = useLoaded(load, [pipeline.dag_id, pipeline.source]);
-  return data && h(Box, null, h(Bars, { days: data.days }), h(Legend));
+  return data?.days.length > 0 && h(Box, null, h(Bars, { days: data.days }), h(Legend));
 }
 
 function Pipeline({ fleet }) {
@@ -161,7 +161,7 @@ const columns = (days, several) =>
       name: "code",
       title: "Code",
       value: (row) => row.lane.code,
-      cell: ({ lane }) => h(OutsideLink, { url: lane.log_url }, lane.code ?? "log") ?? lane.code,
+      cell: ({ lane }) => h(MaybeLinked, { url: lane.log_url }, lane.code ?? (lane.log_url && "log")),
     },
     { name: "since", title: "For", value: (row) => row.lane.since, cell: (row) => row.lane.state !== "open" && h(Age, { of: row.lane.since }) },
     { name: "waiting", title: "Waiting", number: true, value: (row) => row.lane.waiting, cell: (row) => count(row.lane.waiting) },

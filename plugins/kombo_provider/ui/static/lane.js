@@ -70,6 +70,7 @@ function RowsOf({ pipeline, lane, asked, onRow }) {
           {
             variant: "plain",
             size: "sm",
+            height: "auto",
             color: "fg.info",
             paddingX: "0",
             onClick: () => onRow({ pipeline, applicantId: row.applicant_id, integrationId: lane }),
@@ -131,7 +132,7 @@ function Runs({ runs }) {
       Table.Row,
       { key: `${run.dag_id} ${run.run_id}` },
       h(Table.Cell, null, h(InsideLink, { to: runPage(run.dag_id, run.run_id) }, when(run.began_at) || run.run_id)),
-      h(Table.Cell, null, statusWords(run.statuses)),
+      h(Table.Cell, null, statusWords(run.statuses) || "nothing to do"),
       h(Table.Cell, null, run.p50_ms === null ? "" : `${count(run.p50_ms)} / ${count(run.p95_ms)} ms`),
       h(Table.Cell, null, count(run.answers_429)),
       h(Table.Cell, null, run.peak_in_flight),

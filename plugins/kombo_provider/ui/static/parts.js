@@ -3,11 +3,14 @@ import { Alert, Badge, Box, Button, h, HStack, Link, RouterLink, Skeleton, Text,
 import { age, palette, stateWords, when } from "./words.js";
 
 /** A link to a page of Kombo's. The server lets only http and https through; so does this. */
-export function OutsideLink({ url, children }) {
-  return /^https?:\/\//i.test(url ?? "")
-    ? h(Link, { href: url, target: "_blank", rel: "noopener noreferrer", color: "fg.info" }, children)
-    : null;
-}
+export const OutsideLink = ({ url, children }) => (leadsOutside(url) ? outsideLink(url, children) : null);
+
+/** A text that leads to a page of Kombo's where one is known. */
+export const MaybeLinked = ({ url, children }) => (leadsOutside(url) ? outsideLink(url, children) : children);
+
+const leadsOutside = (url) => /^https?:\/\//i.test(url ?? "");
+const outsideLink = (url, children) =>
+  h(Link, { href: url, target: "_blank", rel: "noopener noreferrer", color: "fg.info" }, children);
 
 export const InsideLink = ({ to, children, ...more }) =>
   h(Link, { asChild: true, color: "fg.info", ...more }, h(RouterLink, { to }, children));
@@ -41,7 +44,7 @@ export const Fact = ({ name, children }) =>
     Box,
     { minWidth: "28" },
     h(Text, { fontSize: "xs", color: "fg.muted" }, name),
-    h(Box, { fontSize: "md", fontWeight: "semibold" }, children ?? "–"),
+    h(Box, { fontSize: "md", fontWeight: "semibold" }, children === "" ? "–" : (children ?? "–")),
   );
 
 export const Card = ({ children, label, ...more }) =>

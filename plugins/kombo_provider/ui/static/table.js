@@ -1,9 +1,10 @@
 // A table that sorts by any column, filters and pages: a thousand lanes fit on no screen.
-import { Badge, Box, Button, h, HStack, Input, NativeSelect, Table, Text, useEffect, useMemo, useState } from "./host.js";
+import { Badge, Box, Button, h, HStack, Input, NativeSelect, Table, Text, useDeferredValue, useEffect, useMemo, useState } from "./host.js";
 import { Empty } from "./parts.js";
 import { count } from "./words.js";
 
 const PAGE = 25;
+const SETTLED_MS = 150; // who types a filter is asked for nothing before
 const IN_ORDER = new Intl.Collator("en", { numeric: true });
 const left = new Map(); // how each table was left, so that who comes back from a lane finds the table as it was
 
@@ -75,20 +76,22 @@ export function DataTable({ label, columns, rows, idOf, textOf, choices, firstSo
   const [text, setText] = useRemembered(label, "text", "");
   const [choice, setChoice] = useRemembered(label, "choice", choices[0][0]);
   const [page, setPage] = useRemembered(label, "page", 0);
+  const typed = useDeferredValue(text); // letters appear at once, the table when there is time
   const found = useMemo(() => {
     const matches = choices.find(([value]) => value === choice)[2];
-    const wanted = text.trim().toLowerCase();
+    const wanted = typed.trim().toLowerCase();
     const by = columns.find((column) => column.name === sort.by) ?? columns[0];
     const matching = rows.filter((row) => matches(row) && textOf(row).toLowerCase().includes(wanted));
     const sorted = matching.sort((one, other) => compared(by.value(one), by.value(other)));
     return sort.down ? sorted.reverse() : sorted;
-  }, [rows, text, choice, sort]);
+  }, [rows, typed, choice, sort]);
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   const at = Math.min(page, pages - 1);
   const shown = found.slice(at * PAGE, (at + 1) * PAGE);
   const ids = shown.map(idOf).join("\n");
   useEffect(() => {
-    onShown?.(shown); // nothing is returned: React would take it for what undoes the effect
+    const timer = setTimeout(() => onShown?.(shown), SETTLED_MS);
+    return () => clearTimeout(timer);
   }, [ids]);
   const restart = (set) => (value) => {
     set(value);
