@@ -110,10 +110,10 @@ class Told:
 
 def _sender(notifier: Any, context: Context, seconds: float = NOTIFIER_SECONDS) -> Send:
     def send(message: Message) -> None:
-        # Rendering writes into a notifier, so a second message would render the first one's text as a template.
-        mine = copy.deepcopy(notifier)
         given: dict[str, Any] = {**context, "kombo": _as_told(message, notifier)}
         try:
+            # Rendering writes into a notifier, so a second message would render the first one's text as a template.
+            mine = copy.deepcopy(notifier)
             with timeout(seconds):  # type: ignore[no-untyped-call]
                 mine(given)
         except AirflowTaskTimeout:

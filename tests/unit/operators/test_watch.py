@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -65,6 +66,13 @@ def test_a_second_message_is_no_template_even_where_the_first_looks_like_one() -
     notes: list[str] = []
     send(Noted("{{ kombo.text }}", notes), NASTY, "second " + NASTY)
     assert notes == [NASTY, "second " + NASTY]
+
+
+def test_a_notifier_that_cannot_be_copied_fails_alone() -> None:
+    notifier = Noted("{{ kombo.text }}", [])
+    notifier.lock = threading.Lock()  # type: ignore[attr-defined]
+    with pytest.raises(NotifierError, match="TypeError"):
+        send(notifier, "text")
 
 
 def test_a_text_is_escaped_for_where_its_notifier_sends_it(monkeypatch: pytest.MonkeyPatch) -> None:
