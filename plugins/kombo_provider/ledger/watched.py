@@ -113,7 +113,8 @@ def runs_of(conn: Connection, source: str, kombo_conn_id: str, since: datetime) 
 def last_began(conn: Connection, source: str, kombo_conn_id: str) -> datetime | None:
     """Return when the newest known run of a source began."""
     query = select(func.max(runs.c.began_at)).where(runs.c.source == source, runs.c.integration_id == EVERYWHERE)
-    return conn.scalar(query.where(runs.c.kombo_conn_id == kombo_conn_id))
+    newest: datetime | None = conn.scalar(query.where(runs.c.kombo_conn_id == kombo_conn_id))
+    return newest
 
 
 def parts_of(conn: Connection, source: str, some: Sequence[Run]) -> list[Part]:
