@@ -21,7 +21,7 @@ from tests.compose.stack import airflow, compose, docker, sandbox, sql, workers
 APPLICANTS = 1_000
 LATENCY_SECONDS = 10
 UNAVAILABLE = 20
-"""So many creates are answered by a load balancer's 503: less than one lane's cap, else it is left alone for long."""
+"""At most so many creates are answered by a load balancer's 503."""
 MINUTES = 25
 OTHER_DAGS = Path(__file__).with_name("kombo_push_candidates.py")
 
@@ -106,9 +106,18 @@ def take_apart(push: Push) -> dict[str, bool]:
     push.until_settled(min(APPLICANTS, push.settled() + 50))
     compose("restart", "redis")
     push.until_settled(min(APPLICANTS, push.settled() + 50))
-    sandbox("faults", [{"kind": "html", "count": UNAVAILABLE}])
+    answer_503_for_a_while(push)
     push.until_settled(APPLICANTS)
     return kept
+
+
+def answer_503_for_a_while(push: Push) -> None:
+    """Let Kombo answer 503 until a lane stops: further ones would only make its pauses longer."""
+    stopped = f"SELECT 1 FROM kombo_lanes WHERE state = 'paused' AND integration_id LIKE '%:{push.endpoint}'"
+    sandbox("faults", [{"kind": "html", "count": UNAVAILABLE}])
+    while push.settled() < APPLICANTS and not sql(stopped):
+        time.sleep(1)
+    sandbox("faults", method="DELETE")
 
 
 def wait_until_it_works(worker: str) -> None:

@@ -32,10 +32,12 @@ def airflow(*arguments: str) -> str:
     return compose("exec", "-T", "scheduler", "airflow", *arguments)
 
 
-def sandbox(path: str, body: Any = None) -> Any:
-    """Ask the sandbox, from inside its container: its port is not published."""
+def sandbox(path: str, body: Any = None, *, method: str | None = None) -> Any:
+    """Ask the sandbox, from inside its container: its port is not published. A body is posted."""
     url = f"http://localhost:8765/_sandbox/{path}"
-    sent = () if body is None else ("-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body))
+    sent = [] if method is None else ["-X", method]
+    if body is not None:
+        sent += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
     return json.loads(compose("exec", "-T", "sandbox", "curl", "-fsS", *sent, url) or "null")
 
 
