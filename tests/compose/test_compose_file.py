@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -48,3 +49,11 @@ def test_a_secret_has_no_default_and_a_missing_one_stops_with_a_message() -> Non
         used = re.findall(rf"\$\{{{name}([^}}]*)\}}", TEXT)
         assert any(text.startswith(":?") for text in used), f"nothing stops without {name}"
         assert not any(text.startswith(":-") for text in used), f"{name} has a default"
+
+
+def test_the_first_hourly_run_takes_every_row_of_the_demo(postgres_url: str) -> None:
+    _, _, statements = (ROOT / "docker/warehouse.sql").read_text().partition("\\connect warehouse\n")
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as conn:
+        conn.execute(statements.encode())
+        taken = conn.execute("SELECT count(*) FROM applicants WHERE changed_at < now() - interval '1 hour'").fetchone()
+    assert taken == (300,)

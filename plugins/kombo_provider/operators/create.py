@@ -129,7 +129,7 @@ class _CreateOperator(SendingOperator):
         if row["status"] in UNSETTLED:
             raise InDoubtError(
                 f"{_named(key)} may be at Kombo already: a request was sent, no answer proved what became of it.{page} "
-                "Nothing was sent now. kombo_resolve_in_doubt looks it up; else a person decides."
+                "Nothing was sent now. A kombo_resolve_dag of its source looks it up; else a person decides."
             )
         reasons = [f"{p['field']} {p['problem']}" for p in json.loads(row["problems"] or "[]")]
         why = "; ".join(reasons) or row["error_code"] or f"HTTP {row['http_status']}"

@@ -42,7 +42,7 @@ WHAT_TO_DO: Final = {
     "delivered": "Nothing: Kombo has it, and it is never sent again.",
     "invalid": "Correct the row, or the SELECT: it is staged again when it changes.",
     "rejected": "Correct what the code names: the row is staged again when it changes.",
-    "in_doubt": "Do not send it by hand: kombo_resolve_in_doubt looks it up, kombo_ask_in_doubt asks a person.",
+    "in_doubt": "Do not send it by hand: a kombo_resolve_dag of its source looks it up, a kombo_ask_dag asks a person.",
     "cancelled": "It was taken out: select it as no longer withdrawn to have it sent.",
 }
 """What a person does about a delivery, by the status in which it stands (names of `ledger.Status`)."""

@@ -90,7 +90,9 @@ def _unfinished(report: RunReport) -> Iterator[Complaint]:
         to_do.append("What is sending is settled by the next run.")
     if Status.IN_DOUBT in unfinished:
         worded += f" (in doubt: {_named(report.in_doubt, unfinished[Status.IN_DOUBT])})"
-        to_do.append("Rows in doubt may be at Kombo: kombo_resolve_in_doubt looks them up, do not send them by hand.")
+        to_do.append(
+            "Rows in doubt may be at Kombo: a kombo_resolve_dag of the source looks them up, do not send them by hand."
+        )
     yield Complaint(f"Not delivered: {worded}.", " ".join(to_do))
 
 

@@ -86,7 +86,7 @@ class SourceReader:
         position = getattr(diag, "statement_position", None)
         if position is None:
             return describe_unread(exc)
-        sent = self._sql.replace(r"\:", ":")
+        sent = getattr(exc, "statement", self._sql).replace("%%", "%")  # with the comment before it, if it was signed
         return f"{describe_unread(exc)}, in line {sent.count(chr(10), 0, int(position))}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
-from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.database import ENGINE_OPTIONS, sign_statements
 from kombo_provider.errors import SourceError, SourceUnavailableError
 from tests.postgres import PostgresServer
 from tests.unit.source.reading import read, run
@@ -112,6 +112,12 @@ def test_a_typo_is_no_outage(source: Engine, sql: str, words: str) -> None:
 
 def test_postgresqls_line_of_a_mistake_is_that_of_the_file(postgres: Engine) -> None:
     assert 'relation "nobody" does not exist, in line 3' in str(_fails(postgres, "\nSELECT 'a:b' AS x\nFROM nobody"))
+
+
+def test_a_statement_that_says_who_sends_it_has_the_same_lines(postgres: Engine) -> None:
+    sign_statements(postgres, {"run": "scheduled__2026-11-26"})
+    sql = "SELECT '%' AS w, 'a:b' AS x, 1 AS y,\n2 AS z\nFROM nobody\nWHERE\ntrue"
+    assert 'relation "nobody" does not exist, in line 3' in str(_fails(postgres, sql))
 
 
 def test_a_right_that_is_missing_is_no_outage(postgres_server: PostgresServer, postgres_url: str) -> None:
