@@ -66,7 +66,7 @@ class Controls:
 
     def _request(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         try:
             content = None if body is None else json.dumps(body)
             connection.request(method, path, content, {"Content-Type": "application/json", **headers})
@@ -187,7 +187,7 @@ class SandboxProcess(Controls):
     def _wait(self) -> int:
         if self.process is None:
             return 0
-        code = self.process.wait(timeout=10)
+        code = self.process.wait(timeout=60)
         if self.process.stdout:
             self.process.stdout.close()
         self.process = None

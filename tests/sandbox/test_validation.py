@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kombo_sandbox.testing import Sandbox
-from tests.sandbox.wire_client import Api, application, person, refusal
+from tests.sandbox.wire_client import ANSWER_SECONDS, Api, application, person, refusal
 
 CV = {
     "name": "cv.pdf",
@@ -106,9 +106,12 @@ def test_unknown_keys_are_ignored_unless_the_config_refuses_them(api: Api, sandb
 def test_a_body_that_is_not_json_is_refused(api: Api) -> None:
     target = f"{api.url}/ats/jobs/j/applications"
     assert (
-        refusal(api.session.post(target, data="{", headers={"Content-Type": "application/json"}, timeout=5))[0] == 400
+        refusal(
+            api.session.post(target, data="{", headers={"Content-Type": "application/json"}, timeout=ANSWER_SECONDS)
+        )[0]
+        == 400
     )
-    assert refusal(api.session.post(target, data={"a": "b"}, timeout=5))[2].startswith("Content-Type: ")
+    assert refusal(api.session.post(target, data={"a": "b"}, timeout=ANSWER_SECONDS))[2].startswith("Content-Type: ")
     assert refusal(api.post("/ats/jobs/j/applications", [1]))[2].startswith("body: ")
 
 

@@ -62,13 +62,16 @@ def sleeps() -> Sleeps:
 
 @pytest.fixture
 def client_for(sleeps: Sleeps) -> Callable[..., KomboClient]:
-    """Make a client for a server, without real sleeping: `client_for(server, timeout_seconds=1)`."""
+    """Make a client for a server, without real sleeping: `client_for(server, timeout_seconds=0.3)`.
+
+    Whoever expects an answer keeps the default: a busy machine needs its time.
+    """
 
     def make(server: ScriptedServer, **options: Any) -> KomboClient:
         settings: dict[str, Any] = {
             "api_key": "key-1",
             "base_url": server.base_url,
-            "timeout_seconds": 5.0,
+            "timeout_seconds": 50.0,
             "sleep": sleeps,
         }
         return KomboClient(**settings | options)

@@ -116,7 +116,7 @@ def test_https_to_a_plain_server_and_the_reverse_say_so_at_once(
 
 def test_a_tls_handshake_that_hangs_is_safe(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kombo_provider.client.transport.CONNECT_SECONDS", 0.1)
-    server, calls = serve(lambda peer: peer.stopped.wait(5) and None), Calls()
+    server, calls = serve(lambda peer: peer.stopped.wait(60) and None), Calls()
     client = KomboClient(api_key="k", base_url=f"https://127.0.0.1:{server.port}/v1")
 
     assert_nothing_began(create(client, calls), calls, "timeout")

@@ -24,7 +24,7 @@ def pages(*contents: dict[str, Any]) -> Callable[[Peer], None]:
         for content in contents:
             peer.read_request()
             peer.send(http_answer(200, success(content)))
-        peer.stopped.wait(5)
+        peer.stopped.wait(60)
 
     return script
 
