@@ -9,7 +9,8 @@ import pytest
 
 from kombo_sandbox import settings
 from kombo_sandbox.testing import Sandbox
-from tests.sandbox.wire_client import ANSWER_SECONDS, INTEGRATION, Api, application
+from tests.sandbox.wire_client import INTEGRATION, Api, application
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_an_update_is_partial(sandbox: Sandbox) -> None:
@@ -49,7 +50,7 @@ def test_the_documented_settings_are_the_settings() -> None:
 
 
 def test_latency_makes_creates_slow_and_reads_not(api: Api, sandbox: Sandbox) -> None:
-    sandbox.config(latency_seconds=2 * ANSWER_SECONDS)
+    sandbox.config(latency_seconds=2 * PATIENCE_SECONDS)
     assert api.get("/ats/jobs").status_code == 200
     sandbox.config(latency_seconds=[0.2, 0.25])
     assert api.create().elapsed.total_seconds() >= 0.2

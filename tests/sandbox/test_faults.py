@@ -23,8 +23,8 @@ from tests.sandbox.wire_client import (
     hold_creates,
     person,
     refusal,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 
 def total(sandbox: Sandbox) -> int:

@@ -9,7 +9,8 @@ import pytest
 
 from kombo_sandbox.testing import Sandbox
 from kombo_sandbox.wire import BadRequestError, RequestReader
-from tests.sandbox.wire_client import ANSWER_SECONDS, Api, application
+from tests.sandbox.wire_client import Api, application
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_one_connection_serves_many_requests(api: Api, sandbox: Sandbox) -> None:
@@ -35,7 +36,7 @@ def test_a_chunked_body_is_read(api: Api) -> None:
         f"{api.url}/ats/jobs/1/applications",
         data=(content[start : start + 7] for start in range(0, len(content), 7)),
         headers={"Content-Type": "application/json"},
-        timeout=ANSWER_SECONDS,
+        timeout=PATIENCE_SECONDS,
     )
     assert answer.status_code == 200
 
@@ -65,7 +66,7 @@ def test_a_body_beyond_the_limit_is_refused(sandbox: Sandbox) -> None:
 def test_idle_connections_can_be_closed_as_load_balancers_do(sandbox: Sandbox) -> None:
     sandbox.config(keep_alive_seconds=0.05)
     with socket.create_connection(_address(sandbox)) as connection:
-        connection.settimeout(ANSWER_SECONDS)
+        connection.settimeout(PATIENCE_SECONDS)
         connection.sendall(b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(4096).endswith(b'{"status":"ok"}')
         assert connection.recv(4096) == b""

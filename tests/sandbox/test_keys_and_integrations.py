@@ -8,7 +8,8 @@ from kombo.errors import KomboAtsError, KomboGeneralError
 
 from kombo_sandbox.errors import STATUS_AND_TITLE
 from kombo_sandbox.testing import Sandbox
-from tests.sandbox.wire_client import ANSWER_SECONDS, INTEGRATION, Api, person, refusal
+from tests.sandbox.wire_client import INTEGRATION, Api, person, refusal
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_the_sdk_checks_the_key(sandbox: Sandbox, sdk: Kombo) -> None:
@@ -90,13 +91,13 @@ def test_the_state_of_an_integration_decides_what_works(
 
 def test_an_error_links_to_its_log_entry(api: Api) -> None:
     link = api.create({}).json()["error"]["log_url"]
-    entry = api.session.get(link, timeout=ANSWER_SECONDS).json()
+    entry = api.session.get(link, timeout=PATIENCE_SECONDS).json()
     assert (entry["status"], entry["code"], entry["integration_id"]) == (400, "PLATFORM.INPUT_INVALID", INTEGRATION)
 
 
 def test_an_unknown_path_is_404_in_an_envelope(api: Api) -> None:
     assert refusal(api.get("/ats/nothing"))[:2] == (404, None)
-    assert refusal(api.session.delete(f"{api.url}/ats/jobs", timeout=ANSWER_SECONDS))[0] == 404
+    assert refusal(api.session.delete(f"{api.url}/ats/jobs", timeout=PATIENCE_SECONDS))[0] == 404
 
 
 def test_the_sdk_knows_every_code_of_the_sandbox(sandbox: Sandbox, sdk: Kombo) -> None:

@@ -7,7 +7,8 @@ import requests
 
 from kombo_sandbox.limits import RateLimit
 from kombo_sandbox.testing import Sandbox
-from tests.sandbox.wire_client import ANSWER_SECONDS, GIVES_UP_SOON, INTEGRATION, Api, hold_creates, refusal, wait_until
+from tests.sandbox.wire_client import GIVES_UP_SOON, INTEGRATION, Api, hold_creates, refusal
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def test_the_cap_is_30_by_default_and_stands_in_the_headers(api: Api) -> None:
@@ -85,7 +86,7 @@ def test_a_reset_drops_requests_in_flight_and_does_not_execute_them(api: Api, sa
     sandbox.config(latency_seconds=3)
     (held,) = hold_creates(sandbox, 1)
     sandbox.reset()
-    held.settimeout(ANSWER_SECONDS)
+    held.settimeout(PATIENCE_SECONDS)
     assert held.recv(100) == b""
     assert sandbox.creates() == {}
     assert sandbox.stats(summary=True)["by_status"] == {}

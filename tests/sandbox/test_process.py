@@ -14,14 +14,15 @@ import pytest
 import requests
 
 from kombo_sandbox.testing import Sandbox, SandboxProcess
-from tests.sandbox.wire_client import ANSWER_SECONDS, INTEGRATION, Api, application
+from tests.sandbox.wire_client import INTEGRATION, Api, application
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "kombo_sandbox", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def test_every_answered_create_survives_sigkill_and_ids_go_on(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_port_in_use_is_one_clear_line_and_exit_2() -> None:
 def test_it_needs_nothing_but_the_standard_library() -> None:
     command = [sys.executable, "-S", "-m", "kombo_sandbox", "--help"]
     done = subprocess.run(
-        command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -129,7 +130,7 @@ def test_a_sandbox_in_this_process_says_why_it_does_not_start() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_at_once_and_cleanly_with_requests_in_flight(number: signal.Signals) -> None:
-    with SandboxProcess(latency_seconds=2 * ANSWER_SECONDS) as sandbox:
+    with SandboxProcess(latency_seconds=2 * PATIENCE_SECONDS) as sandbox:
         failures: list[Exception] = []
 
         def send() -> None:
@@ -144,7 +145,7 @@ def test_a_signal_stops_it_at_once_and_cleanly_with_requests_in_flight(number: s
             time.sleep(0.01)
         assert sandbox.process is not None
         sandbox.process.send_signal(number)
-        assert sandbox.process.wait(timeout=ANSWER_SECONDS / 2) == 0, "it waited for what was in flight"
+        assert sandbox.process.wait(timeout=PATIENCE_SECONDS / 2) == 0, "it waited for what was in flight"
         client.join()
         assert len(failures) == 1
 
@@ -152,7 +153,7 @@ def test_a_signal_stops_it_at_once_and_cleanly_with_requests_in_flight(number: s
 def test_it_stops_by_itself_when_nobody_asks() -> None:
     with SandboxProcess(max_idle_seconds=0.3) as sandbox:
         assert sandbox.process is not None
-        assert sandbox.process.wait(timeout=ANSWER_SECONDS) == 0
+        assert sandbox.process.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_the_process_takes_config_and_latency() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kombo_sandbox.testing import Sandbox
-from tests.sandbox.wire_client import ANSWER_SECONDS, Api, application, person, refusal
+from tests.sandbox.wire_client import Api, application, person, refusal
+from tests.waiting import PATIENCE_SECONDS
 
 CV = {
     "name": "cv.pdf",
@@ -107,11 +108,11 @@ def test_a_body_that_is_not_json_is_refused(api: Api) -> None:
     target = f"{api.url}/ats/jobs/j/applications"
     assert (
         refusal(
-            api.session.post(target, data="{", headers={"Content-Type": "application/json"}, timeout=ANSWER_SECONDS)
+            api.session.post(target, data="{", headers={"Content-Type": "application/json"}, timeout=PATIENCE_SECONDS)
         )[0]
         == 400
     )
-    assert refusal(api.session.post(target, data={"a": "b"}, timeout=ANSWER_SECONDS))[2].startswith("Content-Type: ")
+    assert refusal(api.session.post(target, data={"a": "b"}, timeout=PATIENCE_SECONDS))[2].startswith("Content-Type: ")
     assert refusal(api.post("/ats/jobs/j/applications", [1]))[2].startswith("body: ")
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from kombo_sandbox.testing import API_KEY, Sandbox
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 INTEGRATION = "workday:HWUTwvyx2wLoSUHphiWVrp28"
-ANSWER_SECONDS = 60
-"""For whatever has to come: a busy machine may need them."""
-GIVES_UP_SOON = (ANSWER_SECONDS, 0.1)
+GIVES_UP_SOON = (PATIENCE_SECONDS, 0.1)
 """The timeout, to connect and to read, of a request that is never answered."""
 
 
@@ -47,10 +44,10 @@ class Api:
         self.session.close()
 
     def get(self, path: str, **params: Any) -> requests.Response:
-        return self.session.get(self.url + path, params=params, timeout=ANSWER_SECONDS)
+        return self.session.get(self.url + path, params=params, timeout=PATIENCE_SECONDS)
 
     def post(self, path: str, body: Any, **options: Any) -> requests.Response:
-        return self.session.post(self.url + path, json=body, **{"timeout": ANSWER_SECONDS, **options})
+        return self.session.post(self.url + path, json=body, **{"timeout": PATIENCE_SECONDS, **options})
 
     def create(self, body: Any = None, job: str = "job-1", **options: Any) -> requests.Response:
         return self.post(f"/ats/jobs/{job}/applications", application() if body is None else body, **options)
@@ -77,14 +74,6 @@ def hold_creates(sandbox: Sandbox, count: int, *, wait: bool = True) -> list[soc
     if wait:
         wait_until(lambda: sandbox.stats(summary=True)["in_flight"] == {INTEGRATION: count})
     return opened
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Polls until the condition holds."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"did not happen within {ANSWER_SECONDS} s"
-        time.sleep(0.01)
 
 
 def refusal(answer: requests.Response) -> tuple[int, str | None, str]:

@@ -23,10 +23,11 @@ from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_provider.sending.requester import Requester
 from kombo_provider.sending.sender import Sender
+from tests.waiting import PATIENCE_SECONDS
 
 RUN = RunRef("dag", "run")
 CAP = 4
-QUICK = Tuning(first_backoff=0.01, longest_backoff=0.05, patience=0.5, wind_down=0.2, late_answers=2.0, last_tries=0.2)
+QUICK = Tuning(first_backoff=0.01, longest_backoff=0.05, patience=0.5, wind_down=0.2, last_tries=0.2)
 Answering = Callable[[str], Outcome]
 
 
@@ -63,7 +64,7 @@ class Desk:
     def __init__(self, ledger: Ledger, source: str = "s", holder: str = "holder") -> None:
         self.ledger, self.client, self.stop = ledger, ScriptedClient(), threading.Event()
         self.selection = Selection(source, "k")
-        self.options = SendOptions(RUN, holder, CAP, 2.0, QUICK)
+        self.options = SendOptions(RUN, holder, CAP, PATIENCE_SECONDS, QUICK)
 
     def stage(self, *applicant_ids: str, lane: str = "ats:a", backfill: bool = False) -> None:
         """Put rows into the ledger, in one lane whose cap is known."""

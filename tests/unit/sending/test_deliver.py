@@ -14,6 +14,7 @@ from kombo_provider.ledger import LaneState, lane_states, now
 from kombo_provider.sending.deliver import DeliverReport, deliver
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sending.conftest import Desk
+from tests.waiting import PATIENCE_SECONDS
 
 HEALTHY, OTHER = "greenhouse:3kTqWn8RvYc2LmBz7HdPx5J9", "workday:9sDfGh4JkLz6XcVb1NmQwE8r"
 
@@ -25,7 +26,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def send(desk: Desk, sandbox: Sandbox, *, key: str = API_KEY) -> DeliverReport:
-    client = KomboClient(api_key=key, base_url=sandbox.url, timeout_seconds=2.0)
+    client = KomboClient(api_key=key, base_url=sandbox.url, timeout_seconds=PATIENCE_SECONDS)
     return deliver(
         desk.ledger,
         client,

@@ -17,6 +17,7 @@ from kombo_provider.sending.deliver import DeliverReport, deliver
 from kombo_provider.sending.preflight import Preflight
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sending.conftest import Desk
+from tests.waiting import PATIENCE_SECONDS
 
 LANE = "greenhouse:3kTqWn8RvYc2LmBz7HdPx5J9"
 JOBS, INTEGRATION = "/ats/jobs", f"/integrations/{LANE}"
@@ -28,8 +29,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def send(desk: Desk, sandbox: Sandbox, *, read_within: float = 5.0) -> DeliverReport:
-    client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=5.0)
+def send(desk: Desk, sandbox: Sandbox, *, read_within: float = PATIENCE_SECONDS) -> DeliverReport:
+    client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=PATIENCE_SECONDS)
     reads = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=read_within, repeats_reads=False)
     return deliver(
         desk.ledger,

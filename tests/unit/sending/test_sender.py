@@ -16,6 +16,7 @@ from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Lease, Ledger, leases
 from kombo_provider.sending.lane import Ending
 from tests.unit.sending.conftest import CAP, RUN, Desk, delivered
+from tests.waiting import wait_until
 
 
 def test_each_due_row_is_sent_once_and_recorded_and_the_lanes_are_given_back(desk: Desk) -> None:
@@ -34,14 +35,18 @@ def test_a_lane_that_is_done_is_free_while_the_task_still_sends_on_another(desk:
     desk.stage("x", lane="ats:b")
     taken: list[Lease] = []
 
-    def slowly(job_id: str) -> Outcome:
-        time.sleep(0.02)
+    def take_the_other_lane() -> bool:
         with desk.ledger.transaction() as conn:
             lease = None if taken else leases.acquire(conn, "k", "ats:b", "another task", RUN)
         taken.extend([lease] if lease else [])
+        return bool(taken)
+
+    def answer(job_id: str) -> Outcome:
+        if job_id == "39":
+            wait_until(take_the_other_lane)
         return delivered(job_id)
 
-    desk.client.answer = slowly
+    desk.client.answer = answer
     lanes = desk.send("ats:a", "ats:b")
     assert taken, "the lane was kept until the task's end"
     assert [lane.ending for lane in lanes] == [Ending.DONE, Ending.DONE]
@@ -97,7 +102,7 @@ def test_a_stop_puts_what_is_on_the_wire_in_doubt_and_a_late_answer_ends_the_dou
 
     def stop_and_answer_late(job_id: str) -> Outcome:
         desk.stop.set()
-        time.sleep(3 * desk.options.tuning.wind_down)
+        wait_until(lambda: "sending" not in desk.statuses().values())
         seen_meanwhile.append(desk.statuses())
         return delivered(job_id)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 
 import pytest
+from sqlalchemy import select
 
 from kombo_provider.client.outcome import Outcome
-from kombo_provider.sending.lane import Ending
+from kombo_provider.ledger._tables import lanes as lane_rows
+from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.turns import Turns
 from tests.unit.sending.conftest import QUICK, Desk, delivered
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 LANE = "ats:a"
-WAITING = replace(QUICK, ask_again=0.05, wait_for_lane=20.0, longest_stint=0.0)
+WAITING = replace(QUICK, ask_again=0.05, wait_for_lane=PATIENCE_SECONDS, longest_stint=0.0)
 
 
 @pytest.fixture
@@ -31,15 +34,20 @@ def _with_another(backfill: Desk, *, its_rows_are_of_a_backfill: bool) -> tuple[
     other = Desk(backfill.ledger, "another source", "another task")
     other.options = replace(other.options, tuning=WAITING)
     sent: list[str] = []
+    number = count(1)
     with ThreadPoolExecutor() as pool:
-        runs = []
+        runs: list[Future[list[Lane]]] = []
+
+        def came_to_nothing_or_waits() -> bool:
+            with backfill.ledger.transaction() as conn:
+                return runs[0].done() or conn.scalar(select(lane_rows.c.wanted_by)) is not None
 
         def answer(job_id: str) -> Outcome:
             sent.append(job_id)
-            if len(sent) == 10:
+            if next(number) == 10:
                 other.stage("new", lane=LANE, backfill=its_rows_are_of_a_backfill)
                 runs.append(pool.submit(other.send, LANE))
-            time.sleep(0.03)
+                wait_until(came_to_nothing_or_waits)
             return delivered(job_id)
 
         backfill.client.answer = other.client.answer = answer
