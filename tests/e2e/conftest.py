@@ -19,6 +19,7 @@ from include.demo.warehouse import SOURCE_COLUMNS, WRITE_BACK_COLUMNS
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.conftest import MADE_DAGS, ROOT
 from tests.e2e.airflow_runs import Run, run_again, run_backfill, run_dag, run_scheduled
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["Run", "Warehouse", "connect", "run_again", "run_backfill", "run_dag", "run_scheduled"]
 
@@ -99,7 +100,12 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox)
 
 def connect(monkeypatch: pytest.MonkeyPatch, url: str, path: Path, *, key: str = API_KEY, **extra: Any) -> None:
     """Set the two connections that the DAGs use."""
-    kombo = {"conn_type": "kombo", "host": url, "password": key, "extra": {"timeout_seconds": 20, **extra}}
+    kombo = {
+        "conn_type": "kombo",
+        "host": url,
+        "password": key,
+        "extra": {"timeout_seconds": PATIENCE_SECONDS, **extra},
+    }
     monkeypatch.setenv("AIRFLOW_CONN_KOMBO_DEFAULT", json.dumps(kombo))
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_DEFAULT", json.dumps({"conn_type": "sqlite", "host": str(path)}))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 from kombo_sandbox.testing import Sandbox
@@ -12,20 +11,18 @@ from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Wa
 def test_what_a_run_has_no_time_for_is_left_and_the_next_run_sends_it(
     warehouse: Warehouse, sandbox: Sandbox, pipeline: MakesPipelines
 ) -> None:
-    sandbox.config(latency_seconds=0.5, concurrency_limit=2)
+    sandbox.config(latency_seconds=1.5, concurrency_limit=1)
     for number in range(12):
         warehouse.add(number)
-    dag_id = pipeline(run_for=timedelta(seconds=2))
-    began = time.monotonic()
+    dag_id = pipeline(run_for=timedelta(seconds=5))
     first = run_dag(dag_id)
     assert first.state == "success", first.errors
     statuses = warehouse.statuses()
     assert set(statuses) == {"delivered", "ready"}
     assert first.xcom("deliver", "left", map_index=0) == {GREENHOUSE: statuses["ready"]}
     assert first.task_states["next"] == "skipped", "dag.test() has no scheduler that would run it"
-    assert time.monotonic() - began < 30
-    for _ in range(6):
-        again = run_dag(dag_id)
+    sandbox.config(latency_seconds=0)
+    again = run_dag(dag_id)
     assert again.state == "success", again.errors
     assert warehouse.statuses() == {"delivered": 12}
     assert set(sandbox.creates().values()) == {1}
@@ -46,7 +43,7 @@ def test_a_lane_that_is_paused_when_the_time_is_over_is_no_less_red(
     sandbox.faults([{"kind": "write_reset"}])
     for number in range(60):
         warehouse.add(number)
-    run = run_dag(pipeline(run_for=timedelta(seconds=3)))
+    run = run_dag(pipeline(run_for=timedelta(seconds=8)))
     assert run.state == "failed"
     assert type(run.errors["deliver[0]"]).__name__ == "TurnOverError"
     assert run.task_states["next"] == "skipped"

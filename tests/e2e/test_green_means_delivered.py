@@ -8,7 +8,7 @@ import os
 import pytest
 
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, connect, run_again, run_dag
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, run_again, run_dag
 
 
 def test_a_failed_deliver_fails_the_report_and_the_ids_of_the_others_are_written_back(
@@ -45,9 +45,8 @@ def test_a_failed_stage_fails_the_report_though_all_it_reads_is_green(warehouse:
 
 
 def test_rows_in_doubt_fail_the_run_that_sent_them_and_are_listed_by_the_next(
-    warehouse: Warehouse, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, sandbox: Sandbox
 ) -> None:
-    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=1)
     warehouse.add(1)
     warehouse.add(2)
     sandbox.faults([{"kind": "write_reset", "count": 1, "match": {"email": "ada1@example.com"}}])

@@ -14,7 +14,7 @@ import pytest
 
 from kombo_sandbox.testing import Sandbox
 from tests.conftest import ROOT
-from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, connect, run_again, run_dag
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, MakesPipelines, Warehouse, run_again, run_dag
 
 APPLICANTS = 40
 
@@ -25,10 +25,8 @@ def test_after_a_kill_in_the_middle_of_deliver_a_plain_run_finishes_all_but_what
     warehouse: Warehouse,
     sandbox: Sandbox,
     pipeline: MakesPipelines,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dag_id = pipeline(endpoint=endpoint)
-    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=3)
     for number in range(APPLICANTS):
         warehouse.add(number, integration_id=GREENHOUSE if number % 2 else PERSONIO)
     sandbox.config(latency_seconds=1)

@@ -10,7 +10,7 @@ import pytest
 from kombo_provider.errors import InDoubtError, NotDeliveredError
 from kombo_provider.operators import KomboCreateApplicationOperator, KomboCreateCandidateOperator
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import Warehouse, connect
+from tests.e2e.conftest import Warehouse
 
 INTEGRATION = "greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js"
 CREATE = {"application": KomboCreateApplicationOperator, "candidate": KomboCreateCandidateOperator}
@@ -56,11 +56,8 @@ def test_the_body_is_rendered_inside_the_task_and_stands_in_no_template_field(wa
     assert task.body["candidate"]["first_name"] == "{{ params.first }}"
 
 
-def test_an_applicant_in_doubt_fails_without_sending(
-    warehouse: Warehouse, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=1)
-    sandbox.faults([{"kind": "write_no_answer", "count": 1, "seconds": 2}])
+def test_an_applicant_in_doubt_fails_without_sending(warehouse: Warehouse, sandbox: Sandbox) -> None:
+    sandbox.faults([{"kind": "write_no_answer", "count": 1, "seconds": 0.1}])
     for _ in range(2):
         with pytest.raises(InDoubtError, match="Applicant 42 of greenhouse") as raised:
             operator().execute(context())

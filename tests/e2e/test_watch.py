@@ -24,7 +24,7 @@ from kombo_provider.errors import LedgerError, NotifierError
 from kombo_provider.pipeline import kombo_watch_dag
 from kombo_sandbox.testing import Sandbox
 from tests.conftest import MADE_DAGS
-from tests.e2e.conftest import GREENHOUSE, MakesPipelines, Warehouse, connect, run_dag
+from tests.e2e.conftest import GREENHOUSE, MakesPipelines, Warehouse, run_dag
 from tests.e2e.mailbox import PASSWORD, Mailbox, mailbox
 from tests.e2e.test_killed_run import _run_in_a_process_of_its_own
 
@@ -156,9 +156,7 @@ def test_a_week_of_faults_makes_one_mail_for_each_and_one_for_each_ending(
     sandbox: Sandbox,
     pipeline: MakesPipelines,
     mails: Mailbox,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    connect(monkeypatch, sandbox.url, warehouse.path, timeout_seconds=3)
     killed, paused = pipeline(), pipeline()
     kill_a_run(killed, warehouse, sandbox)
     week = Week(warehouse)

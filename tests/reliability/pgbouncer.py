@@ -43,7 +43,7 @@ class PgBouncer:
         self._process = subprocess.Popen(
             [PROGRAM, "-q", settings], cwd=self._home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user
         )
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not _listens(self.port):
             assert self._process.poll() is None, "pgbouncer ended"
             assert time.monotonic() < until, "pgbouncer does not listen"

@@ -45,7 +45,7 @@ class Round:
     sandbox: Sandbox
     applicants: int = 200
     cap: int = 30
-    timeout_seconds: float = 1.5
+    timeout_seconds: float = 10.0
     lease_seconds: float = 1.5
     kombo: str | None = None
     endpoint: Endpoint = "application"
@@ -77,7 +77,7 @@ class Round:
         run_id: str | None = None,
         backfill: bool = False,
         kill_at: tuple[str, int] | None = None,
-        patience_seconds: float = 40,
+        patience_seconds: float = 120,
     ) -> ForkServerProcess:
         """Start a run of the DAG's tasks in a process of its own."""
         extra = {"timeout_seconds": self.timeout_seconds, "max_in_flight": self.cap}
@@ -116,6 +116,10 @@ class Round:
     def in_flight(self) -> int:
         """How many creates the sandbox works on."""
         return sum(self.sandbox.stats(summary=True)["in_flight"].values())
+
+    def busiest_lane(self) -> int:
+        """How many creates the sandbox works on for one integration at most."""
+        return max(self.sandbox.stats(summary=True)["in_flight"].values(), default=0)
 
     def on_the_wire(self) -> int:
         """How many intents are open, or were left open by a dead process."""
@@ -214,7 +218,7 @@ def new_database(kind: str, postgres: PostgresServer) -> Iterator[str]:
             yield f"sqlite:///{Path(folder) / 'ledger.db'}"
 
 
-def ended(process: ForkServerProcess, timeout_seconds: float = 60) -> int:
+def ended(process: ForkServerProcess, timeout_seconds: float = 300) -> int:
     """Wait for a process to end and return its exit code, -9 where it was killed."""
     process.join(timeout_seconds)
     code = process.exitcode

@@ -209,7 +209,7 @@ def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
     figures.by_endpoint[endpoint] += 1
     figures.by_scene[name] += 1
     with new_database(database, postgres) as url, Sandbox(latency_seconds=[0.2, 0.6]) as sandbox:
-        round_ = Round(url, sandbox, applicants=APPLICANTS, endpoint=endpoint)
+        round_ = Round(url, sandbox, applicants=APPLICANTS, timeout_seconds=1.5, endpoint=endpoint)
         try:
             SCENES[name][0](Scene(round_, chance, postgres, figures, point))
             code = round_.run()

@@ -116,7 +116,7 @@ def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: Thr
 
 
 def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledger(desk: ThreeLanes) -> None:
-    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=0.5, patience=60, failures_in_row=CAP)
+    tuning = Tuning(first_pause=0.05, longest_pause=0.1, outage_pause=100.0, patience=60, failures_in_row=CAP)
     desk.open_lanes(cap=3)
     desk.sandbox.config(concurrency_limit=3)
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
@@ -126,12 +126,20 @@ def test_a_probe_that_fails_after_an_outage_doubles_the_lanes_pause_in_the_ledge
         with desk.ledger.transaction() as conn:
             status = lane_states.own_status(conn, "k", INTEGRATIONS[0])
         pauses.append(status.pause_seconds)
-        time.sleep(status.pause_seconds)
-    assert pauses == pytest.approx([0.5, 1.0, 2.0], rel=0.1)
+        _let_its_pause_end(desk)
+    assert pauses == pytest.approx([100, 200, 400], rel=0.1)
     desk.sandbox.clear_faults()
     assert desk.deliver(tuning=tuning).problems == []
     with desk.ledger.transaction() as conn:
         assert lane_states.own_status(conn, "k", INTEGRATIONS[0]).pause_seconds == 0
+
+
+def _let_its_pause_end(desk: ThreeLanes) -> None:
+    """Have the pauses of all lanes begin so much earlier that they are over."""
+    with desk.ledger.transaction() as conn:
+        for lane in conn.execute(lanes.select().where(lanes.c.paused_until.is_not(None))).all():
+            of_lane = lanes.update().where(lanes.c.integration_id == lane.integration_id)
+            conn.execute(of_lane.values(since=lane.since - (lane.paused_until - lane.since), paused_until=lane.since))
 
 
 def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end_of_its_pause(desk: ThreeLanes) -> None:
@@ -143,15 +151,15 @@ def test_a_person_who_opens_a_paused_lane_in_the_table_need_not_wait_for_the_end
         conn.execute(lanes.update().values(state="open"))
     began = time.monotonic()
     assert desk.deliver(tuning=Tuning()).problems == []
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300, "it waited for the pause"
     assert desk.ready() == {}
 
 
 def test_a_task_leaves_an_outage_when_its_patience_has_ended_though_doubts_still_come(desk: ThreeLanes) -> None:
     desk.sandbox.faults([{"kind": "error", "code": None, "status": 500}])
     began = time.monotonic()
-    report = desk.deliver(tuning=Tuning(first_pause=0.2, longest_pause=0.4, patience=0.5), timeout_seconds=1.0)
-    assert time.monotonic() - began < 6
+    report = desk.deliver(tuning=Tuning(first_pause=1.0, longest_pause=2.0, patience=0.5), timeout_seconds=4.0)
+    assert time.monotonic() - began < 60
     assert all("HTTP 500" in problem and "Log page: http" in problem for problem in report.problems)
     assert all(0 < desk.statuses(integration)["in_doubt"] < CAP for integration in INTEGRATIONS)
 
@@ -193,6 +201,6 @@ def test_a_lane_whose_last_row_ended_in_doubt_does_not_wait_for_its_timeout(desk
     desk.sandbox.faults([{"kind": "write_reset"}])
     started = time.monotonic()
     report = desk.deliver(tuning=Tuning(), timeout_seconds=300)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 150
     assert report.problems == []
     assert desk.statuses(INTEGRATIONS[0]) == {"in_doubt": 1}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from kombo_sandbox.testing import Sandbox
 from tests.reliability.rounds import Round, ended
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def test_a_kill_with_requests_on_the_wire_shows_duplicates(round_: Round, varian
 
 def test_a_retried_read_timeout_shows_duplicates(round_: Round) -> None:
     round_.broken = ["read timeout is retried"]
+    round_.timeout_seconds = 1.5
     round_.sandbox.faults([{"kind": "write_no_answer", "rate": 0.1, "seconds": 3}])
     round_.run(patience_seconds=12)
     assert any("twice" in complaint for complaint in round_.complaints())
@@ -46,8 +47,9 @@ def test_a_holder_without_an_epoch_check_shows_more_in_flight_than_the_cap(round
     sleeper = round_.start_busy()
     assert sleeper.pid is not None
     os.kill(sleeper.pid, signal.SIGSTOP)
+    wait_until(lambda: not round_.in_flight())
     successor = round_.start()
-    time.sleep(2.5)
+    wait_until(lambda: round_.busiest_lane() >= round_.cap - 2)
     os.kill(sleeper.pid, signal.SIGCONT)
     ended(successor)
     ended(sleeper)

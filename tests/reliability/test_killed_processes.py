@@ -73,6 +73,7 @@ def test_processes_killed_at_random_times_leave_nothing_twice_and_nothing_lost(
 def test_the_last_rows_on_the_wire_of_a_killed_run_are_put_in_doubt_though_nothing_is_left_to_send(
     round_: Round,
 ) -> None:
+    round_.timeout_seconds, round_.lease_seconds = 60.0, 4.0
     round_.sandbox.config(latency_seconds=[1.0, 1.2])
     process = round_.start()
     while (statuses := round_.statuses())["ready"] or not statuses["sending"]:

@@ -15,6 +15,9 @@ from kombo_sandbox.testing import Sandbox
 from tests.postgres import PostgresServer
 from tests.reliability.proxy import Proxy
 from tests.reliability.rounds import Round, ended
+from tests.waiting import wait_until
+
+SHORT_LEASE_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def round_(database_url: str, sandbox: Sandbox) -> Iterator[Round]:
-    found = Round(database_url, sandbox, applicants=90, lease_seconds=1.0)
+    found = Round(database_url, sandbox, applicants=90, timeout_seconds=60.0, lease_seconds=30.0)
     yield found
     found.close()
 
@@ -38,6 +41,7 @@ def test_two_runs_and_a_backfill_at_once_share_the_lanes(round_: Round) -> None:
 
 
 def test_a_cleared_task_takes_over_from_its_former_try_that_still_runs(round_: Round) -> None:
+    round_.lease_seconds = SHORT_LEASE_SECONDS
     former = round_.start_busy(run_id="the same run")
     assert round_.run(run_id="the same run") == 0
     ended(former)
@@ -46,10 +50,11 @@ def test_a_cleared_task_takes_over_from_its_former_try_that_still_runs(round_: R
 
 
 def test_a_holder_that_slept_through_its_lease_sends_nothing_more_when_it_wakes(round_: Round) -> None:
+    round_.lease_seconds = SHORT_LEASE_SECONDS
     sleeper = round_.start_busy()
     os.kill(_pid(sleeper), signal.SIGSTOP)
     successor = round_.start()
-    time.sleep(2.5)  # the lease of 1 s ends, the successor sends
+    time.sleep(2.5 * SHORT_LEASE_SECONDS)  # the lease ends, the successor sends
     os.kill(_pid(sleeper), signal.SIGCONT)
     assert ended(successor) == 0
     ended(sleeper)
@@ -57,22 +62,19 @@ def test_a_holder_that_slept_through_its_lease_sends_nothing_more_when_it_wakes(
     assert round_.complaints() == []
 
 
-def test_a_stopped_task_leaves_nothing_sending_after_four_seconds_and_still_hears_answers(
+def test_a_stopped_task_leaves_nothing_sending_while_its_answers_are_owed_and_still_hears_them(
     round_: Round,
 ) -> None:
-    round_.sandbox.config(latency_seconds=5)
-    round_.timeout_seconds = 5.5
+    round_.sandbox.config(latency_seconds=9)
     with round_.engine.begin() as conn:
         conn.execute(text("DELETE FROM people WHERE id >= 60"))
     round_.applicants = 60
     process = round_.start_busy(requests=3)
-    stopped = time.monotonic()
     process.terminate()
-    while round_.on_the_wire():
-        assert time.monotonic() - stopped < 4
-        time.sleep(0.05)
+    wait_until(lambda: not round_.on_the_wire(), every_seconds=0.05)
+    assert round_.in_flight(), "it waits for the answers first"
     assert round_.held_lanes() == 0
-    assert ended(process, timeout_seconds=8) != 0
+    assert ended(process) != 0
     assert round_.statuses()["in_doubt"] == 0
     round_.sandbox.config(latency_seconds=0.1)
     assert round_.run() == 0
@@ -82,6 +84,7 @@ def test_a_stopped_task_leaves_nothing_sending_after_four_seconds_and_still_hear
 def test_connections_that_are_cut_delayed_or_truncated_cost_doubts_and_nothing_else(
     round_: Round, sandbox: Sandbox
 ) -> None:
+    round_.timeout_seconds = 10.0
     proxy = Proxy(sandbox.url, share=0.1, seed=3)
     round_.kombo = proxy.url
     round_.run(patience_seconds=15)

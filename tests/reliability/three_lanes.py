@@ -16,6 +16,7 @@ from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.deliver import DeliverReport, deliver
 from kombo_provider.sending.options import SendOptions, Tuning
 from kombo_sandbox.testing import API_KEY, Sandbox
+from tests.waiting import PATIENCE_SECONDS
 
 INTEGRATIONS = [f"ats{number}:4bTqXnR8vKc2LmYw7HdPz3J{number}" for number in range(3)]
 RUN = RunRef("dag", "run")
@@ -51,7 +52,7 @@ class ThreeLanes:
         self,
         key: str = API_KEY,
         tuning: Tuning = PATIENT,
-        timeout_seconds: float = 2.0,
+        timeout_seconds: float = PATIENCE_SECONDS,
         stop: threading.Event | None = None,
         read_file: Callable[[str], bytes] = lambda _: b"",
     ) -> DeliverReport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ def total(sandbox: Sandbox) -> int:
     return int(sandbox.stats(summary=True)["creates_total"])
 
 
+def _executed(sandbox: Sandbox, count: int) -> bool:
+    return total(sandbox) == count
+
+
 def test_late_executes_and_answers_later(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults([{"kind": "late", "seconds": 0.2, "count": 1}])
     started = time.monotonic()
@@ -44,7 +49,7 @@ def test_late_beyond_the_clients_patience_is_executed_and_stays_in_flight(api: A
     for sent in (1, 2):
         with pytest.raises(requests.ReadTimeout):
             api.create(timeout=GIVES_UP_SOON)
-        wait_until(lambda sent=sent: total(sandbox) == sent)
+        wait_until(partial(_executed, sandbox, sent))
     wait_until(lambda: sandbox.stats(summary=True)["in_flight"] == {INTEGRATION: 1})
     assert sandbox.stats(summary=True)["peak_in_flight"] == {INTEGRATION: 2}
 

@@ -39,8 +39,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 IMAGES = ROOT / "docs" / "images"
-RUN_SECONDS = 90
-PAGE_SECONDS = 20
+RUN_SECONDS = 300
+PAGE_SECONDS = 60
 DEMO_SANDBOX = SETTINGS | {"latency_seconds": [0.05, 0.2]}
 
 

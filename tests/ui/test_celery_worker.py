@@ -79,7 +79,7 @@ def test_a_warm_shutdown_leaves_nobody_in_doubt_and_another_worker_goes_on(
     wait_until(lambda: len(push.creates()) > IN_FLIGHT, "nothing is sent")
 
     os.kill(worker, signal.SIGTERM)
-    wait_until(push.has_stopped, "it sends on", LATENCY_SECONDS)
+    wait_until(push.has_stopped, "it sends on")
     created = push.creates()
     wait_until(lambda: push.state() == "up_for_reschedule", "it does not end")
     assert not push.rows("in_doubt")

@@ -31,7 +31,7 @@ dag = kombo_push_dag(
 )
 '''
 MONTHLY, MONTHS = "kombo_push_monthly", "months"
-CHAIN_SECONDS = 240
+CHAIN_SECONDS = 400
 QUIET_SECONDS = 8
 
 

@@ -27,7 +27,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 def play(*command: str) -> int:
     """Fork a task from a process that an `airflow` command started, and shut that down; return 0 if it was told."""
-    return subprocess.run([sys.executable, "-c", SCENE, *command], check=False, timeout=90).returncode
+    return subprocess.run([sys.executable, "-c", SCENE, *command], check=False, timeout=300).returncode
 
 
 def test_a_task_of_a_worker_that_is_shut_down_is_told() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from kombo_provider.ledger import claims, staging
 from kombo_provider.ledger.ledger import Ledger
 from tests.unit.ledger.book import RUN, SELECTION, STAGING, VALID, Book, key
+from tests.waiting import PATIENCE_SECONDS
 
 CHANGED_ROW = VALID.but(payload='{"candidate":{"first_name":"Zoe"}}', payload_sha256="hash-2")
 
@@ -42,7 +43,7 @@ def test_staging_and_claiming_the_same_rows_at_once(book: Book, open_ledger: Cal
 
     def send() -> None:
         try:
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE_SECONDS
             while len(claimed) < len(rows) and time.monotonic() < until:
                 claimed.extend(other.claim(7))
         except Exception as exc:  # noqa: BLE001 - shown by the assertion below
@@ -71,7 +72,7 @@ def test_staging_does_not_wait_for_rows_that_a_sender_has_locked_on_postgresql(p
         claims.claim(conn, SELECTION, "greenhouse:a", 1, RUN)
         started = time.monotonic()
         assert book.stage(CHANGED_ROW, CHANGED_ROW.but(applicant_id="2")) == {"already_known": 1, "restaged": 1}
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < PATIENCE_SECONDS
     assert (book.row("1")["status"], book.row("1")["payload"]) == ("sending", VALID.payload)
     book.ledger.close()
     sender.ledger.close()

@@ -97,13 +97,13 @@ def test_two_notifiers_of_a_kind_are_told_apart() -> None:
 
 def test_a_notifier_that_hangs_is_given_up_after_a_while() -> None:
     def hang(_context: Any) -> None:
-        time.sleep(60)
+        time.sleep(300)
 
     began = time.monotonic()
     context: Any = {}
     with pytest.raises(NotifierError, match="took longer"):
         _sender(hang, context, seconds=0.2)(Message("text", False, []))
-    assert time.monotonic() - began < 50
+    assert time.monotonic() - began < 150
 
 
 def test_an_error_of_a_notifier_is_told_by_its_class_alone() -> None:

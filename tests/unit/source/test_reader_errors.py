@@ -156,10 +156,10 @@ def test_a_connection_that_is_ended_while_rows_are_read_is_an_outage(postgres: E
 
 
 def test_a_time_limit_of_the_role_is_tried_again(postgres_url: str) -> None:
-    options = {"options": "-c statement_timeout=50"}
+    options = {"options": "-c statement_timeout=500"}
     engine = create_engine(postgres_url, connect_args=options, **ENGINE_OPTIONS)
     with pytest.raises(SourceUnavailableError, match=r"57014.*time limit"):
-        read(engine, "SELECT pg_sleep(5)::text AS x FROM generate_series(1, 2)")
+        read(engine, "SELECT pg_sleep(60)::text AS x FROM generate_series(1, 2)")
     engine.dispose()
 
 

@@ -17,6 +17,7 @@ from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, lane_states, no
 from kombo_provider.sync.pacing import SharedPace, TooLateError
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sync.kombo import A
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Clock(threading.Event):
@@ -61,11 +62,11 @@ def test_reads_wait_for_the_reset_once_only_the_pushes_share_is_left(
 
 def test_a_refusal_pauses_every_lane_of_the_connection(ledger: Ledger) -> None:
     pace, _ = paced(ledger)
-    pace.heed(RateLimits(300, 0, 30.0, refused=True))
+    pace.heed(RateLimits(300, 0, 300.0, refused=True))
     with ledger.transaction() as conn:
         status = lane_states.own_status(conn, "kombo_default", EVERYWHERE)
-        assert status.pause_lasts(now(conn) + timedelta(seconds=25))
-        assert not status.pause_lasts(now(conn) + timedelta(seconds=31))
+        assert status.pause_lasts(now(conn) + timedelta(seconds=200))
+        assert not status.pause_lasts(now(conn) + timedelta(seconds=301))
 
 
 def test_the_pause_that_a_push_met_pauses_reads(ledger: Ledger) -> None:
@@ -119,11 +120,11 @@ def person(number: int) -> dict[str, str]:
 
 
 def client(sandbox: Sandbox, **options: Any) -> KomboClient:
-    return KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=5, **options)
+    return KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=PATIENCE_SECONDS, **options)
 
 
 def read(sandbox: Sandbox, ledger: Ledger) -> int:
-    pace = SharedPace(ledger, "kombo_default", turn_seconds=60)
+    pace = SharedPace(ledger, "kombo_default", turn_seconds=600)
     paced_client = client(sandbox, pacing=pace)
     found = sum(len(page.results) for page in paced_client.pages("applications", A, page_size=1))
     paced_client.close()

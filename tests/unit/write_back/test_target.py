@@ -143,7 +143,7 @@ def test_fifty_thousand_rows_without_an_index_take_seconds(warehouse: Engine, bo
     started = time.monotonic()
     report = write(warehouse, book)
     assert report.written == MANY
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120
     right = f"kombo_application_id = 'app-' || {text_of(warehouse, 'id')}"
     assert run(warehouse, f"SELECT count(*) FROM people WHERE {right}") == [(MANY,)]
 
