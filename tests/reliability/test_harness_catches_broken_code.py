@@ -43,7 +43,7 @@ def test_a_retried_read_timeout_shows_duplicates(round_: Round) -> None:
 def test_a_holder_without_an_epoch_check_shows_more_in_flight_than_the_cap(round_: Round) -> None:
     round_.broken = ["no epoch check"]
     round_.sandbox.config(latency_seconds=[1.0, 1.2], concurrency_limit=1000)
-    round_.cap = 10
+    round_.cap, round_.timeout_seconds = 10, 3.0
     sleeper = round_.start_busy()
     assert sleeper.pid is not None
     os.kill(sleeper.pid, signal.SIGSTOP)
