@@ -15,6 +15,7 @@ KomboError
 │   ├── IntegrationError        fix one integration in Kombo: the others go on
 │   ├── CursorError             a paged read does not move forward: report it to Kombo
 │   └── AnswerTooLargeError     an answer is larger than is read at once: ask for smaller pages
+├── UnexpectedDataError         data that nobody thought of: report it; the other integrations go on
 ├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
 ├── LanePausedError             sending stopped for now: a later try looks whether it works again
 │   └── TurnOverError           likewise, and the run's time is over: the next run looks
@@ -104,6 +105,10 @@ class CursorError(ApiError):
 
 class AnswerTooLargeError(ApiError):
     """An answer to a read is larger than what is read at once."""
+
+
+class UnexpectedDataError(KomboError):
+    """What Kombo answered for one integration made this package stumble; its message holds no word of the answer."""
 
 
 class LaneBlockedError(KomboError):

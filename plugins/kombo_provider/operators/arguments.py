@@ -112,6 +112,26 @@ def _check_source(name: str, value: Any) -> None:
         raise ConfigurationError(f"{name} must not be empty: it is the stable name of this set of applicants.")
 
 
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} is {value!r}; it must be a text that is not empty.")
+
+
+def _check_text_or_none(name: str, value: Any) -> None:
+    if value is not None:
+        _check_text(name, value)
+
+
+def _check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}; it must be True or False.")
+
+
+def _check_transform(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{name} is {value!r}; it must be a function that takes and returns a DataFrame.")
+
+
 def _check_choice(*choices: str) -> Callable[[str, Any], None]:
     def check(name: str, value: Any) -> None:
         if value not in choices:
@@ -123,6 +143,9 @@ def _check_choice(*choices: str) -> Callable[[str, Any], None]:
 def _check_tuple(name: str, value: Any) -> None:
     if isinstance(value, str):
         raise ConfigurationError(f"{name} is a string; write a tuple: {name}=(…,).")
+    texts = isinstance(value, list | tuple | set | frozenset) and all(isinstance(one, str) for one in value)
+    if not texts or not all(one.strip() for one in value):  # an empty root would be the worker's own folder
+        raise ConfigurationError(f"{name} is {value!r}; it must be a tuple of texts that are not empty.")
 
 
 def check_sync(sync: SyncSettings, *, source: str | None, write_back_table: str | None) -> None:
@@ -192,8 +215,10 @@ def _check_key(name: str, value: Any) -> None:
     """A column's name, or a mapping from our key's parts to columns."""
     if isinstance(value, str) and value.strip():
         return
-    if isinstance(value, Mapping) and set(value) in _KEY_PARTS and all(isinstance(c, str) for c in value.values()):
-        return
+    if isinstance(value, Mapping) and set(value) in _KEY_PARTS:
+        columns = [column for column in value.values() if isinstance(column, str) and column.strip()]
+        if len(set(columns)) == len(value):
+            return
     raise ConfigurationError(
         f"{name} is {value!r}; it must be the name of a column, or "
         '{"applicant_id": "<column>", "integration_id": "<column>"}.'
@@ -202,6 +227,10 @@ def _check_key(name: str, value: Any) -> None:
 
 _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "source": _check_source,
+    **dict.fromkeys(("extract_sql", "kombo_conn_id", "warehouse_conn_id"), _check_text),
+    **dict.fromkeys(("write_back_table", "ledger_conn_id", "ledger_schema", "sql_folder"), _check_text_or_none),
+    "transform": _check_transform,
+    "show_sql": _check_flag,
     "endpoint": _check_choice("application", "candidate"),
     "in_doubt": _check_choice("hold", "resend"),
     "same_person": _check_choice("send", "hold"),

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kombo_provider.client.client import Model
-from kombo_provider.errors import AccountError, ApiError, ConfigurationError, KomboError, LedgerRefusedError
+from kombo_provider.errors import (
+    AccountError,
+    ApiError,
+    ConfigurationError,
+    KomboError,
+    LedgerRefusedError,
+    UnexpectedDataError,
+)
 from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
 from kombo_provider.sync.lists import Reads
 from kombo_provider.sync.pacing import TooLateError
@@ -96,13 +105,8 @@ class Fleet:
         counts: Counter[str] = Counter()
         failure = None
         try:
-            for model in models:
-                counts += self._pull(integration_id, model)
-                counts += self._keep_age(integration_id, model)
-            if self._late is not None:
-                counts += self._late.settle(integration_id)
-            if "applications" in models:
-                counts += track(self._ledger, self._client, integration_id)
+            with _described(integration_id):
+                self._read(integration_id, models, counts)
         except TooLateError:
             with self._lock:
                 self._report.left.append(integration_id)
@@ -110,7 +114,7 @@ class Fleet:
             log.warning("%s: another run pulls it now, so this one leaves it", integration_id)
         except AccountError:
             raise
-        except (ApiError, ConfigurationError, LedgerRefusedError) as exc:
+        except (ApiError, ConfigurationError, LedgerRefusedError, UnexpectedDataError) as exc:
             failure = exc
             log.warning("%s is passed over: %s", integration_id, exc)
             with self._lock:
@@ -119,18 +123,28 @@ class Fleet:
             self._report.counts += counts
         return failure
 
+    def _read(self, integration_id: str, models: Sequence[Model], counts: Counter[str]) -> None:
+        for model in models:
+            counts += self._pull(integration_id, model)
+            counts += self._keep_age(integration_id, model)
+        if self._late is not None:
+            counts += self._late.settle(integration_id)
+        if "applications" in models:
+            counts += track(self._ledger, self._client, integration_id)
+
     def _pull(self, integration_id: str, model: Model) -> Counter[str]:
         with self._ledger.transaction() as conn:
             begun = pulls.begin(conn, self._conn_id, integration_id, model)
         learned = self._learned.get(model, {}).get(integration_id, [])
         see = self._late.see if self._late is not None and model != "jobs" else None
         try:
-            return pull(self._ledger, self._client, begun, self._wanted, learned=learned, see=see)
-        except (ApiError, ConfigurationError) as exc:
+            with _described(integration_id):
+                return pull(self._ledger, self._client, begun, self._wanted, learned=learned, see=see)
+        except (ApiError, ConfigurationError, UnexpectedDataError) as exc:
             self._note(begun, exc)
             raise
 
-    def _note(self, begun: Pull, exc: ApiError | ConfigurationError) -> None:
+    def _note(self, begun: Pull, exc: KomboError) -> None:
         with self._ledger.transaction() as conn:
             pulls.fail(conn, begun, _code(exc), exc.log_url if isinstance(exc, ApiError) else None)
 
@@ -140,6 +154,21 @@ class Fleet:
         with self._ledger.transaction() as conn:
             personal_since = self._wanted.keep(now(conn)).personal_since
             return Counter(emptied=pulled.empty_old(conn, model, integration_id, personal_since))
+
+
+@contextmanager
+def _described(integration_id: str) -> Iterator[None]:
+    """Turn what nobody thought of into an error without a word of the records, which its own text might quote."""
+    try:
+        yield
+    except (KomboError, TooLateError, ReplacedError):
+        raise
+    except Exception as exc:  # noqa: BLE001 - one integration's data must not end the sync of all others
+        at = traceback.extract_tb(exc.__traceback__)[-1]
+        raise UnexpectedDataError(
+            f"Reading {integration_id} failed: {type(exc).__name__} in {at.name} ({at.filename.rpartition('/')[2]}, "
+            f"line {at.lineno}). Its next sync tries again; please report this as a bug of the provider."
+        ) from None
 
 
 def _code(exc: KomboError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +61,34 @@ def test_a_refused_key_ends_the_sync(book: Book) -> None:
 
     with pytest.raises(AccountError):
         sync(book.ledger, Kombo(before=refuse))
+
+
+@pytest.mark.parametrize("where", ["a page", "a look-up"])
+def test_an_integration_that_nobody_thought_of_ends_no_other_and_its_data_stays_out_of_the_log(
+    book: Book, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    book.stage(VALID, VALID.but(integration_id=B))
+
+    def stumble(model: str, integration_id: str, number: int) -> None:
+        if integration_id == A and where == "a page":
+            raise RecursionError("ada@example.com")
+
+    class Late:
+        def see(self, integration_id: str, records: Any) -> None:
+            """Look at nothing."""
+
+        def settle(self, integration_id: str) -> Counter[str]:
+            if integration_id == A and where == "a look-up":
+                raise KeyError("ada@example.com")
+            return Counter()
+
+    kombo = Kombo(before=stumble)
+    kombo.put("applications", application("b"), of=B)
+    report = Fleet(book.ledger, kombo, "kombo_default", Wanted(scope="all"), late=Late()).sync(["applications"])
+    assert report.failed == {A: "UnexpectedDataError"}
+    assert [row["id"] for row in stored(book.ledger)] == ["app-b"]
+    assert f"Reading {A} failed: " in caplog.text
+    assert "ada@" not in caplog.text
 
 
 def test_an_integration_whose_turn_does_not_come_is_first_in_the_next_run(book: Book) -> None:

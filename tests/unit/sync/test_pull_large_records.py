@@ -28,12 +28,13 @@ class _Pages(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     asked: list[str]
+    held: dict[str, str]
 
     def do_GET(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         self.asked.append(query["page_size"])
         start, size = int(query.get("cursor", 0)), int(query["page_size"])
-        page = [application(name, custom_fields=TEN_MEGABYTES) for name in FIVE[start : start + size]]
+        page = [application(name, custom_fields=self.held) for name in FIVE[start : start + size]]
         following = str(start + size) if start + size < len(FIVE) else None
         body = json.dumps({"status": "success", "data": {"results": page, "next": following}}).encode()
         try:
@@ -49,9 +50,9 @@ class _Pages(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def kombo() -> Iterator[tuple[str, list[str]]]:
+def kombo(held: dict[str, str] = TEN_MEGABYTES) -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Pages", (_Pages,), {"asked": asked}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Pages", (_Pages,), {"asked": asked, "held": held}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -72,3 +73,16 @@ def test_records_of_ten_megabytes_are_read_in_smaller_pages(book: Book, personal
         client.close()
     assert (report.failed, asked) == ({}, ["250", "25", "2", "2", "2"])
     assert ids(book.ledger) == [f"app-{name}" for name in FIVE]
+
+
+def test_records_of_seventeen_mebibytes_are_read_one_by_one(book: Book) -> None:
+    seventeen = {"cv": "x" * 17 * 1024 * 1024}
+    book.deliver(*FIVE[:2])
+    with kombo(seventeen) as (url, asked):
+        client = KomboClient(api_key="key", base_url=url, timeout_seconds=60.0)
+        report = Fleet(book.ledger, client, "kombo_default", Wanted()).sync(["applications"])
+        client.close()
+    assert report.failed == {}
+    assert asked[:3] == ["250", "25", "2"]
+    assert set(asked[3:]) == {"1"}
+    assert ids(book.ledger) == ["app-0", "app-1"]
