@@ -16,6 +16,7 @@ _LONGEST_ID_BYTES: Final = 500  # an index entry of PostgreSQL has 2,704 bytes a
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}(\.[A-Z0-9_]{1,60}){1,3}")
 _LINK: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"'<>()\[\]`\\{}|^]{1,1900}")
 _SUCCESS_BEGINS: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"status"\s*:\s*"success"\s*,')
+_JSON_BEGINS: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _FIRST_ID: Final = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*\{\s*"status"\s*:\s*"success"\s*,\s*"data"\s*:\s*\{\s*"id"\s*:\s*"([\w:-]{1,200})"'
 )
@@ -24,9 +25,13 @@ _MOST_WARNINGS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What could be read of an answer's body; `status` is None where it was not Kombo's."""
+    """What could be read of an answer's body; `status` is None where it was not Kombo's.
+
+    `is_broken`: it begins as JSON and is none, so that what it says, or would have said, is not known.
+    """
 
     status: str | None = None
+    is_broken: bool = False
     data: Any = None
     is_error: bool = False
     code: str | None = None
@@ -45,7 +50,7 @@ def parse_envelope(body: bytes) -> Envelope:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return beginning_of_success(body) or Envelope()
+        return beginning_of_success(body) or Envelope(is_broken=_JSON_BEGINS.match(body) is not None)
     if not isinstance(answer, dict):
         return Envelope()
     status = text(answer.get("status"))

@@ -90,7 +90,9 @@ def classify_answer(
     proves nothing else, whatever its status (API reference, section 11). `now` is for `Retry-After` dates in an answer
     without a `Date`.
     """
-    envelope = parse_envelope(body) if complete else beginning_of_success(body)
+    envelope: Envelope | None = parse_envelope(body) if complete else beginning_of_success(body)
+    if envelope is not None and envelope.is_broken:  # a server that sends no length may have been cut off as well
+        envelope = None
     lower = {name.lower(): str(value) for name, value in headers.items()}
     if envelope is None:
         return Outcome(OutcomeClass.AMBIGUOUS, http_status, error_title=f"HTTP {http_status}, cut off")

@@ -13,7 +13,7 @@ from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem, UnusableError
 from kombo_provider.mapping.questions import Questions
 from kombo_provider.mapping.source_rows import SourceRows
-from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Glance, Rules, is_missing
+from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Glance, Rules, is_missing, refuse
 from kombo_provider.mapping.whole_columns import cleaned_at_once, none_is_missing
 
 REFUSED: Final = object()  # stands for a value that was reported
@@ -67,7 +67,7 @@ class Chunk:
         try:
             return None if value is None else clean(value, self.rules)
         except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad cell stops no other)
-            report(row, alias, exc, value)
+            report(row, alias, refuse(_UNREAD_JSON) if _is_unread_json(value) else exc, value)
             return REFUSED
 
     def report(self, row: int, alias: str, error: Exception, value: object) -> None:
@@ -85,6 +85,16 @@ class Chunk:
     def require(self, row: int, alias: str, problem: str) -> None:
         """Note that a row lacks a required value."""
         self.problems[row].append(Problem(alias, problem))
+
+
+_UNREAD_JSON = f"{TOO_DEEP}, or holds a number of thousands of digits"
+
+
+def _is_unread_json(value: object) -> bool:
+    """Tell whether it is a cell of JSON that Python cannot read: a source gives its bytes."""
+    if type(value) is not bytes:  # `isinstance` would ask the value, which may be hostile
+        return False
+    return value[:1] in (b"[", b"{") or (len(value) > 1_000 and value.lstrip(b"-").isdigit())
 
 
 def reason(error: Exception) -> str:

@@ -66,11 +66,16 @@ def _check_unique(names: Sequence[str]) -> None:
         raise SourceError(f"the SELECT returns more than one column named {', '.join(twice)}: keep one of each")
 
 
+_NAMED = 20
+
+
 def _check_known(names: Iterable[str], known: Collection[str]) -> None:
     unknown = [name for name in names if name not in known and name not in META]
     if not unknown:
         return
-    told = ", ".join(f"{name}{nearest(name, [*META, *known])}" for name in unknown)
+    told = ", ".join(f"{name}{nearest(name, [*META, *known])}" for name in unknown[:_NAMED])
+    if len(unknown) > _NAMED:
+        told += f" and {len(unknown) - _NAMED} more"
     raise SourceError(
         f"the SELECT returns columns that are no field of Kombo's: {told}. Rename or drop them; "
         "extra_fields admits a field that this version does not know, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,7 @@ def read_params(context: Mapping[str, Any], *, whole_dag: bool) -> RunParams:
         _refuse_unknown(given, {*ours, *declared})
     else:
         ours = {name: param for name, param in ours.items() if _is_marked(declared.get(name))}
+        _refuse_nearly_ours([name for name in given if name not in declared], ours)
         _warn_of_undeclared(given, ours)
     checks: dict[str, Callable[[str, Any], Any]] = {
         "window": _window,
@@ -139,6 +140,20 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
             f"The run was given the param {name!r}, which this DAG does not know.{meant} Nothing was sent. "
             f"It knows {', '.join(sorted(push_params()))}."
         )
+
+
+def _refuse_nearly_ours(undeclared: Sequence[str], ours: Mapping[str, Any]) -> None:
+    """Raise for what nobody declared and is spelled nearly as one of ours: passed over, it would narrow nothing."""
+    for name in undeclared:
+        near = difflib.get_close_matches(name.lower(), ours, n=1, cutoff=_NEARLY)
+        if near and name not in push_params():
+            raise ConfigurationError(
+                f"The run was given the param {name!r}, which nobody declares. Did you mean {near[0]}? "
+                "Nothing was sent."
+            )
+
+
+_NEARLY = 0.85
 
 
 def _warn_of_undeclared(given: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

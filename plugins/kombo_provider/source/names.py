@@ -18,16 +18,17 @@ def column_names(result: CursorResult[Any], select: str, where: str) -> list[str
     """Return the names of a result's columns; raises SourceError where PostgreSQL cut one that `select` gives."""
     names = [str(name) for name in result.keys()]  # noqa: SIM118 - a result, no dict
     if result.dialect.name == "sqlite":
-        return [_as_written(name, names) for name in names]
+        folded = {name.lower() for name in names}
+        return [_as_written(name, folded) for name in names]
     if result.dialect.name == "postgresql":
         _refuse_cut(names, select, where)
     return names
 
 
-def _as_written(name: str, names: list[str]) -> str:
-    """SQLite calls the second `x` of a subquery `x:1`."""
+def _as_written(name: str, folded: set[str]) -> str:
+    """SQLite calls the second `x` of a subquery `x:1`, whatever its case."""
     first = re.sub(r":\d+$", "", name)
-    return first if first in names else name
+    return first if first.lower() in folded else name
 
 
 def _refuse_cut(names: list[str], select: str, where: str) -> None:

@@ -17,7 +17,7 @@ from kombo_provider.sync import records
 
 log = logging.getLogger(__name__)
 
-PAGE_SIZES = (250, 25, 2)
+PAGE_SIZES = (250, 25, 2, 1)
 """Records in one page: as many as Kombo gives, unless they hold so much that no answer can."""
 
 

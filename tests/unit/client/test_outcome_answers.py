@@ -98,6 +98,23 @@ def test_a_cut_refusal_may_have_been_any_code(http_status: int, body: bytes) -> 
     assert judge(http_status, body, complete=False).outcome_class is OutcomeClass.AMBIGUOUS
 
 
+@pytest.mark.parametrize("http_status", [200, 400, 403, 404, 409, 413, 422, 429, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status":"error","error":{"code":"ATS.JOB_CLO',
+        b'\xef\xbb\xbf {"status":"err',
+        b"{",
+        b'{"status":"error","error":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=["in a code", "behind a mark", "at once", "nested without end"],
+)
+def test_a_refusal_that_ends_in_the_middle_proves_nothing_though_no_length_says_that_it_was_cut(
+    http_status: int, body: bytes
+) -> None:
+    assert judge(http_status, body).outcome_class is OutcomeClass.AMBIGUOUS
+
+
 @pytest.mark.parametrize(
     "code",
     ["Ada Lovelace ada@example.org", "ats.job_closed", "ATS JOB", "ATS.X\n::group::", "X" * 5_000, "ATS.", "ÄTS.X"],

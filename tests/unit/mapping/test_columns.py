@@ -37,6 +37,12 @@ def test_an_unknown_alias_is_refused_with_the_nearest_known_name(alias: str, hin
     assert hint in refusal(*COLUMNS, alias)
 
 
+def test_of_a_thousand_unknown_aliases_twenty_are_named() -> None:
+    said = refusal(*COLUMNS, *(f"c{number}" for number in range(1_000)))
+    assert "c0, c1, " in said
+    assert " c19 and 980 more. " in said
+
+
 def test_aliases_match_without_regard_to_case() -> None:
     row = {name.upper(): value for name, value in VALID.items()}
     frame = pandas.DataFrame([row])

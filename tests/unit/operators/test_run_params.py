@@ -73,6 +73,15 @@ def test_in_a_dag_of_ones_own_those_of_push_params_are_the_push_s() -> None:
     assert read(given, whole_dag=False, **push_params()) == RunParams(limit=5, applicant_ids=frozenset({"471"}))
 
 
+@pytest.mark.parametrize("name", ["applicant_id", "aplicant_ids", "dryrun", "Limit"])
+def test_in_a_dag_of_ones_own_a_misspelled_key_is_refused_too(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}.*Did you mean"):
+        read({name: ["471"]}, whole_dag=False, **push_params())
+    own = {"file": "x.csv", "day": "2026-01-01", "rows": 5}
+    assert read(own, whole_dag=False, **push_params()) == RunParams()
+    assert read({name: 1}, whole_dag=False) == RunParams()
+
+
 def test_nothing_given_means_the_defaults() -> None:
     defaults = {name: param.resolve(suppress_exception=True) for name, param in push_params().items()}
     assert read(defaults) == RunParams()

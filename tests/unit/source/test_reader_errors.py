@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, event
 from kombo_provider.database import ENGINE_OPTIONS, sign_statements
 from kombo_provider.errors import SourceError, SourceUnavailableError
 from tests.postgres import PostgresServer
-from tests.unit.source.reading import read, run
+from tests.unit.source.reading import KEYS, NAMES, mapped, read, run
 
 ADA = "ada@example.com"
 
@@ -178,3 +178,9 @@ def test_two_columns_of_one_name_keep_it(source: Engine, sql: str) -> None:
 
     with SourceReader(source, sql, where="test.sql").open() as opened:
         assert opened.columns[:2] == ["x", "x"]
+
+
+@pytest.mark.parametrize("warehouse_kind", ["sqlite", "postgresql"])
+def test_two_columns_whose_names_differ_in_case_are_two_of_one_name(source: Engine) -> None:
+    with pytest.raises(SourceError, match="returns more than one column named applicant_id"):
+        mapped(source, f'SELECT {KEYS}, {NAMES}, 2 AS "Applicant_ID"')

@@ -28,3 +28,6 @@ def test_a_json_cell_that_python_cannot_read_is_invalid_and_the_others_are_stage
     source.run(f"CREATE VIEW told AS SELECT *, {links} AS links FROM people")
     counts = source.stage_from("told", more=f"links AS {alias}", approve_above=100).counts
     assert (counts["new"], counts["invalid"]) == (19, 1)
+    with source.engine.connect() as conn:
+        told = conn.exec_driver_sql("SELECT problems FROM kombo_deliveries WHERE status = 'invalid'").scalar_one()
+    assert "is nested" in told
