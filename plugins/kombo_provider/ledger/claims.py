@@ -107,12 +107,14 @@ def claim(
     limit: int,
     run: RunRef,
     memory: Memory | None = None,
+    at: datetime | None = None,
 ) -> list[Intent]:
     """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`.
 
     Rows that another transaction has locked are passed over: a sender waits for nobody. `memory` ends the claim sooner.
+    `at` is the database's time, where it was just read for the claims of several lanes.
     """
-    at = now(conn)
+    at = at or now(conn)
     parameters = {"lane": integration_id, "rows": limit, "now": at, "dag": run.dag_id, "run": run.run_id}
     if memory is not None:
         parameters |= {"room": memory.room, "files": memory.files}

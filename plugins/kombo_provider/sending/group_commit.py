@@ -218,14 +218,16 @@ class GroupCommit:
         step.states = lane_states.statuses(conn, self._conn_id, [lane.integration_id for lane in lanes])
 
     def _claim(self, conn: Connection, step: CommitStep, wanting: Sequence[tuple[Lane, int]]) -> None:
-        left = self._memory.room()
+        if not wanting:
+            return
+        left, at = self._memory.room(), now(conn)  # all locks are held: what follows waits for nobody
         for lane, room in wanting:
             if left <= 0 or not step.may_send(lane):
                 continue
             memory = claims.Memory(left, EXPECTED_FILES_BYTES)
             others_first = step.is_wanted(lane, self._options.holder, self._selection.serves)
             selection = replace(self._selection, only_ordinary=True) if others_first else self._selection
-            intents = claims.claim(conn, selection, lane.integration_id, room, self._options.run, memory)
+            intents = claims.claim(conn, selection, lane.integration_id, room, self._options.run, memory, at)
             step.claimed += [(lane, intent) for intent in intents]
             left -= sum(expected_bytes(intent) for intent in intents)
             if len(intents) < room and left > 0:
