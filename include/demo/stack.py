@@ -92,7 +92,10 @@ def start_airflow(
 
 
 def _unfinished_runs(files: Files) -> int:
-    with closing(sqlite3.connect(files.airflow_home / "airflow.db", timeout=30)) as database:
+    found = files.airflow_home / "airflow.db"
+    if not found.exists():  # Airflow was told to keep its tables elsewhere
+        return 0
+    with closing(sqlite3.connect(found, timeout=30)) as database:
         query = "SELECT count(*) FROM dag_run WHERE dag_id = ? AND state IN ('queued', 'running')"
         return int(database.execute(query, (DAG_ID,)).fetchone()[0])
 

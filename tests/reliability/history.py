@@ -153,7 +153,7 @@ def _play(rows: int, postgres: PostgresServer, folder: Path) -> int:
         kombo = {"conn_type": "kombo", "host": sandbox.url, "password": API_KEY, "port": 443}
         kombo["extra"] = json.dumps({"timeout_seconds": 30})
         warehouse = {"conn_type": "postgres", "host": "127.0.0.1", "port": postgres.port, "login": "postgres"}
-        environment = airflow.environment({})
+        environment = _on_postgresql(airflow.environment({}), postgres.url(postgres.lend_database()))
 
         def store(api: AirflowApi) -> None:
             api.put_connection("kombo_default", kombo)
@@ -166,6 +166,17 @@ def _play(rows: int, postgres: PostgresServer, folder: Path) -> int:
             api.unpause(dag_id)
         scene = Scene(rows, airflow, api, sandbox, postgres.dsn(database), memory)
         return _finish(scene, _run(scene))
+
+
+def _on_postgresql(environment: dict[str, str], url: str) -> dict[str, str]:
+    """Have Airflow keep its own tables in a server.
+
+    In SQLite 36 runs cannot be made at once beside a busy scheduler: Airflow takes half of a backfill back then, and
+    its scheduler ends over the runs that are gone.
+    """
+    of_sqlite = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"
+    kept = {name: value for name, value in environment.items() if not name.startswith(of_sqlite)}
+    return kept | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
 
 
 def _run(scene: Scene) -> dict[str, Any]:
