@@ -37,6 +37,15 @@ def test_cycles_of_a_chunk_go_when_it_is_over() -> None:
         assert circle() is None
 
 
+def test_cycles_that_nobody_makes_by_the_row_go_within_ten_chunks() -> None:
+    with quiet_collector(each_chunk=False) as collect:
+        circle = weakref.ref(Circle())
+        assert circle() is not None
+        for _ in range(10):
+            collect()
+        assert circle() is None
+
+
 def test_a_chunk_within_another_leaves_the_outer_one_quiet() -> None:
     with quiet_collector():
         frozen = gc.get_freeze_count()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from kombo_provider.ledger._tables import UtcDateTime
 
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -18,16 +21,38 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Se
     """
     if not rows:
         return
-    into = f"{qualified(conn, table.name)} ({', '.join(columns)})"
     if conn.dialect.driver == "psycopg":
+        into = f"{qualified(conn, table.name)} ({', '.join(columns)})"
         driver: Any = conn.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types([_type_on_the_wire(table.c[name]) for name in columns])
             for row in rows:
                 copy.write_row(row)
         return
-    mark = "?" if conn.dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(columns))
-    conn.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+    named, values = _without_empty(columns, rows)
+    marks = ", ".join(["?" if conn.dialect.paramstyle == "qmark" else "%s"] * len(named))
+    into = f"{qualified(conn, table.name)} ({', '.join(named)})"
+    conn.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", values)  # noqa: S608 - our own names
+
+
+def _without_empty(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return columns and rows without the columns that are NULL in all rows: each costs SQLite a value to bind."""
+    filled = [number for number, values in enumerate(zip(*rows, strict=True)) if values.count(None) < len(rows)]
+    return [columns[number] for number in filled], list(map(itemgetter(*filled), rows))
+
+
+def _type_on_the_wire(column: Column[Any]) -> str:
+    """Return PostgreSQL's name of a column's type: a binary COPY converts nothing, and is quickest for instants."""
+    return _POSTGRESQL_TYPES[type(column.type)]
+
+
+_POSTGRESQL_TYPES: dict[type[TypeEngine[Any]], str] = {
+    Text: "text",
+    SmallInteger: "int2",
+    Integer: "int4",
+    BigInteger: "int8",
+    UtcDateTime: "timestamptz",
+}
 
 
 Changes = Callable[[Any], dict[str, Any]]
@@ -55,7 +80,7 @@ def qualified(conn: Connection, name: str) -> str:
 
 def stamper(conn: Connection) -> Callable[[datetime | None], Any]:
     """Return what makes a driver's value of an instant (see tables.UtcDateTime)."""
-    return lru_cache(maxsize=64)(_sqlite_text) if conn.dialect.name == "sqlite" else _as_it_is
+    return _sqlite_text if conn.dialect.name == "sqlite" else _as_it_is
 
 
 def _sqlite_text(at: datetime | None) -> str | None:

@@ -61,7 +61,7 @@ def lockable(
 
 def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
     """Return those of the keys that the ledger holds."""
-    return {(row[0], row[1]) for row in conn.execute(of_keys(conn, source, keys))} if keys else set()
+    return {(row[0], row[1]) for row in conn.execute(of_keys(conn, source, keys)).all()} if keys else set()
 
 
 def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:

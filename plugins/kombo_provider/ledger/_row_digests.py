@@ -32,7 +32,7 @@ def recognise(
             deliveries.c.problems.not_like(f'%"field":"{field_judged_elsewhere}%'),
         ),
     )
-    return {(row[0], row[1]): (_digest(*row[2:]), row[3]) for row in conn.execute(query)}
+    return {(row[0], row[1]): (_digest(*row[2:]), row[3]) for row in conn.execute(query).all()}
 
 
 def _digest(stored: str, status: str) -> str:

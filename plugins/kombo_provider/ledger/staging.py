@@ -120,9 +120,6 @@ def holds_any(conn: Connection, source: str) -> bool:
     return conn.execute(select(deliveries.c.source).where(deliveries.c.source == source).limit(1)).first() is not None
 
 
-Stamp = Callable[[datetime | None], Any]
-
-
 @dataclass(slots=True)
 class _Writes:
     """What a chunk does to the ledger."""
@@ -132,24 +129,19 @@ class _Writes:
     kept: list[Pair] = field(default_factory=list)
     digests: dict[Pair, str] = field(default_factory=dict)
 
-    def add(
-        self, staging: Staging, row: StagedRow, before: Known | None, status: Status | None, at: datetime, stamp: Stamp
-    ) -> None:
-        """Note what a row that takes on a status, or stays as it is, changes in the ledger."""
+    def change(self, staging: Staging, row: StagedRow, before: Known, status: Status | None, at: datetime) -> None:
+        """Note what a row that the ledger holds changes there; without a status it stays as it is."""
         digest = None if row.unasked else row.row_digest
-        if before and digest not in (None, before.row_digest) and is_same(row, before):
+        if digest not in (None, before.row_digest) and is_same(row, before):
             self.digests[_pair(row)] = digest
         if status is None:
             return
-        if before is None:
-            entered = _values(staging, row, status, None, stamp(row.changed_at), stamp(at))
-            self.inserted.append((staging.source, *_pair(row), status.value, *entered))
-        elif _stays(staging, row, before, status):
+        if _stays(staging, row, before, status):
             self.kept.append(_pair(row))
-        else:
-            replaced = _values(staging, row, status, before, row.changed_at, at)
-            change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
-            self.replaced.setdefault((before.status, status), []).append(change)
+            return
+        replaced = _values(staging, row, status, before, row.changed_at, at)
+        change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
+        self.replaced.setdefault((before.status, status), []).append(change)
 
 
 def stage(
@@ -166,21 +158,29 @@ def stage(
     delivered ones never change; `on_job_changed` hears of a delivered key that now names another job.
     `by_integration` takes in the same counts by integration and counter.
     """
-    waiting = [_pair(row) for row in rows if row.known == Status.READY]
+    mapped = [row for row in rows if row.known is None]
+    as_they_are = [row for row in rows if row.known is not None] if len(mapped) < len(rows) else []
+    waiting = [_pair(row) for row in as_they_are if row.known == Status.READY]
     writes = _Writes(kept=list(lockable(conn, staging.source, waiting, (Status.READY,))))
-    known = lock_and_read(conn, staging.source, [_pair(row) for row in rows if row.known is None])
+    counters = ["already_known"] * len(as_they_are)
+    pairs = list(map(_pair, mapped))
+    known = lock_and_read(conn, staging.source, pairs)
     at, stamp = now(conn), stamper(conn)
-    counters: list[str] = []
-    for row in rows:
-        before = known.get(_pair(row))
-        counter, status = ("already_known", None) if row.known is not None else decide(row, before)
+    staged_at = stamp(at)
+    for pair, row in zip(pairs, mapped, strict=True):
+        before = known.get(pair)
+        counter, status = decide(row, before)
         counters.append(counter)
-        if counter == "changed_after_delivery" and before and before.job_id != row.job_id and on_job_changed:
-            on_job_changed(_key(staging, row))
-        writes.add(staging, row, before, status, at, stamp)
+        if before is not None:
+            if counter == "changed_after_delivery" and before.job_id != row.job_id and on_job_changed:
+                on_job_changed(_key(staging, row))
+            writes.change(staging, row, before, status, at)
+        elif status is not None:
+            entered = _values(staging, row, status, None, stamp(row.changed_at), staged_at)
+            writes.inserted.append((staging.source, *pair, status.value, *entered))
     _write(conn, staging, writes, at)
     if by_integration is not None:
-        by_integration.update(zip((row.integration_id or "" for row in rows), counters, strict=True))
+        by_integration.update(zip((row.integration_id or "" for row in (*as_they_are, *mapped)), counters, strict=True))
     return Counter(counters)
 
 
@@ -238,7 +238,7 @@ def _values(
         known_by(row),
         int(row.has_files),
         row.problems if status is Status.INVALID else None,
-        *_ids_of_earlier_tool(row, imported=imported),
+        *(_ids_of_earlier_tool(row) if imported else _NO_IDS),
         Resolution.IMPORTED.value if imported else None,
         min(before.priority, staging.backfill) if before and waits else int(staging.backfill),
         hold if ready else None,
@@ -250,12 +250,15 @@ def _values(
     )
 
 
-def _ids_of_earlier_tool(row: StagedRow, *, imported: bool) -> tuple[str | None, str | None]:
+def _ids_of_earlier_tool(row: StagedRow) -> tuple[str | None, str | None]:
     """Return Kombo's id and the ATS's of an application that an earlier tool made; it names one of them, or none."""
-    named = row.already_sent if imported else None
+    named = row.already_sent
     if named and named.startswith(REMOTE):
         return None, named.removeprefix(REMOTE) or None
     return named or None, None
+
+
+_NO_IDS = (None, None)
 
 
 def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """Request bodies, built column by column: an object's column is made of its fields' columns.
 
-Each node turns a chunk into one piece of JSON text per row, `"key":value`, None where the row has nothing there.
+Each node turns a chunk into one piece of JSON text per row, `,"key":value`, empty where the row has nothing there.
 That no row costs a dictionary or a model of its own is what makes staging fast; the models decide what the pieces
 must be.
 """
@@ -22,7 +22,7 @@ Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
 Settle: TypeAlias = "Callable[[Chunk, str, list[Any]], list[Any]]"
 """Takes a chunk, an alias and its cleaned values, and returns what the rows' jobs make of them."""
 
-Pieces: TypeAlias = "list[str | None]"
+Pieces: TypeAlias = "list[str]"
 Node: TypeAlias = "ColumnNode | ObjectNode"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
@@ -52,14 +52,14 @@ class ColumnNode:
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and value of each cell; a refused one is null, so that it does not also count as missing."""
-        head, quoted = f"{encode_basestring(self.key)}:", encode_basestring
+        head, quoted = f",{encode_basestring(self.key)}:", encode_basestring
         values = chunk.cleaned(self.alias, self.clean, glance=self.glance)
         if self.settle is not None:
             values = self.settle(chunk, self.alias, values)
         if self.note is not None:
             self.note(chunk, self.alias, values)
         return [
-            None if value is None else head + (quoted(value) if type(value) is str else json_text(value))
+            "" if value is None else head + (quoted(value) if type(value) is str else json_text(value))
             for value in values
         ]
 
@@ -76,24 +76,27 @@ class ObjectNode:
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and object of each row; an object without any key is absent, unless it is required."""
-        head = f"{encode_basestring(self.key)}:{{"
-        columns = [node.pieces(chunk) for node in self.fields]
-        insides = [",".join(filter(None, parts)) for parts in zip(*columns, strict=True)] or [""] * chunk.rows
-        for node, column in zip(self.fields, columns, strict=True):
-            if node.key in self.required and None in column:
-                self._check_required(chunk, node, column, insides)
+        head = f",{encode_basestring(self.key)}:"
         if self.always:
-            return [f"{head}{inside}}}" for inside in insides]
-        return [f"{head}{inside}}}" if inside else None for inside in insides]
+            return [f"{head}{{{inside[1:]}}}" for inside in self.insides(chunk)]
+        return [f"{head}{{{inside[1:]}}}" if inside else "" for inside in self.insides(chunk)]
+
+    def insides(self, chunk: Chunk) -> Pieces:
+        """Return the pieces of each row's fields one after the other, so with a comma in front."""
+        columns = [node.pieces(chunk) for node in self.fields]
+        insides = list(map("".join, zip(*columns, strict=True))) or [""] * chunk.rows
+        for node, column in zip(self.fields, columns, strict=True):
+            if node.key in self.required and "" in column:
+                self._check_required(chunk, node, column, insides)
+        return insides
 
     def _check_required(self, chunk: Chunk, node: Node, column: Pieces, insides: list[str]) -> None:
         problem = "is required" if self.always else f"is required, or all of {self.alias} must be NULL"
         for row, (piece, inside) in enumerate(zip(column, insides, strict=True)):
-            if piece is None and (inside or self.always):
+            if not piece and (inside or self.always):
                 chunk.require(row, node.alias, problem)
 
 
 def bodies(root: ObjectNode, chunk: Chunk) -> list[str]:
     """Return the body of each row as JSON text; where the chunk has problems with the row, it is no use."""
-    head = len('"":')  # the root has no key of its own
-    return [piece[head:] if piece else "{}" for piece in root.pieces(chunk)]
+    return [f"{{{inside[1:]}}}" for inside in root.insides(chunk)]

@@ -96,6 +96,9 @@ class Candidate(Model):
     """Present job title."""
 
 
+_FILE_SOURCES = frozenset({"data", "data_url", "path"})
+
+
 class File(Model):
     """A file: exactly one of its sources is given."""
 
@@ -108,7 +111,7 @@ class File(Model):
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        sources = self.model_fields_set & {"data", "data_url", "path"}
+        sources = _FILE_SOURCES & self.model_fields_set
         if len(sources) != 1:
             raise refuse(
                 "expected exactly one of data and data_url (or path, where files are read); "

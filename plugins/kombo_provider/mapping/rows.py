@@ -84,21 +84,9 @@ class Identity(NamedTuple):
     def known_as(self, status: str) -> MappedRow:
         """Return the row, which the ledger has already; an invalid one is nobody's."""
         email = None if status == "invalid" else self.email
-        return MappedRow(
-            self.integration_id,
-            self.applicant_id,
-            self.job_id,
-            payload=None,
-            payload_sha256="",
-            problems=None,
-            changed_at=self.changed_at,
-            already_sent=None,
-            withdrawn=False,
-            key_problem=None,
-            has_files=False,
-            email=email,
-            known=status,
-        )
+        integration_id, applicant_id, changed_at, job_id, _ = self
+        body, said = (None, "", None), (changed_at, None, False)
+        return MappedRow(integration_id, applicant_id, job_id, *body, *said, None, False, (), email, None, status)
 
 
 class RowMapper:

@@ -13,7 +13,7 @@ from kombo_provider.mapping.passthrough import parse_json
 from kombo_provider.mapping.problems import UnusableError, problems_in
 from kombo_provider.mapping.values import JsonText, Rules, from_numpy, is_missing, refuse, tidy
 
-_MAYBE_ABSENT = re.compile(r'null|"\s*"|\{\s*\}|\[\s*\]')
+_MAYBE_EMPTY = re.compile(r'"\s*"|\{\s*\}|\[\s*\]')
 
 
 class Structure:
@@ -38,7 +38,7 @@ class Structure:
 
     def _quickly(self, value: Any, rules: Rules) -> Any:
         """Return the validated value of JSON text that is right as it stands, None where that is not sure."""
-        if type(value) is not str or _MAYBE_ABSENT.search(value):
+        if type(value) is not str or "null" in value or _MAYBE_EMPTY.search(value):
             return None
         try:
             return self._adapter.validate_json(value, context=rules)

@@ -70,11 +70,6 @@ def tidy(text: str) -> str:
     return stripped if stripped.isascii() or _VISIBLE.search(stripped) else ""
 
 
-def is_visible(text: str) -> bool:
-    """Tell whether anybody could see something of the text."""
-    return _VISIBLE.search(text) is not None
-
-
 def unchanged(texts: list[str], _rules: Rules) -> list[str]:
     """Return the texts as they are: the glance for cleaners that do nothing to tidy text."""
     return texts

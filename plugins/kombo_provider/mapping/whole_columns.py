@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time
 from itertools import compress
 from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
-from kombo_provider.mapping.values import Cleaner, Glance, Rules, is_visible
+from kombo_provider.mapping.values import INVISIBLE, Cleaner, Glance, Rules
 
 _SAMPLE: Final = 256
 _DISTINCT: Final = _SAMPLE // 4
+_BEGIN_VISIBLY: Final = re.compile(rf"(?:[^\s|{INVISIBLE}][^|]*+\|)*+")
 _NEVER_MISSING: Final = frozenset((str, bytes, int, bool, NoneType, date, datetime, time, UUID, dict, list))
 
 
@@ -49,8 +51,9 @@ def _seen_at_a_glance(cells: list[Any], glance: Glance, rules: Rules) -> list[An
 
 
 def _are_tidy(texts: list[str]) -> bool:
-    """Tell whether `values.tidy` would leave each text as it is, and none is empty."""
-    together = "".join(texts)
-    if not (together.isprintable() and all(texts) and list(map(str.strip, texts)) == texts):
-        return False
-    return together.isascii() or all(text.isascii() or is_visible(text) for text in texts)
+    """Tell whether `values.tidy` would leave each text as it is, and none is empty.
+
+    What is printable has no blanks but spaces. Texts that hold the sign between them may count as untidy.
+    """
+    together = "|".join([*texts, ""])
+    return together.isprintable() and " |" not in together and _BEGIN_VISIBLY.fullmatch(together) is not None

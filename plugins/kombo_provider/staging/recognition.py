@@ -61,11 +61,12 @@ class Recognition:
     def _digests(self, source: SourceRows) -> list[str | None]:
         by_what = repr((mapping_digest(), self._staging.endpoint, source.columns, self._by))
         key = hashlib.blake2b(by_what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        return [_digest(row, key) for row in source.rows]
+        begun = hashlib.blake2b(digest_size=16, key=key)
+        return [_digest(row, begun) for row in source.rows]
 
 
-def _digest(row: tuple[Any, ...], key: bytes) -> str | None:
-    """Return a digest of a row; None where its values have no bytes of their own."""
+def _digest(row: tuple[Any, ...], begun: hashlib.blake2b) -> str | None:
+    """Return a digest of a row, which goes on from one that is begun; None where its values have no bytes of theirs."""
     try:
         stored = marshal.dumps(row, _WITHOUT_REFERENCES)
     except ValueError:
@@ -73,7 +74,9 @@ def _digest(row: tuple[Any, ...], key: bytes) -> str | None:
             stored = _pickled(row)
         except Exception:  # noqa: BLE001 - the border to the user's values: such a row is mapped each time
             return None
-    return hashlib.blake2b(stored, digest_size=16, key=key).hexdigest()
+    digest = begun.copy()
+    digest.update(stored)
+    return digest.hexdigest()
 
 
 def _pickled(row: tuple[Any, ...]) -> bytes:

@@ -89,7 +89,8 @@ class Stager:
             with self._ledger.transaction() as conn:
                 dry_run.clear(conn, self._staging.source)
         looks = not (self._dry_run or narrowing or replayed) and self._options.same_person != "hold"
-        with reader.open() as source, quiet_collector() as collect_cycles:
+        by_user = self._options.transform is not None
+        with reader.open() as source, quiet_collector(each_chunk=by_user) as collect_cycles:
             for rows in self._mapped(source, plan.window, narrowing, replayed, looks=looks):
                 self._stage(rows)
                 collect_cycles()
@@ -200,16 +201,16 @@ class Stager:
         keyed = [row for row in rows if self._has_key(row)]
         self._personal_ids.look_at(keyed)
         self._remarks.look_at(keyed)
-        foreign = self._target.foreign_ids([_key(row) for row in keyed]) if self._target is not None else {}
+        keys = [_key(row) for row in keyed]
+        foreign = self._target.foreign_ids(keys) if self._target is not None else {}
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, self._staging.source)
-            keys = [_key(row) for row in keyed]
             suspects = list(compress(keys, self._seen.may_hold(keys)))
             known = dry_run.known_keys if self._dry_run else staging.known_keys
             repeated = known(conn, self._staging.source, suspects)
             fresh: dict[tuple[str, str], MappedRow] = {}
-            for row in keyed:
-                if _key(row) in repeated or fresh.setdefault(_key(row), row) is not row:
+            for key, row in zip(keys, keyed, strict=True):
+                if key in repeated or fresh.setdefault(key, row) is not row:
                     self._passed.duplicate(row)
                     self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
@@ -219,8 +220,7 @@ class Stager:
             if not self._dry_run:
                 passed_over.note(conn, self._staging.source, self._staging.run, passed)
         self._seen.add(fresh)
-        self.counts.update(staged)
-        self.counts["duplicate_keys"] += len(keyed) - len(fresh)
+        self.counts.update(staged, duplicate_keys=len(keyed) - len(fresh))
 
     def _hold(
         self,
