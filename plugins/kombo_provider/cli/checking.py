@@ -32,16 +32,17 @@ def check(args: Namespace) -> None:
     asked = getattr(args, "questions", None)
     questions = _read_questions(Path(asked)) if asked else None
     lines: list[dict[str, Any]] = []
-    refused = 0
+    checked = refused = 0
     for push in pushes_of(args.dag_id):
         found = _mapped(push, rows, questions)
+        checked += len(found)
         refused += sum(row.becomes in _REFUSED for row in found)
         for number, row in enumerate(found, start=1):
             lines += _lines(number, row, show_values=args.show_values, nested=args.output == "json")
     columns = (*_COLUMNS, "body") if args.show_values else _COLUMNS
     print(rendered(lines, columns, args.output))
     if refused:
-        raise SystemExit(f"{refused} of {len(rows)} rows would not be sent.")
+        raise SystemExit(f"{refused} of {checked} rows would not be sent.")
 
 
 def _mapped(push: Any, rows: list[dict[str, Any]], questions: dict[str, Any] | None) -> list[FixtureRow]:
@@ -75,7 +76,12 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
             return _csv_rows(path)
         if path.suffix.lower() == ".json":
             return _json_rows(path)
-    except (OSError, ValueError, csv.Error) as exc:  # their messages hold the place, and may hold a value
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+        csv.Error,
+    ) as exc:  # their messages hold the place, and may hold a value
         raise ConfigurationError(f"--rows: {path.name} cannot be read ({type(exc).__name__}).") from None
     raise ConfigurationError(f"--rows: {path.name} is neither .csv nor .json.")
 
@@ -91,7 +97,7 @@ def _read_questions(path: Path) -> dict[str, Any]:
     """Return a file's screening questions by job; raises ConfigurationError for anything else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ConfigurationError(f"--questions: {path.name} cannot be read ({type(exc).__name__}).") from None
     if not isinstance(found, dict) or not all(isinstance(listed, list) for listed in found.values()):
         raise ConfigurationError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kombo_provider.cli.output import printable
 from kombo_provider.cli.pushes import OpenPush, mapper_of, open_push
 from kombo_provider.errors import KomboError
-from kombo_provider.hooks.kombo import KomboHook, integration_state
+from kombo_provider.hooks.kombo import KomboHook, integration_state, open_look_ups
 from kombo_provider.ledger import Ledger, now
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY
 from kombo_provider.operators.connections import warehouse_engine
@@ -121,7 +121,7 @@ def _about_rows(rows: Sequence[MappedRow], about: str) -> Iterator[Finding]:
 
 def _integrations(opened: OpenPush, rows: Sequence[MappedRow], about: str) -> Iterator[Finding]:
     """Ask Kombo for the state of the integrations that the rows name."""
-    client = KomboHook(opened.push.connections.kombo_conn_id).get_conn()
+    client = open_look_ups(KomboHook(opened.push.connections.kombo_conn_id).get_settings())
     named = Counter(row.integration_id for row in rows if row.integration_id and row.problems is None)
     for integration_id, _ in named.most_common(_INTEGRATIONS_ASKED):
         try:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException
 
-from kombo_provider.errors import InDoubtError, NotDeliveredError
+from kombo_provider.errors import ConfigurationError, InDoubtError, KomboError, NotDeliveredError
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.job_questions import question_finder
@@ -20,6 +21,12 @@ from kombo_provider.operators.settings import LEDGER_FIELDS, Connections
 if TYPE_CHECKING:
     from kombo_provider.client.settings import ConnectionSettings
     from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
+
+_CORRECT = "Correct it, then clear the task."
+_WHAT_TO_DO = {
+    "ready": "Nothing was sent now: clear the task once its lane is open, and neither snoozed nor drained.",
+    "cancelled": "It was taken out, and is not sent.",
+}
 
 
 class _CreateOperator(SendingOperator):
@@ -98,7 +105,7 @@ class _CreateOperator(SendingOperator):
         from kombo_provider.staging.mapping_options import MappingOptions
         from kombo_provider.staging.one import stage_one
 
-        given = self.body(context) if callable(self.body) else self.render_template(dict(self.body), context)
+        given = self.render_body(context)
         row = {"applicant_id": self.applicant_id, "job_id": self.job_id, "integration_id": self.integration_id}
         mapping = MappingOptions(
             default_integration_id=settings.integration_id,
@@ -107,6 +114,27 @@ class _CreateOperator(SendingOperator):
         )
         whom = Staging(self.source, self.kombo_conn_id, self.endpoint, run)
         return stage_one(ledger, whom, mapping, row | _as_columns(given))
+
+    def render_body(self, context: Context) -> Mapping[str, Any]:
+        """Return the body; an error of the function that makes it is said without its words, which may quote a person.
+
+        What it raises to tell Airflow something, such as to skip the task, goes through.
+        """
+        from kombo_provider.staging.transform import kind_and_place, name_of
+
+        body = self.body
+        try:
+            given = body(context) if callable(body) else self.render_template(dict(body), context)
+        except (AirflowException, KomboError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - the border to the user's code
+            raise NotDeliveredError(
+                f"Applicant {self.applicant_id}: the function {name_of(body)} that makes the body failed: "
+                f"{kind_and_place(body, exc)}. Nothing was sent. Correct it, then clear the task."
+            ) from None
+        if not isinstance(given, Mapping):
+            raise ConfigurationError(f"The function {name_of(body)} returned no body, but {type(given).__name__}.")
+        return given
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:
         from kombo_provider.ledger import Status, history
@@ -131,9 +159,7 @@ class _CreateOperator(SendingOperator):
                 f"{_named(key)} may be at Kombo already: a request was sent, no answer proved what became of it.{page} "
                 "Nothing was sent now. A kombo_resolve_dag of its source looks it up; else a person decides."
             )
-        reasons = [f"{p['field']} {p['problem']}" for p in json.loads(row["problems"] or "[]")]
-        why = "; ".join(reasons) or row["error_code"] or f"HTTP {row['http_status']}"
-        raise NotDeliveredError(f"{_named(key)} is {row['status']}: {why}.{page} Correct it, then clear the task.")
+        raise NotDeliveredError(f"{_named(key)} {_why_not(row)}.{page} {_WHAT_TO_DO.get(row['status'], _CORRECT)}")
 
 
 class KomboCreateApplicationOperator(_CreateOperator):
@@ -155,6 +181,13 @@ def _as_columns(body: Mapping[str, Any]) -> dict[str, Any]:
         else:
             columns[name] = value
     return columns
+
+
+def _why_not(row: Mapping[str, Any]) -> str:
+    reasons = [f"{p['field']} {p['problem']}" for p in json.loads(row["problems"] or "[]")]
+    refused_as = row["error_code"] or (f"HTTP {row['http_status']}" if row["http_status"] else None)
+    why = "; ".join(reasons) or refused_as
+    return f"is {row['status']}: {why}" if why else f"is {row['status']}"
 
 
 def _named(key: DeliveryKey) -> str:

@@ -17,17 +17,27 @@ Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 def transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
     """Call the user's function; what it raises may quote a row, so only its kind and its place are repeated."""
-    name = getattr(transform, "__name__", type(transform).__name__)
-    code = getattr(transform, "__code__", None)
+    name = name_of(transform)
     try:
         frame = transform(raw)
     except Exception as exc:  # noqa: BLE001 - the border to the user's code
-        frames = traceback.extract_tb(exc.__traceback__)
-        place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
         raise SourceError(
-            f"The transform {name} failed: {type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}. "
+            f"The transform {name} failed: {kind_and_place(transform, exc)}. "
             "Nothing was staged from here on. Correct it, or the SELECT, and run again."
         ) from None
     if not hasattr(frame, "columns"):
         raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
     return frame
+
+
+def name_of(function: object) -> str:
+    """Return what a user's function is called."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def kind_and_place(function: object, exc: Exception) -> str:
+    """Say what a user's function raised and where in its file, without its words: they may quote a person's data."""
+    code = getattr(function, "__code__", None)
+    frames = traceback.extract_tb(exc.__traceback__)
+    place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
+    return f"{type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}"

@@ -167,3 +167,10 @@ def test_the_next_watch_is_the_next_try_unless_the_dag_says_otherwise() -> None:
     assert kombo_watch_dag(dag_id="w").get_task("watch").retries == 0
     assert kombo_watch_dag(dag_id="w", default_args={"retries": 2}).get_task("watch").retries == 2
     assert isinstance(kombo_watch_dag(dag_id="w").get_task("watch"), KomboWatchOperator)
+
+
+def test_a_notifier_that_cannot_be_copied_is_one_that_failed_and_keeps_no_other_from_being_told() -> None:
+    uncopyable: Any = Noted("x", [])
+    uncopyable.client = threading.Lock()
+    with pytest.raises(NotifierError, match="TypeError"):
+        send(uncopyable, "text")
