@@ -188,7 +188,10 @@ def lanes(args: Namespace) -> None:
 
         def collect(ledger: Ledger, place: LedgerPlace) -> None:
             with ledger.transaction() as conn:
-                rows.extend(line._asdict() | {"ledger": str(place)} for line in lane_actions.listed(conn))
+                found = lane_actions.listed(conn)
+            # What stops all lanes is listed as well; once it stops none any more, it is no lane.
+            shown = [line for line in found if line.integration_id != EVERYWHERE or line.state != LaneState.OPEN]
+            rows.extend(line._asdict() | {"ledger": str(place)} for line in shown)
 
         failures = failures_at_each(places, collect)
         print(rendered(rows, _LANE_COLUMNS, args.output))

@@ -98,3 +98,13 @@ def test_a_drain_stops_the_ledgers_that_are_reached(book: Book) -> None:
         call(commands.drain, timeout=0)
     with book.ledger.transaction() as conn:
         assert lane_states.own_status(conn, EVERYWHERE, EVERYWHERE).state is LaneState.DRAINED
+
+
+def test_a_drain_that_was_resumed_is_no_lane(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (commands.drain, commands.resume):
+        with pytest.raises(SystemExit, match="Not reached:"):
+            call(command, timeout=0)
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="Not reached:"):
+        call(commands.lanes, action="list", integration_id=None)
+    assert [line["integration_id"] for line in json.loads(capsys.readouterr().out)] == [LANE]
