@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from kombo_provider.errors import SourceError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ALIAS = re.compile(r"[A-Za-z_]\w{0,127}", re.ASCII)
 
 Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
@@ -27,6 +30,12 @@ def transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
         ) from None
     if not hasattr(frame, "columns"):
         raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
+    odd = sum(_ALIAS.fullmatch(str(column)) is None for column in set(frame.columns).difference(raw.columns))
+    if odd:
+        raise SourceError(
+            f"The transform {name} returned {odd} columns of its own whose names cannot be aliases; they may be values "
+            "of rows, as after a pivot, and are not repeated here. Name each by its path in Kombo's request body."
+        )
     return frame
 
 
