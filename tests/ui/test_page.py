@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from include.demo.environment import DAG_ID
-from tests.ui.conftest import IMAGES, PAGE_SECONDS, RunningAirflow, names_of_applicants, running_airflow, wait_until
+from tests.ui.conftest import PAGE_SECONDS, RunningAirflow, names_of_applicants, running_airflow, wait_until
 
 PERSONIO = "personio:8Kd3WmZx5RtQpLv2NfYh7GcB"
 MANY = 1_000
@@ -67,16 +66,6 @@ def page(browser: Browser, fleet: RunningAirflow) -> Iterator[Page]:
     assert errors == []
 
 
-@pytest.fixture
-def shoot(page: Page) -> Callable[[str], None]:
-    def save(name: str) -> None:
-        if os.environ.get("KOMBO_SCREENSHOTS"):
-            page.wait_for_timeout(500)
-            page.screenshot(path=IMAGES / f"{name}.png", animations="disabled", caret="hide")
-
-    return save
-
-
 def lane_page(lane: str = PERSONIO) -> str:
     return f"/plugin/kombo?dag={DAG_ID}&source=demo.applicants&lane={lane}"
 
@@ -86,9 +75,7 @@ def in_scheme(page: Page, scheme: str) -> None:
     page.reload()
 
 
-def test_the_fleet_and_a_lane_show_what_is_wrong_in_light_and_dark(
-    page: Page, scheme: str, shoot: Callable[[str], None]
-) -> None:
+def test_the_fleet_and_a_lane_show_what_is_wrong_in_light_and_dark(page: Page, scheme: str) -> None:
     page.goto("/plugin/kombo")
     in_scheme(page, scheme)
     first = page.get_by_role("table", name="Lanes").locator("tbody tr").first
@@ -98,15 +85,13 @@ def test_the_fleet_and_a_lane_show_what_is_wrong_in_light_and_dark(
     expect(page.get_by_role("row").filter(has_text="lever:0002")).to_contain_text("HTTP 503")
     expect(page.get_by_text("1,003 of 1,003")).to_be_visible()
     assert page.evaluate("document.documentElement.className").find(scheme) >= 0
-    shoot(f"page-fleet-{scheme}")
     page.goto(lane_page())
     expect(page.get_by_text("Correct what the code names in Kombo's dashboard")).to_be_visible()
     expect(page.get_by_role("button", name="Snooze")).to_be_visible()
-    shoot(f"page-lane-{scheme}")
 
 
 def test_from_home_to_why_an_applicant_was_not_sent_in_four_clicks_and_no_id_in_an_address(
-    page: Page, fleet: RunningAirflow, shoot: Callable[[str], None]
+    page: Page, fleet: RunningAirflow
 ) -> None:
     ((applicant_id,),) = fleet.execute(
         "SELECT applicant_id FROM kombo_deliveries WHERE status = 'invalid' AND problems LIKE '%JSON%' LIMIT 1"
@@ -120,7 +105,6 @@ def test_from_home_to_why_an_applicant_was_not_sent_in_four_clicks_and_no_id_in_
     page.get_by_role("button", name="Look up").click()
     expect(page.get_by_text("is not valid JSON")).to_be_visible()
     expect(page.get_by_text("What to do: Correct the row")).to_be_visible()
-    shoot("page-row")
     assert not [address for address in [*addresses, page.url] if applicant_id in address]
     shown = page.locator("#kombo").inner_text()
     assert not {name for name in names_of_applicants(fleet.files.warehouse) if name in shown}
@@ -162,12 +146,11 @@ def test_text_and_links_from_outside_stay_text(page: Page) -> None:
 
 
 def test_a_lane_is_snoozed_stopped_and_opened_and_a_code_replayed_by_clicking(
-    page: Page, fleet: RunningAirflow, shoot: Callable[[str], None]
+    page: Page, fleet: RunningAirflow
 ) -> None:
     page.goto(lane_page())
     page.get_by_role("button", name="Snooze").click()
     page.get_by_label("Reason").fill("the customer renews the key on Monday")
-    shoot("page-snooze")
     page.get_by_role("button", name="Snooze this lane").click()
     expect(page.get_by_text("blocked, snoozed")).to_be_visible()
     expect(page.get_by_text("the customer renews the key on Monday").first).to_be_visible()

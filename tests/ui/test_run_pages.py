@@ -171,29 +171,15 @@ def test_the_form_starts_a_backfill(page: Page, airflow: RunningAirflow, shoot: 
     form.get_by_role("button", name="Run Backfill").click()
     wait_until(lambda: _backfill_runs(airflow), "no run of the backfill was made")
     (run,) = _backfill_runs(airflow)
+    if os.environ.get("KOMBO_SCREENSHOTS"):  # a quick machine ends the run before the page is there
+        page.set_viewport_size({"width": 1280, "height": 500})
+        page.goto(f"/dags/{DAG_ID}/runs?run_type=backfill")
+        expect(page.get_by_text("Backfill in progress")).to_be_visible()
+        expect(page.get_by_role("row").filter(has_text="Running").first).to_be_visible()
+        shoot("backfill-running")
     airflow.wait_for(quote(run["dag_run_id"]))  # red where an integration is refused, as an earlier test leaves it
     stage = airflow.get(f"/dags/{DAG_ID}/dagRuns/{quote(run['dag_run_id'])}/taskInstances/stage")
     assert stage["state"] == "success"
-
-
-@pytest.mark.skipif(not os.environ.get("KOMBO_SCREENSHOTS"), reason="only for its picture")
-def test_a_backfill_that_runs_is_seen_on_the_dags_page(
-    page: Page, airflow: RunningAirflow, shoot: Callable[[str], None]
-) -> None:
-    days = {"from_date": "2026-02-01T00:00:00Z", "to_date": "2026-02-14T00:00:00Z", "max_active_runs": 2}
-    asked = {"dag_id": DAG_ID, "run_backwards": False, "reprocess_behavior": "none", "dag_run_conf": {}, **days}
-    made = airflow.call("POST", "/backfills", asked)
-    made.raise_for_status()
-    wait_until(lambda: len(_succeeded(airflow)) > 3, "the runs of the backfill do not come")
-    page.goto(f"/dags/{DAG_ID}/runs?run_type=backfill")
-    expect(page.get_by_text("Backfill in progress")).to_be_visible()
-    expect(page.get_by_text("Running").first).to_be_visible()
-    shoot("backfill-running")
-    airflow.call("PUT", f"/backfills/{made.json()['id']}/cancel").raise_for_status()
-
-
-def _succeeded(airflow: RunningAirflow) -> list[dict[str, Any]]:
-    return [run for run in _backfill_runs(airflow) if run["state"] == "success"]
 
 
 def _backfill_runs(airflow: RunningAirflow) -> list[dict[str, Any]]:

@@ -168,7 +168,7 @@ const columns = (days, several) =>
     { name: "oldest", title: "Oldest", value: (row) => row.lane.oldest_waiting, cell: (row) => h(Age, { of: row.lane.oldest_waiting }) },
     { name: "hours", title: "Time left", number: true, value: (row) => row.lane.hours_left, cell: (row) => hours(row.lane.hours_left) },
     { name: "doubts", title: "In doubt", number: true, value: (row) => row.lane.in_doubt, cell: (row) => count(row.lane.in_doubt) },
-    { name: "days", title: "Last 30 days", cell: (row) => h(Bars, { days: days.get(idOf(row)), width: 120, height: 20 }) },
+    { name: "days", title: "Last 30 days", cell: (row) => h(Bars, { days: days.get(idOf(row)), width: 90, height: 20 }) },
   ].filter(Boolean);
 
 const idOf = ({ pipeline, lane }) => [pipeline.dag_id, pipeline.source, lane.integration_id].join(" ");

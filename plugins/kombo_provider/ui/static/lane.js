@@ -6,7 +6,7 @@ import { Questions } from "./questions.js";
 import { Stops } from "./fleet.js";
 import { Age, Card, Doing, Empty, Fact, InsideLink, Loading, OutsideLink, Problem, runPage, State } from "./parts.js";
 import { get, ofDag, post, useLoaded } from "./server.js";
-import { count, hours, statusWords, when, whatToDo } from "./words.js";
+import { age, count, hours, statusWords, when, whatToDo } from "./words.js";
 
 const head = (titles) =>
   h(Table.Header, null, h(Table.Row, null, titles.map((title, key) => h(Table.ColumnHeader, { key }, title))));
@@ -37,7 +37,7 @@ const Facts = ({ lane }) =>
     HStack,
     { gap: "6", wrap: "wrap" },
     h(Fact, { name: "Waiting" }, count(lane.waiting)),
-    h(Fact, { name: "Oldest waits for" }, h(Age, { of: lane.oldest_waiting })),
+    h(Fact, { name: "Oldest waits for" }, age(lane.oldest_waiting)),
     h(Fact, { name: "Time left" }, hours(lane.hours_left) || "–"),
     h(Fact, { name: "Held" }, count(lane.held)),
     h(Fact, { name: "On the wire" }, count(lane.on_the_wire)),
@@ -58,6 +58,7 @@ function RowsOf({ pipeline, lane, asked, onRow }) {
     setMore({ rows: [...more.rows, ...found.rows], after: found.after });
   };
   if (!rows.length) return h(Empty, null, "No row stands so any more.");
+  const hasProblems = rows.some((row) => row.problems?.length);
   const line = (row) =>
     h(
       Table.Row,
@@ -78,7 +79,7 @@ function RowsOf({ pipeline, lane, asked, onRow }) {
           row.applicant_id,
         ),
       ),
-      h(Table.Cell, null, (row.problems ?? []).map((one) => `${one.field} ${one.problem}`).join("; ")),
+      hasProblems && h(Table.Cell, null, (row.problems ?? []).map((one) => `${one.field} ${one.problem}`).join("; ")),
       h(Table.Cell, null, when(row.finished_at ?? row.sent_at ?? row.staged_at)),
       h(Table.Cell, null, h(OutsideLink, { url: row.log_url }, "log")),
     );
@@ -88,7 +89,7 @@ function RowsOf({ pipeline, lane, asked, onRow }) {
     h(
       Table.Root,
       { size: "sm", "aria-label": "Rows" },
-      head(["Applicant id", "Problems", "Since", ""]),
+      head(["Applicant id", hasProblems && "Problems", "Since", ""].filter((title) => title !== false)),
       h(Table.Body, null, rows.map(line)),
     ),
     after && h(Doing, { action: next }, "More"),
@@ -155,11 +156,12 @@ const section = (title, ...children) =>
   h(Card, { label: title, key: title }, h(Heading, { size: "sm", as: "h3", marginBottom: "2" }, title), ...children);
 
 const STANDINGS = [
-  ["waiting", "Waiting rows"],
-  ["held", "Held rows"],
-  ["in_doubt", "Rows in doubt"],
-  ["on_the_wire", "Rows on the wire"],
+  ["waiting", "Waiting rows", "waiting"],
+  ["held", "Held rows", "held"],
+  ["in_doubt", "Rows in doubt", "in_doubt"],
+  ["on_the_wire", "Rows on the wire", "sending"],
 ];
+const titleOf = (asked) => STANDINGS.find(([, , what]) => what === asked.what)?.[1] ?? `Refused rows: ${reasonOf(asked)}`;
 
 export function Lane({ pipeline, lane, onRow }) {
   const [asked, setAsked] = useState(null);
@@ -174,7 +176,6 @@ export function Lane({ pipeline, lane, onRow }) {
   };
   const show = (one) => setAsked({ what: one.status, code: one.code, http_status: one.http_status });
   const listable = STANDINGS.filter(([name]) => data.lane[name] > 0);
-  const listed = (name) => ({ what: name === "on_the_wire" ? "sending" : name });
   return h(
     VStack,
     { align: "stretch", gap: "4" },
@@ -189,12 +190,12 @@ export function Lane({ pipeline, lane, onRow }) {
     h(
       HStack,
       null,
-      listable.map(([name, title]) =>
-        h(Button, { key: name, size: "xs", variant: "outline", onClick: () => setAsked(listed(name)) }, title),
+      listable.map(([name, title, what]) =>
+        h(Button, { key: name, size: "xs", variant: "outline", onClick: () => setAsked({ what }) }, title),
       ),
       data.lane.in_doubt > 0 && h(InsideLink, { to: "/required_actions?response_received=false" }, "All open questions"),
     ),
-    asked && section("Rows", h(RowsOf, { key: JSON.stringify(asked), pipeline, lane, asked, onRow })),
+    asked && section(titleOf(asked), h(RowsOf, { key: JSON.stringify(asked), pipeline, lane, asked, onRow })),
     section(
       "Refused",
       h(Refusals, { codes: data.codes, show, replay: data.may_replay && ((code) => act("replay", { code })) }),

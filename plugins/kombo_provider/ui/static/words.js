@@ -44,4 +44,7 @@ const TO_DO = {
   blocked: "Correct what the code names in Kombo's dashboard. The next run checks by itself and goes on.",
   stopped: "A person stopped this lane. Only a person opens it again.",
 };
-export const whatToDo = (lane) => TO_DO[lane.state] ?? "";
+export function whatToDo(lane) {
+  if (lane.state === "open" && (lane.in_doubt || lane.held)) return "It is open; rows in doubt or held wait for a look-up or an answer.";
+  return TO_DO[lane.state] ?? "";
+}
