@@ -9,7 +9,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # ends when psutil ships types
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Collection

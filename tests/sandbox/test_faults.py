@@ -167,7 +167,10 @@ def test_null_ids_leaves_only_what_may_not_be_null_and_the_sdk_accepts_it(sandbo
     sandbox.faults([{"kind": "null_ids", "count": 2}])
     made = sdk.ats.create_application(job_id="1", candidate=person())
     assert made.data.id
-    assert made.data.candidate_id is made.data.candidate is made.data.remote_id is made.data.job_id is None
+    assert made.data.candidate_id is None
+    assert made.data.candidate is None
+    assert made.data.remote_id is None
+    assert made.data.job_id is None
     one = sdk.ats.create_candidate(candidate=person(), application={"job_id": "2"})
     assert one.data.remote_id == "1"
     assert [(entry.remote_id, entry.job) for entry in one.data.applications] == [(None, None), (None, None)]
