@@ -157,7 +157,7 @@ def environment(
 
 def pip(*arguments: str) -> None:
     command = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 

@@ -45,7 +45,7 @@ class Newcomer:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         self.environment = dict(line.split("=", 1) for line in kept.read_text().split("\0") if line)

@@ -64,7 +64,7 @@ def run_on(engine: Engine, sandbox: Sandbox) -> dict[str, int]:
     stager = Stager(ledger, Staging("crm.people", "k", "application", RUN), MappingOptions())
     reader = SourceReader(engine, select, where="the README")
     stager.run(reader, Plan(Window(), moves=True), Narrowing(), started_at=datetime.now(UTC))
-    client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=20)
+    client = KomboClient(api_key=API_KEY, base_url=sandbox.url, timeout_seconds=60)
     selection, options = Selection("crm.people", "k"), SendOptions(RUN, "holder", 30, 20.0)
     integrations = ["greenhouse:4bTqXnR8vKc2LmYw7HdPz3Js", "workday:HWUTwvyx2wLoSUHphiWVrp28"]
     report = deliver(ledger, client, selection, options, integrations, stop=threading.Event(), read_file=lambda _: b"")

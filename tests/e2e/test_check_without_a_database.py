@@ -26,6 +26,6 @@ def test_the_command_needs_no_database(tmp_path: Path) -> None:
     }
     command = ["check", "kombo_push_applicants", "--rows", str(tmp_path / "rows.csv"), "--output", "csv"]
     airflow = Path(sys.executable).with_name("airflow")
-    done = subprocess.run([airflow, "kombo", *command], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([airflow, "kombo", *command], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "1,a-1,ready,,"

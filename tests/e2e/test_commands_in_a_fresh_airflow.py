@@ -30,7 +30,7 @@ def fresh_airflow(warehouse: Warehouse, sandbox: Sandbox, tmp_path: Path) -> dic
 
 
 def airflow(environment: dict[str, str], *words: str, code: int = 0) -> str:
-    run = subprocess.run([AIRFLOW, *words], capture_output=True, text=True, check=False, env=environment, timeout=180)
+    run = subprocess.run([AIRFLOW, *words], capture_output=True, text=True, check=False, env=environment, timeout=300)
     assert run.returncode == code, run.stdout + run.stderr
     return run.stdout + run.stderr
 

@@ -60,7 +60,7 @@ _PADDING = {"sqlite": "hex(zeroblob({0} / 2))", "postgresql": "repeat('0', {0})"
 def _growth(url: str, what: str, few: str, many: str) -> tuple[int, int]:
     """Return how many rows of the second SELECT were taken, and by how many MiB the peak grew with it."""
     command = [sys.executable, "-c", _PROCESS, url, what, few, many]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     rows, grown = done.stdout.split()
     return int(rows), int(grown)
