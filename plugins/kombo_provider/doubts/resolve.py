@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
-from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError
+from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError, KomboError
 from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids, rivals
 from kombo_provider.ledger import doubts as doubt_store
 
@@ -90,14 +90,24 @@ def look_up(
             log.warning("%s cannot be looked up now: %s", doubt.key.integration_id, exc)
             break
         except (ApiError, ConfigurationError) as exc:
-            log.warning("%s of %s: %s", markdown.plain(doubt.key.applicant_id), doubt.key.integration_id, exc)
-            if _is_the_rows_own(exc):
-                with ledger.transaction() as conn:
-                    doubt_store.looked_up(conn, [doubt.key])
+            _pass_over(ledger, doubt, str(exc), is_the_rows_own=_is_the_rows_own(exc))
             failures += 1
-            if failures == FAILURES_IN_ROW:
-                break
+        except KomboError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - one row's records must not end the look-ups of all others
+            said = f"what Kombo has of it cannot be read ({type(exc).__name__}); please report this as a bug"
+            _pass_over(ledger, doubt, said, is_the_rows_own=True)
+            failures += 1
+        if failures == FAILURES_IN_ROW:
+            break
     return counts + Counter(unreadable=len(doubts) - counts.total())
+
+
+def _pass_over(ledger: Ledger, doubt: Doubt, said: str, *, is_the_rows_own: bool) -> None:
+    log.warning("%s of %s: %s", markdown.plain(doubt.key.applicant_id), doubt.key.integration_id, said)
+    if is_the_rows_own:
+        with ledger.transaction() as conn:
+            doubt_store.looked_up(conn, [doubt.key])
 
 
 def _is_the_rows_own(exc: ApiError | ConfigurationError) -> bool:

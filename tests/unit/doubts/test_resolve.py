@@ -113,16 +113,21 @@ def test_what_two_sources_have_in_doubt_for_one_person_and_job_is_given_to_neith
         CursorError("the same cursor twice"),
         ApiError("a 500", http_status=500),
         ApiError("no answer"),
+        RecursionError("ada@example.com"),
+        KeyError("ada@example.com"),
     ],
     ids=str,
 )
-def test_one_row_that_cannot_be_looked_up_keeps_no_other_from_it(book: Book, error: ApiError) -> None:
+def test_one_row_that_cannot_be_looked_up_keeps_no_other_from_it(
+    book: Book, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     put_in_doubt(book, "ada", "bob", "eve")
     put_in_doubt(book, "joe", lane=B)
     kombo = Kombo(bob=[candidate("bob")], joe=[candidate("joe")])
     kombo.failing["ada"] = error
     assert look_up(book, kombo) == {"delivered": 2, "still in doubt": 1, "unreadable": 1}
     assert "eve" in asked(book)[A]
+    assert "ada@" not in caplog.text
 
 
 def test_a_row_whose_own_look_up_is_refused_is_asked_about_with_the_others(book: Book) -> None:
