@@ -30,7 +30,7 @@ _WHAT_TO_DO = {
 
 
 class _CreateOperator(SendingOperator):
-    """Creates one application; returns the four ids, also where an earlier try created it.
+    """Creates one application; returns the ids, also where an earlier try created it.
 
     `applicant_id` identifies the application within `source` and `integration_id`. `body` is Kombo's request body,
     without the job, or a function that is called with the task's context inside `execute` and returns it: a DAG run's
