@@ -19,6 +19,8 @@ from tests.ui.conftest import DEMO_SANDBOX, RunningAirflow, running_airflow, wai
 from tests.ui.test_stopping import IN_FLIGHT, QUICK, SLOW, Push, apply
 
 LATENCY_SECONDS = 10.0
+ENDED_FOR_NOW = ("up_for_reschedule", "scheduled", "queued")
+"""The scheduler may have queued the task again before anybody looks; no worker is there to take it."""
 FOREIGN_DAG = """
 from datetime import timedelta
 import pathlib, time
@@ -81,7 +83,7 @@ def test_a_warm_shutdown_leaves_nobody_in_doubt_and_another_worker_goes_on(
     os.kill(worker, signal.SIGTERM)
     wait_until(push.has_stopped, "it sends on")
     created = push.creates()
-    wait_until(lambda: push.state() == "up_for_reschedule", "it does not end")
+    wait_until(lambda: push.state() in ENDED_FOR_NOW, "it does not end")
     assert not push.rows("in_doubt")
     assert (len(push.rows("delivered")), push.creates()) == (len(created), created)
     assert push.rows("ready")
