@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from kombo_provider.ledger import DeliveredIds, KomboIds
-from kombo_provider.write_back.open_target import OpenTarget
+from kombo_provider.write_back.open_target import OpenTarget, Wait
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ def test_ids_reach_the_row_of_their_key_and_the_instant_its_column(snowflake: En
         conn.execute(text(f"CREATE TABLE people ({columns})"))
         conn.execute(text("INSERT INTO people (id) VALUES (1), (2)"))
     target = OpenTarget(snowflake, "people", {"applicant_id": "id"})
-    with target.writing(1.0) as conn:
+    with target.writing(Wait(lock_seconds=1.0, seconds=60.0)) as conn:
         rows = target.rows(conn)
         rows.try_write()
         [found] = rows.find({0: ("ats:a", "1"), 1: ("ats:a", "9")})
