@@ -62,9 +62,9 @@ check: $(INSTALLED) ## format, lint, types, import boundaries
 bench: $(INSTALLED) $(DRT) ## what it costs beside bare loops, the official SDK, drt-core and a mapped task each (a quarter of an hour; ARGS=--quick for a glance)
 	@exec $(BIN)/python -m bench $(ARGS)
 
-torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour)
+torture: $(INSTALLED) ## kill and cut many rounds long, on both databases, and stop twenty times with patience (ROUNDS=500 SEED=1; about half an hour; ARGS="--scene 'a zombie'" for one scene)
 	@STOPS=20 STOP_LATENCY=20 $(BIN)/python -m pytest -q tests/reliability/test_patient_stops.py
-	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED)
+	@exec $(BIN)/python -m tests.reliability.torture --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 fairness: $(INSTALLED) ## a real scheduler for about an hour: no lane's backlog keeps new applicants of others waiting (ARGS="-k backfill" for a part)
 	@KOMBO_FAIRNESS=1 $(BIN)/python -m pytest -q -s tests/ui/test_fairness.py $(ARGS)

@@ -115,6 +115,13 @@ def _cleared_run(scene: Scene) -> None:
     ended(former)
 
 
+def _two_installations(scene: Scene) -> None:
+    """Two Airflows on one ledger whose DAG, run and task bear the same ids: neither is taken for the other."""
+    other = scene.round.start_busy(ON_THE_WIRE, run_id="of both")
+    scene.kill_under_load(run_id="of both")
+    ended(other)
+
+
 def _zombie(scene: Scene) -> None:
     sleeper = scene.round.start_busy(ON_THE_WIRE)
     assert sleeper.pid is not None
@@ -173,24 +180,28 @@ SCENES: dict[str, tuple[Callable[[Scene], None], tuple[str, ...]]] = {
     "a server that answers wrongly or not at all": (_faulty_server, ("",) * 3),
     "two runs at once": (_runs_at_once, ("",) * 2),
     "a cleared run": (_cleared_run, ("",) * 2),
+    "two installations with the same ids": (_two_installations, ("",) * 2),
     "a zombie": (_zombie, ("",) * 2),
     "a stopped task": (_stopped_task, ("",) * 2),
     "the ledger's database away": (_ledger_away, ("",) * 2),
 }
 """Each with the points at which its rounds kill: as many points, as many rounds in a deck."""
 
-_DECK = [
-    (name, point, database)
-    for name, (_, points) in SCENES.items()
-    for point in points
-    for database in ("sqlite", "postgresql")
-]
 
+def deal(number: int, seed: int, only: str | None = None) -> tuple[str, str, str]:
+    """The scene, the point and the database of a round: every deck holds all of them once, in an order by chance.
 
-def deal(number: int, seed: int) -> tuple[str, str, str]:
-    """The scene, the point and the database of a round: every deck holds all of them once, in an order by chance."""
-    deck, card = divmod(number, len(_DECK))
-    return random.Random(f"{seed}/deck {deck}").sample(_DECK, len(_DECK))[card]
+    `only` leaves a single scene in the deck.
+    """
+    cards = [
+        (name, point, database)
+        for name, (_, points) in SCENES.items()
+        for point in points
+        for database in ("sqlite", "postgresql")
+        if only in (None, name)
+    ]
+    deck, card = divmod(number, len(cards))
+    return random.Random(f"{seed}/deck {deck}").sample(cards, len(cards))[card]
 
 
 def endpoint_of(number: int, seed: int) -> Endpoint:
@@ -199,10 +210,10 @@ def endpoint_of(number: int, seed: int) -> Endpoint:
     return "candidate" if random.Random(f"{seed}/ten {ten}").randrange(10) == place else "application"
 
 
-def play(number: int, seed: int, postgres: PostgresServer) -> Figures:
+def play(number: int, seed: int, postgres: PostgresServer, only: str | None = None) -> Figures:
     """Play a round: the scene that was dealt, a plain re-run, the checks."""
     chance = random.Random(f"{seed}/{number}")
-    name, point, database = deal(number, seed)
+    name, point, database = deal(number, seed, only)
     endpoint = endpoint_of(number, seed)
     figures = Figures(rounds=1)
     figures.by_database[database] += 1

@@ -17,7 +17,7 @@ from tests.postgres import PostgresServer
 from tests.reliability.figures import Figures
 from tests.reliability.points import POINTS
 from tests.reliability.rounds import ROOT
-from tests.reliability.scenes import APPLICANTS, ON_THE_WIRE, play
+from tests.reliability.scenes import APPLICANTS, ON_THE_WIRE, SCENES, play
 
 RESULTS = ROOT / "bench" / "results" / "torture.json"
 SHARE_WITH_MANY_ON_THE_WIRE = 0.8
@@ -28,12 +28,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--jobs", type=int, default=4, help="rounds at once")
+    parser.add_argument("--scene", choices=sorted(SCENES), help="play this one only; the figures are not kept then")
     told = parser.parse_args()
     started, figures, postgres = time.monotonic(), Figures(), PostgresServer(durable=True)
     print(f"seed {told.seed}, {told.rounds} rounds of {APPLICANTS} applicants on 3 lanes", flush=True)
     pool = ThreadPoolExecutor(told.jobs)
     try:
-        rounds = [pool.submit(play, number, told.seed, postgres) for number in range(told.rounds)]
+        rounds = [pool.submit(play, number, told.seed, postgres, told.scene) for number in range(told.rounds)]
         for done in as_completed(rounds):
             figures.add(done.result())
             if figures.rounds % 10 == 0:
@@ -41,7 +42,7 @@ def main() -> int:
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C the rounds that are being played are played to their end
         postgres.stop()
-    return _finish(figures, told.seed, time.monotonic() - started)
+    return _finish(figures, told.seed, time.monotonic() - started, only=told.scene)
 
 
 def _progress(figures: Figures, rounds: int, seconds: float) -> None:
@@ -51,8 +52,8 @@ def _progress(figures: Figures, rounds: int, seconds: float) -> None:
     )
 
 
-def _finish(figures: Figures, seed: int, seconds: float) -> int:
-    missed = [point for point in POINTS if not figures.kills[point]]
+def _finish(figures: Figures, seed: int, seconds: float, only: str | None) -> int:
+    missed = [point for point in POINTS if not figures.kills[point]] if only is None else []
     share = figures.share_of_kills_with(ON_THE_WIRE)
     results = {
         "seed": seed,
@@ -72,8 +73,9 @@ def _finish(figures: Figures, seed: int, seconds: float) -> int:
         "complaints": figures.complaints,
         "points_never_reached": missed,
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    if only is None:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
     return 1 if figures.complaints or missed or share < SHARE_WITH_MANY_ON_THE_WIRE else 0
 
