@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError, KomboError
-from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids, rivals
+from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger.rivals import Rivals
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +78,14 @@ def look_up(
     """Look up rows of one integration, until it cannot be read; `unsettled` are all of it that could own a record."""
     same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.ids.kombo_application_id is None)
     counts: Counter[str] = Counter()
+    rivals = Rivals()
     failures = 0
     for number, doubt in enumerate(doubts):
         if is_over():
             return counts + Counter(left=len(doubts) - number, unreadable=number - counts.total())
         try:
-            counts[_look_up(ledger, client, doubt, by, alone=same[_identity(ledger, doubt)] <= 1)] += 1
+            alone = same[_identity(ledger, doubt)] <= 1
+            counts[_look_up(ledger, client, doubt, by, rivals if alone else None)] += 1
             failures = 0
         except AccountError:
             raise
@@ -124,15 +127,15 @@ def _identity(ledger: Ledger, doubt: Doubt) -> tuple[str, str | None]:
     return doubt.job_id, ledger.email_digest(doubt.email) or doubt.email.strip().lower()
 
 
-def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, *, alone: bool) -> str:
-    """Look for one row; `alone`: no other of the rows could own what is found."""
+def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, rivals: Rivals | None) -> str:
+    """Look for one row; without `rivals` it is known that another row could own what is found."""
     hits = find(client, doubt, ledger.email_digest)
     with ledger.transaction() as conn:
         applications = [(hit.application_id, hit.application_remote_id) for hit in hits]
         owners = delivered_ids.owned(conn, doubt.key.integration_id, applications)
         free = [hit for hit in hits if owners.get(hit.application_id) in (None, doubt.key)]
-        is_theirs = _is_named(doubt) or (alone and not rivals.rivals(conn, doubt))
-        if len(free) == 1 and is_theirs and doubt_store.fill_ids(conn, doubt, free[0].ids(), by):
+        is_theirs = len(free) == 1 and (_is_named(doubt) or (rivals is not None and not rivals.of(conn, doubt)))
+        if is_theirs and doubt_store.fill_ids(conn, doubt, free[0].ids(), by):
             return "delivered" if doubt.status is Status.IN_DOUBT else "ids filled in"
         doubt_store.looked_up(conn, [doubt.key])
     return "still in doubt" if doubt.status is Status.IN_DOUBT else "ids still missing"

@@ -76,7 +76,9 @@ NO_CODE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>load balancer</html>", b'{"message": "no"}', b"[]", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>load balancer</html>", b'{"message": "no"}', b"[]", b"null", b"\xff\xfe"]
+)
 @pytest.mark.parametrize(("http_status", "expected"), NO_CODE)
 def test_without_an_envelope_the_status_decides(http_status: int, expected: str, body: bytes) -> None:
     outcome = judge(http_status, body)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from kombo_provider.doubts.questions import Asked, carry_out, close, collect
 from kombo_provider.doubts.replies import Reply
@@ -191,6 +192,20 @@ def test_an_integration_with_many_doubts_leaves_another_its_turn(book: Book) -> 
     put_in_doubt(book, *(f"p{number}" for number in range(LOOK_UPS_AT_MOST + 10)))
     put_in_doubt(book, "joe", lane=B)
     assert look_up(book, Kombo()) == {"still in doubt": LOOK_UPS_AT_MOST + 1}
+
+
+def test_look_ups_of_many_rows_read_each_payload_a_few_times_and_not_once_for_each_other_row(book: Book) -> None:
+    names = [f"p{number}" for number in range(40)]
+    put_in_doubt(book, *names)
+    read: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT kombo_deliveries.payload"):
+            read.append(statement)
+
+    event.listen(book.ledger.engine, "before_cursor_execute", note)
+    assert look_up(book, Kombo(**{name: [candidate(name)] for name in names})) == {"delivered": len(names)}
+    assert len(names) <= len(read) <= 4 * len(names)
 
 
 def test_nobody_is_asked_while_a_request_may_still_be_executed(book: Book) -> None:
