@@ -117,9 +117,12 @@ def _cleared_run(scene: Scene) -> None:
 
 def _two_installations(scene: Scene) -> None:
     """Two Airflows on one ledger whose DAG, run and task bear the same ids: neither is taken for the other."""
-    other = scene.round.start_busy(ON_THE_WIRE, run_id="of both")
-    scene.kill_under_load(run_id="of both")
-    ended(other)
+    both = [scene.round.start_busy(2 * ON_THE_WIRE, run_id="of both"), scene.round.start(run_id="of both")]
+    time.sleep(0.2 + scene.chance.random() * 0.3)
+    victim = both.pop(scene.chance.randrange(2))
+    victim.kill()
+    scene.count_kill("at a random time", ended(victim))
+    ended(both[0])
 
 
 def _zombie(scene: Scene) -> None:
