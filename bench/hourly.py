@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
 from bench import applicants
-from bench.measuring import Contender, compare
+from bench.measuring import DAGS, Contender, compare, run_in_own_airflow
 from bench.ours import CONNECTION
+from bench.writing_back import SERIES
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger
+from kombo_provider.ledger import ID_COLUMNS, Ledger
 from kombo_sandbox.testing import API_KEY
 
-DAGS = Path(__file__).parent / "dags"
 NEW_ROWS, LANES = 30, 100
-_SERIES = {
-    "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < :rows) SELECT n FROM s",
-    "postgresql": "SELECT generate_series(1, :rows) AS n",
-}
 _DELIVERIES = f"""
 INSERT INTO kombo_deliveries (source, integration_id, applicant_id, status, kombo_conn_id, endpoint, payload_sha256,
     kombo_application_id, kombo_application_remote_id, kombo_candidate_id, kombo_candidate_remote_id, attempts,
@@ -46,15 +39,14 @@ def fill(url: str, rows: int) -> None:
     """Fill a ledger with deliveries that are done, each with two events, and put an empty table of people beside it."""
     ledger = Ledger(create_engine(url, **ENGINE_OPTIONS))
     ledger.ensure()
-    series = _SERIES[ledger.engine.dialect.name]
+    series = SERIES[ledger.engine.dialect.name]
     instant = "TIMESTAMPTZ" if ledger.engine.dialect.name == "postgresql" else "TIMESTAMP"
     columns = ", ".join(f"{name} TEXT" for name in applicants.COLUMNS)
     with ledger.transaction() as conn:
         conn.execute(text(_DELIVERIES.format(series=series)), {"rows": rows})
         conn.execute(text(_EVENTS.format(before="ready", after="sending")))
         conn.execute(text(_EVENTS.format(before="sending", after="delivered")))
-        ids = ("application_id", "application_remote_id", "candidate_id", "candidate_remote_id")
-        written = ", ".join(f"kombo_{name} TEXT" for name in ids)
+        written = ", ".join(f"{name} TEXT" for name in ID_COLUMNS)
         conn.execute(text(f"CREATE TABLE people ({columns}, {written}, kombo_delivered_at {instant})"))
     with ledger.engine.connect() as conn:
         conn.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
@@ -66,19 +58,14 @@ def measure(databases: dict[str, str], sandbox_url: str, repetitions: int) -> di
 
     `dag.test()` runs all tasks in one process, one after the other; what Airflow needs to start is not in the figures.
     """
-    with tempfile.TemporaryDirectory(prefix="kombo-bench-airflow-") as home:
-        settings = {
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-            "AIRFLOW_CONN_KOMBO_DEFAULT": json.dumps({"conn_type": "kombo", "host": sandbox_url, "password": API_KEY}),
-            "KOMBO_BENCH_LEDGERS": " ".join(databases),
-            **{f"AIRFLOW_CONN_{name.upper()}": _connection(url) for name, url in databases.items()},
-        }
-        command = [sys.executable, "-m", "bench.hourly", json.dumps(databases), str(repetitions)]
-        done = subprocess.run(command, env={**os.environ, **settings}, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, dict[str, Any]] = json.loads(done.stdout.strip().splitlines()[-1])
+    settings = {
+        "AIRFLOW_CONN_KOMBO_DEFAULT": json.dumps({"conn_type": "kombo", "host": sandbox_url, "password": API_KEY}),
+        "KOMBO_BENCH_LEDGERS": " ".join(databases),
+        **{f"AIRFLOW_CONN_{name.upper()}": _connection(url) for name, url in databases.items()},
+    }
+    figures: dict[str, dict[str, Any]] = run_in_own_airflow(
+        "bench.hourly", (json.dumps(databases), str(repetitions)), settings
+    )
     return figures
 
 

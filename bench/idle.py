@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import hourly
+from bench.measuring import DAGS
 from include.demo.airflow_api import AirflowApi
 from include.demo.environment import API_KEY, Airflow, Files, free_port
 from include.demo.processes import Processes
 from include.demo.stack import start_airflow
 
-DAGS = Path(__file__).parent / "dags"
 CONTENDERS = ("push", "empty_tasks")
 LEDGER_ROWS = 10_000
 PARSED = Path(__file__).parents[1] / "dags" / "kombo_push_applicants.py"

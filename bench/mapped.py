@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-DAGS = Path(__file__).parent / "dags"
+from bench.measuring import DAGS, run_in_own_airflow
 
 
 def measure(url: str, rows: int) -> dict[str, Any]:
@@ -19,18 +14,8 @@ def measure(url: str, rows: int) -> dict[str, Any]:
 
     `dag.test()` starts no process for a task, as a worker would: a real one needs more.
     """
-    with tempfile.TemporaryDirectory(prefix="kombo-bench-airflow-") as home:
-        settings = {
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-            "KOMBO_BENCH_URL": url,
-            "KOMBO_BENCH_ROWS": str(rows),
-        }
-        command = [sys.executable, "-m", "bench.mapped"]
-        done = subprocess.run(command, env={**os.environ, **settings}, check=True, stdout=subprocess.PIPE, text=True)
-    return {"rows": rows, **json.loads(done.stdout.strip().splitlines()[-1])}
+    settings = {"KOMBO_BENCH_URL": url, "KOMBO_BENCH_ROWS": str(rows)}
+    return {"rows": rows, **run_in_own_airflow("bench.mapped", (), settings)}
 
 
 def _run_dag() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+DAGS = Path(__file__).parent / "dags"
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,21 @@ def _cpu_seconds() -> float:
     """Return the CPU time of this process and of its children that have ended, such as a tool in its own process."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def run_in_own_airflow(module: str, arguments: Sequence[str], settings: Mapping[str, str]) -> Any:
+    """Run a module of ours in a process with an Airflow of its own; return the JSON that it prints last."""
+    with tempfile.TemporaryDirectory(prefix="kombo-bench-airflow-") as home:
+        own = {
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        }
+        command = [sys.executable, "-m", module, *arguments]
+        environment = {**os.environ, **own, **settings}
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def machine() -> dict[str, Any]:

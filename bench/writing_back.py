@@ -14,10 +14,11 @@ from kombo_provider.ledger import Ledger
 from kombo_provider.write_back.write_back import WriteBack
 
 IDS = ("application_id", "application_remote_id", "candidate_id", "candidate_remote_id")
-_SERIES = {
+SERIES = {
     "sqlite": "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < :rows) SELECT n FROM s",
     "postgresql": "SELECT generate_series(1, :rows) AS n",
 }
+"""By dialect, what gives the numbers from 1 to `rows`."""
 _DELIVER = f"""
 INSERT INTO kombo_deliveries (source, integration_id, applicant_id, status, kombo_conn_id, endpoint, payload_sha256,
     {", ".join(f"kombo_{name}" for name in IDS)}, staged_at, finished_at)
@@ -41,7 +42,7 @@ class Target:
         self._ids = ids
         instant = "TIMESTAMPTZ" if self.engine.dialect.name == "postgresql" else "TIMESTAMP"
         columns = ", ".join(f"kombo_{name} TEXT" for name in IDS)
-        series = _SERIES[self.engine.dialect.name]
+        series = SERIES[self.engine.dialect.name]
         with self.engine.begin() as conn:
             conn.execute(text(f"CREATE TABLE people (id TEXT PRIMARY KEY, {columns}, kombo_delivered_at {instant})"))
             people = f"INSERT INTO people (id) SELECT CAST(n AS TEXT) FROM ({series}) AS numbers"

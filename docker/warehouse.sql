@@ -37,6 +37,7 @@ CREATE TABLE applicants (
 INSERT INTO applicants (applicant_id, integration_id, job_id, changed_at, candidate__first_name, candidate__last_name,
                         candidate__email_address)
 SELECT 'A-' || n, (ARRAY['greenhouse:demo', 'lever:demo', 'workday:demo'])[1 + n % 3], 'job-' || n % 7,
-       now() - interval '1 hour' - n * interval '1 minute', (ARRAY['Ada', 'Bo', 'Chloé', 'Dário', 'Ewa'])[1 + n % 5], 'Example ' || n,
+       now() - interval '1 hour' - n * interval '1 minute',
+       (ARRAY['Ada', 'Bo', 'Chloé', 'Dário', 'Ewa'])[1 + n % 5], 'Example ' || n,
        'applicant' || n || '@example.com'
 FROM generate_series(1, 300) AS n;

@@ -76,12 +76,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
             return _csv_rows(path)
         if path.suffix.lower() == ".json":
             return _json_rows(path)
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-        csv.Error,
-    ) as exc:  # their messages hold the place, and may hold a value
+    except (OSError, ValueError, RecursionError, csv.Error) as exc:  # their messages may hold a value
         raise ConfigurationError(f"--rows: {path.name} cannot be read ({type(exc).__name__}).") from None
     raise ConfigurationError(f"--rows: {path.name} is neither .csv nor .json.")
 

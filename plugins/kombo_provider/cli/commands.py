@@ -25,12 +25,12 @@ from kombo_provider.ledger import (
     DeliveryKey,
     LaneState,
     Ledger,
-    claims,
     erasure,
     history,
     lane_actions,
     lane_states,
     leases,
+    on_wire,
     staging,
 )
 from kombo_provider.ledger.lane_actions import LaneLine
@@ -121,7 +121,7 @@ def drain(args: Namespace) -> None:
 def _on_the_wire(ledger: Ledger) -> int:
     with ledger.transaction() as conn:
         leases.sweep(conn)
-        return claims.count_on_wire(conn)
+        return on_wire.count(conn)
 
 
 @speaking

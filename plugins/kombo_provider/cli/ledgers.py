@@ -68,7 +68,8 @@ def failures_at_each(
         except KomboError as exc:
             failures.append((place, str(exc)))
         except Exception as exc:  # noqa: BLE001 - the border to Airflow's hooks: one odd connection, and no other
-            failures.append((place, f"its connection cannot be used ({type(exc).__name__}). Correct it in Airflow."))
+            advice = "look at its connection in Airflow; if that is right, report this as a bug of the provider"
+            failures.append((place, f"it failed with {type(exc).__name__}: {advice}."))
     return failures
 
 

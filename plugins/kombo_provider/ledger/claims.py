@@ -280,23 +280,3 @@ def next_due(conn: Connection, selection: Selection, integration_ids: Sequence[s
         return staged_at
     due: datetime | None = conn.scalar(select(func.min(deliveries.c.not_before)).where(*waiting))
     return due
-
-
-def lanes_on_wire(conn: Connection, source: str, kombo_conn_id: str) -> list[str]:
-    """Return the integrations on whose lanes requests for the source's rows may be on the wire."""
-    query = (
-        select(deliveries.c.integration_id)
-        .where(
-            deliveries.c.kombo_conn_id == kombo_conn_id,
-            IS_UNSETTLED,
-            deliveries.c.status == Status.SENDING,
-            deliveries.c.source == source,
-        )
-        .distinct()
-    )
-    return list(conn.scalars(query))
-
-
-def count_on_wire(conn: Connection) -> int:
-    """Count the requests that may be on the wire, over all sources and lanes."""
-    return conn.scalar(select(func.count()).where(IS_UNSETTLED, deliveries.c.status == Status.SENDING)) or 0

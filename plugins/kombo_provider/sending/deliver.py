@@ -13,7 +13,18 @@ from typing import Any
 
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
-from kombo_provider.ledger import EVERYWHERE, LaneState, LaneStatus, Ledger, Selection, claims, lane_states, leases, now
+from kombo_provider.ledger import (
+    EVERYWHERE,
+    LaneState,
+    LaneStatus,
+    Ledger,
+    Selection,
+    claims,
+    lane_states,
+    leases,
+    now,
+    on_wire,
+)
 from kombo_provider.ledger.waiting import Waiting, waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.file_reads import FileReads
@@ -242,13 +253,13 @@ def _outlived(
     """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
     held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
     with ledger.transaction() as conn:
-        on_wire = sorted(held.intersection(claims.lanes_on_wire(conn, selection.source, selection.kombo_conn_id)))
-        before = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
+        left = sorted(held.intersection(on_wire.lanes(conn, selection.source, selection.kombo_conn_id)))
+        before = leases.lease_ends(conn, selection.kombo_conn_id, left)
     if not before:
         return []
     stop.wait(1.5 * tuning.renew_after)
     with ledger.transaction() as conn:
-        after = leases.lease_ends(conn, selection.kombo_conn_id, on_wire)
+        after = leases.lease_ends(conn, selection.kombo_conn_id, left)
     return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]
 
 

@@ -12,7 +12,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError
-from kombo_provider.ledger import Hold, Ledger, Selection, Staging, claims, doubts, erasure, now, replay, staging
+from kombo_provider.ledger import (
+    Hold,
+    Ledger,
+    Selection,
+    Staging,
+    claims,
+    doubts,
+    erasure,
+    now,
+    on_wire,
+    replay,
+    staging,
+)
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, SourceState, plan_run
 from kombo_provider.staging.approval import decide_holds
@@ -235,4 +247,4 @@ def _count_what_to_send(conn: Connection, options: StageOptions, selection: Sele
     report.ready = claims.count_ready(conn, selection, integration_ids)
     report.due = claims.count_ready(conn, selection, integration_ids, due=True)
     if not narrowing:
-        report.on_wire = set(claims.lanes_on_wire(conn, selection.source, selection.kombo_conn_id))
+        report.on_wire = set(on_wire.lanes(conn, selection.source, selection.kombo_conn_id))
