@@ -134,6 +134,7 @@ def _hold(conn: Connection, lock: str, patience: timedelta, in_vain: str) -> Non
             with conn.begin_nested():
                 conn.exec_driver_sql(_WAIT_BRIEFLY)
                 conn.exec_driver_sql(lock)
+                conn.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")  # else the transaction would keep it
                 return
         except DBAPIError as exc:
             if sqlstate(exc) not in _NOT_NOW:
