@@ -84,5 +84,5 @@ def _object(value: object) -> dict[str, Any]:
 
 def _id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+        value = str(value)
     return id_text(value)

@@ -102,9 +102,9 @@ def text(value: object, *, longest: int = _LONGEST_TEXT) -> str | None:
 
 def id_text(value: object) -> str | None:
     """Return an id of Kombo's or an ATS's; None for what is none, as a text that an index or a line cannot hold."""
-    if not isinstance(value, str) or not value.isprintable():
+    if not isinstance(value, str) or not value.isprintable() or not value.strip():
         return None
-    return value if 0 < len(value.encode()) <= _LONGEST_ID_BYTES else None
+    return value if len(value.encode()) <= _LONGEST_ID_BYTES else None
 
 
 def _warnings(value: object) -> tuple[str, ...]:

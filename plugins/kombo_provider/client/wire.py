@@ -6,8 +6,10 @@ import contextlib
 import http.client
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from kombo_provider.client.coding import decoded
 
 LARGEST_ANSWER_BYTES: Final = 32 * 1024 * 1024
 
@@ -111,9 +113,8 @@ class Wire:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._http.request(method, target, body=body, headers=headers)
         self._response = response = self._http.getresponse()
-        content, complete, too_large = _read(response)
-        reusable = complete and not response.will_close
-        return Answer(response.status, dict(response.headers.items()), content, complete, reusable, too_large)
+        answer = _read(response)
+        return replace(answer, reusable=answer.complete and not response.will_close)
 
     def renew(self, deadline: float) -> None:
         """Give the next exchange on this connection a new deadline."""
@@ -130,8 +131,28 @@ class Wire:
                     part.close()
 
 
-def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool, bool]:
-    """Return the body, whether it is whole, and whether it is too large; only the beginning of a part is kept."""
+def _read(response: http.client.HTTPResponse) -> Answer:
+    """Return the answer; of a body that did not arrive whole, or that cannot be read, only the beginning is kept."""
+    content, arrived, too_large = _received(response)
+    body, is_all = decoded(content, response.getheader("Content-Encoding"), most_bytes=LARGEST_ANSWER_BYTES)
+    complete = arrived and is_all and not _may_be_cut(response, body)
+    if not complete:
+        too_large = too_large or len(body) == LARGEST_ANSWER_BYTES
+        body = body[:_BEGINNING_BYTES]
+    return Answer(response.status, dict(response.headers.items()), body, complete, too_large=too_large)
+
+
+def _may_be_cut(response: http.client.HTTPResponse, body: bytes) -> bool:
+    """Return whether nothing says that the body is all there was, and it says nothing itself."""
+    if response.chunked:
+        return False
+    if response.getheader("Transfer-Encoding"):  # one that is not read here
+        return True
+    return response.length is None and not body.strip()
+
+
+def _received(response: http.client.HTTPResponse) -> tuple[bytes, bool, bool]:
+    """Return the body as it was sent, whether it is whole, and whether it is too large; of a part the beginning."""
     content = bytearray()
     try:
         while piece := response.read1(_PIECE_BYTES):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -146,6 +148,45 @@ def test_a_refusal_that_is_cut_off_may_have_been_anything(
     outcome = create(client_for(serve(cut_refusal(http_status))))
 
     assert (outcome.outcome_class, outcome.http_status, outcome.error_code) == ("A", http_status, None)
+
+
+@pytest.mark.parametrize(
+    "coding", [{"Content-Encoding": "br"}, {"Content-Encoding": "gzip"}, {"Transfer-Encoding": "gzip, chunked"}]
+)
+@pytest.mark.parametrize("http_status", [400, 404, 200])
+def test_an_answer_in_a_coding_that_cannot_be_read_is_not_taken_for_a_gateways_page(
+    serve: Serve, client_for: ClientFor, http_status: int, coding: dict[str, str]
+) -> None:
+    server = serve(answers(http_status, b"\x0b\x02\x80", coding))
+
+    assert create(client_for(server)).outcome_class is OutcomeClass.AMBIGUOUS
+
+
+def test_an_answer_that_was_compressed_although_nobody_asked_for_it_is_read(
+    serve: Serve, client_for: ClientFor
+) -> None:
+    executed = serve(answers(200, gzip.compress(json.dumps(APPLICATION).encode()), {"Content-Encoding": "gzip"}))
+    refusal = gzip.compress(json.dumps(error("REMOTE.UNKNOWN_HTTP_ERROR")).encode())
+    doubtful = serve(answers(400, refusal, {"content-encoding": "GZIP"}))
+
+    assert create(client_for(executed)).ids.application_id == "app-1"
+    assert create(client_for(doubtful)).error_code == "REMOTE.UNKNOWN_HTTP_ERROR"
+
+
+@pytest.mark.parametrize("head", [b"", b"Content-Length: -5\r\n", b"Content-Length: all\r\n"])
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_refusal_without_a_length_may_have_been_cut_off(
+    serve: Serve, client_for: ClientFor, head: bytes, body: bytes
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + body)
+
+    assert create(client_for(serve(script))).outcome_class is OutcomeClass.AMBIGUOUS
+
+
+def test_an_empty_refusal_that_says_its_length_is_the_gateways(serve: Serve, client_for: ClientFor) -> None:
+    assert create(client_for(serve(answers(400)))).outcome_class is OutcomeClass.WAY_OR_ROW
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,21 @@ def test_data_of_a_wrong_shape_gives_no_ids(data: object) -> None:
 
 def test_a_number_is_an_id_too_and_a_boolean_is_none() -> None:
     assert created_ids({"id": 7, "remote_id": True}, "application", "job") == CreatedIds("7")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "  ",
+        "\u3000",
+        pytest.param("x" * 501, id="long"),
+        pytest.param(10**500, id="long number"),
+        pytest.param(-(10**3000), id="very long number"),
+        1.5,
+        {"id": "x"},
+        "a\u202eb",
+    ],
+)
+def test_what_no_index_can_hold_or_nobody_can_see_is_no_id(value: object) -> None:
+    assert created_ids({"id": value, "remote_id": value, "candidate_id": value}, "application", "job") == CreatedIds()
