@@ -17,3 +17,9 @@ def test_the_printed_lines_take_a_shell_to_the_demo_s_airflow(tmp_path: Path) ->
 
     assert said[0] == str(tmp_path / "a folder" / "airflow")
     assert Path(said[1]).parent.name == "bin"
+
+
+def test_a_busy_machine_fails_no_task_of_the_demo_by_answering_it_late(tmp_path: Path) -> None:
+    settings = Airflow(Files(tmp_path), port=8080, schedule=True).environment({})
+
+    assert float(settings["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"]) >= 60
