@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bench import duplicates, hourly, idle, mapped, speed, staging, tables, writing_back
 from bench.charts import Points, line_chart
 from bench.measuring import Figure, machine
+from include.demo.processes import raise_on_sigterm
 from kombo_sandbox.testing import SandboxProcess
 from tests.postgres import PostgresServer
 
@@ -73,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
+    raise_on_sigterm()
     found = _measured(QUICK if quick else FULL)
     table = "\n".join(tables.lines(found))
     print(table)

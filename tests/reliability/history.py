@@ -24,7 +24,7 @@ import requests
 
 from include.demo.airflow_api import AirflowApi
 from include.demo.environment import API_KEY, Airflow, Files, free_port
-from include.demo.processes import Processes
+from include.demo.processes import Processes, raise_on_sigterm
 from include.demo.stack import start_airflow
 from kombo_sandbox.testing import SandboxProcess
 from tests.postgres import PostgresServer
@@ -134,6 +134,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     rows: int = parser.parse_args().rows
+    raise_on_sigterm()
     postgres = PostgresServer(durable=True)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +186,7 @@ def _run(scene: Scene) -> dict[str, Any]:
     scene.backfill()
     killed = _wait(scene, kill_at=scene.rows // 2)
     seconds, unsettled = time.monotonic() - began, scene.statuses()
-    print(f"\nthe backfill has ended after {seconds / 60:.1f} min: {unsettled}", flush=True)
+    print(f"the backfill has ended after {seconds / 60:.1f} min: {unsettled}", flush=True)
     if unsettled != {"delivered": scene.rows}:
         time.sleep(35)  # nothing is looked up before its call has timed out
         run_id = scene.api.trigger(RESOLVE)
@@ -208,11 +209,14 @@ def _run(scene: Scene) -> dict[str, Any]:
 
 def _wait(scene: Scene, kill_at: int | None = None) -> int:
     """Return once all runs of the backfill have ended; kill all tasks that run when so many rows are delivered."""
-    killed, moved_at, last = 0, time.monotonic(), (-1, -1)
+    killed, moved_at, last, told = 0, time.monotonic(), (-1, -1), ""
     while True:
         states = Counter(run["state"] for run in scene.runs())
         delivered = scene.statuses().get("delivered", 0)
-        print(f"\r{delivered} of {scene.rows} delivered, runs {dict(states)}    ", end="", flush=True)
+        line = f"{100 * delivered // scene.rows} % of {scene.rows} delivered, runs {dict(states)}"
+        if line != told:
+            print(line, flush=True)
+            told = line
         if kill_at is not None and not killed and delivered >= kill_at:
             killed = sum(_kill(pid) for pid in scene.memory.running())
         if states and not states["queued"] + states["running"]:
@@ -259,7 +263,7 @@ def _finish(scene: Scene, figures: dict[str, Any]) -> int:
     figures["complaints"] = [complaint for complaint, holds in checks.items() if not holds]
     figures["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
-    print("\n" + json.dumps(figures, indent=1))
+    print(json.dumps(figures, indent=1))
     return 1 if figures["complaints"] else 0
 
 
