@@ -27,11 +27,12 @@ PARSED_AS = {
 def load_dialect(name: str) -> Dialect:
     """Return the dialect, whose parameters are written `:name`; skip the test where it is not installed."""
     try:
-        return registry.load(name)(paramstyle="named")
+        dialect: Dialect = registry.load(name)(paramstyle="named")
     except NoSuchModuleError:
         if os.environ.get("WAREHOUSES"):
             raise
         pytest.skip(f"the dialect {name} is not installed: make test-warehouses has it")
+    return dialect
 
 
 @pytest.fixture(params=sorted(PARSED_AS))

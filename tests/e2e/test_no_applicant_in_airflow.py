@@ -17,14 +17,14 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
 
 from include.demo.warehouse import SOURCE_COLUMNS
 from kombo_sandbox.testing import Sandbox
-from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Warehouse, run_dag
+from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Run, Warehouse, run_dag
 from tests.e2e.readable import Readable, all_logged
 from tests.reliability.fuzzed_rows import LAYOUTS, META
 
@@ -227,7 +227,7 @@ def test_a_value_planted_in_a_log_or_in_an_error_is_found(readable: Readable) ->
     readable.secrets = ("Qwertzuiop",)
     logging.getLogger("somebody.else").debug("told %s", quote("Mr. Qwertzuiop"))
     assert {place for _, place, _ in readable.found()} == {"log"}
-    run = SimpleNamespace(errors={"stage": ValueError("Qwertzuiop")})
+    run = cast(Run, SimpleNamespace(errors={"stage": ValueError("Qwertzuiop")}))
     assert {place for _, place, _ in readable.found(run)} == {"log", "exceptions"}
 
 

@@ -32,7 +32,7 @@ CODE = "INTEGRATION.AUTHENTICATION_INVALID"
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 LANES = [f"lever:{number}" for number in range(10)]
 SNOOZED = LANES[0]
-MAILS = {"from_email": "airflow@example.com", "to": "team@example.com"}
+MAILS: dict[str, Any] = {"from_email": "airflow@example.com", "to": "team@example.com"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-03-{text}+00:00")
 
 
-def add(warehouse: Warehouse, changed: dict[int, str | None]) -> None:
+def add(warehouse: Warehouse, changed: Mapping[int, str | None]) -> None:
     for number, text in changed.items():
         warehouse.add(number, changed_at=None if text is None else f"2026-03-{text}:00")
 

@@ -81,6 +81,7 @@ def _timeout_is_retried() -> None:
 def _sending_goes_back() -> None:
     def back_to_ready(conn: Any, kombo_conn_id: str, integration_id: str, run: Any, at: Any) -> int:
         of_lane = (deliveries.c.integration_id == integration_id, deliveries.c.status == Status.SENDING)
-        return conn.execute(update(deliveries).where(*of_lane).values(status=Status.READY)).rowcount
+        back: int = conn.execute(update(deliveries).where(*of_lane).values(status=Status.READY)).rowcount
+        return back
 
     leases.put_in_doubt = back_to_ready

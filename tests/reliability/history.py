@@ -117,7 +117,7 @@ class Scene:
 
     def backfill(self, reprocess: str = "none") -> None:
         """Begin a backfill of all months, as the form in Airflow's UI does; SQLite may be busy, and is asked again."""
-        asked = {"dag_id": HISTORY, "from_date": f"{FROM}T00:00:00Z", "to_date": f"{TO}T00:00:00Z"}
+        asked: dict[str, Any] = {"dag_id": HISTORY, "from_date": f"{FROM}T00:00:00Z", "to_date": f"{TO}T00:00:00Z"}
         asked |= {"max_active_runs": 2, "reprocess_behavior": reprocess, "dag_run_conf": {"confirm_rows": self.rows}}
         for left in reversed(range(TRIES)):
             try:

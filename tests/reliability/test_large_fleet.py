@@ -45,7 +45,8 @@ def sync(url: str, sandbox: SandboxProcess) -> dict[str, Any]:
     command = [sys.executable, "-c", _PROCESS, url, sandbox.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.mark.slow

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime
 
 import pytest
 from kombo import Kombo
+from kombo.models import PostAtsJobsJobIDApplicationsRequestBodyAttachmentTypedDict
 
 from kombo_sandbox.testing import Sandbox
 from tests.sandbox.wire_client import INTEGRATION, Api, application, person
@@ -22,7 +24,12 @@ def test_the_sdk_accepts_the_answer_to_a_minimal_body(sandbox: Sandbox, sdk: Kom
 
 @pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")  # `source` is, in the SDK
 def test_the_sdk_accepts_the_answer_to_a_body_with_every_field(sandbox: Sandbox, sdk: Kombo) -> None:
-    cv = base64.b64encode(b"%PDF-1.7").decode()
+    attachment: PostAtsJobsJobIDApplicationsRequestBodyAttachmentTypedDict = {
+        "name": "cv.pdf",
+        "type": "CV",
+        "data": base64.b64encode(b"%PDF-1.7").decode(),
+        "content_type": "application/pdf",
+    }
     everything = person(
         additional_email_addresses=[{"type": "WORK", "email_address": "ada@work.example.org"}],
         company="Analytical Engines",
@@ -38,10 +45,10 @@ def test_the_sdk_accepts_the_answer_to_a_body_with_every_field(sandbox: Sandbox,
     made = sdk.ats.create_application(
         job_id="remote:77",
         candidate=everything,
-        attachments=[{"name": "cv.pdf", "type": "CV", "data": cv, "content_type": "application/pdf"}],
+        attachments=[attachment],
         source={"name": "Job board"},
         sourced_by={"user_id": "remote:9"},
-        gdpr_consent={"given": True, "expires_at": "2027-01-01T00:00:00Z"},
+        gdpr_consent={"given": True, "expires_at": datetime(2027, 1, 1, tzinfo=UTC)},
         remote_fields={"lever": {"candidate": {"tags": ["a"]}}},
     )
     person_made = made.data.candidate

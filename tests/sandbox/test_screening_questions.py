@@ -44,7 +44,7 @@ def _questions(sandbox: Sandbox) -> None:
     sandbox.config(per_integration={INTEGRATION: {"jobs": {"remote:q": {"screening_questions": QUESTIONS}}}})
 
 
-def answers(given: dict[str, Any]) -> list[dict[str, Any]]:
+def answers(given: dict[str, Any]) -> list[Any]:
     return [{"question_id": key, "answer": value} for key, value in given.items()]
 
 

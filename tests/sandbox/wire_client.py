@@ -17,8 +17,8 @@ GIVES_UP_SOON = (PATIENCE_SECONDS, 0.1)
 """The timeout, to connect and to read, of a request that is never answered."""
 
 
-def person(name: str = "ada", **more: Any) -> dict[str, Any]:
-    """The `candidate` object of a create."""
+def person(name: str = "ada", **more: Any) -> Any:
+    """The `candidate` object of a create: JSON, which the SDK's methods call by a name of their own each."""
     return {"first_name": name.title(), "last_name": "Lovelace", "email_address": f"{name}@example.org", **more}
 
 
@@ -54,7 +54,8 @@ class Api:
 
     def results(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """The records of the first page."""
-        return self.get(path, **params).json()["data"]["results"]
+        found: list[dict[str, Any]] = self.get(path, **params).json()["data"]["results"]
+        return found
 
 
 def hold_creates(sandbox: Sandbox, count: int, *, wait: bool = True) -> list[socket.socket]:

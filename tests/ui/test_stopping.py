@@ -59,7 +59,8 @@ class Push:
         return {email: count for (at, _, email), count in found.items() if at == self.integration_id}
 
     def task(self) -> dict[str, Any]:
-        return self.airflow.get(self.task_path())
+        found: dict[str, Any] = self.airflow.get(self.task_path())
+        return found
 
     def state(self) -> str | None:
         """The task's state, None before it was mapped."""

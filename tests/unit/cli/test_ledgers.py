@@ -10,7 +10,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from kombo_provider.deployment import ledger_fields
 from kombo_provider.operators.create import KomboCreateApplicationOperator
 
-ROW = {"source": "crm", "job_id": "j", "body": {}}
+ROW: dict[str, Any] = {"source": "crm", "job_id": "j", "body": {}}
 
 
 class TeamsOwnOperator(KomboCreateApplicationOperator):

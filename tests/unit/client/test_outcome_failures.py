@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection
 
+from kombo_provider.client.created import Endpoint
 from kombo_provider.client.outcome import (
     NotSentError,
     Outcome,
@@ -21,10 +23,11 @@ from kombo_provider.client.outcome import (
 )
 
 SECRET = "/ats/candidates?email=hopper@example.org"
+CONNECTION = HTTPConnection("host")
 FAILURES = [
-    (urllib3_errors.NameResolutionError("host", object(), socket.gaierror(SECRET)), "name resolution"),
+    (urllib3_errors.NameResolutionError("host", CONNECTION, socket.gaierror(SECRET)), "name resolution"),
     (urllib3_errors.ConnectTimeoutError(SECRET), "timeout"),
-    (urllib3_errors.NewConnectionError(object(), SECRET), "no connection"),
+    (urllib3_errors.NewConnectionError(CONNECTION, SECRET), "no connection"),
     (urllib3_errors.ProxyError(SECRET, OSError()), "proxy"),
     (ssl.SSLError(SECRET), "TLS"),
     (ssl.SSLCertVerificationError(SECRET), "TLS"),
@@ -97,7 +100,7 @@ json_values = st.recursive(
     job_id=st.text(max_size=10),
 )
 def test_no_answer_raises_and_a_200_is_executed_or_ambiguous(
-    http_status: int, body: bytes, headers: dict[str, str], endpoint: str, job_id: str
+    http_status: int, body: bytes, headers: dict[str, str], endpoint: Endpoint, job_id: str
 ) -> None:
     outcome = classify_answer(http_status, headers, body, endpoint, job_id)
 

@@ -108,8 +108,14 @@ def test_a_row_to_be_tried_later_waits_by_the_database_s_clock(book: Book) -> No
     book.stage(VALID)
     (intent,) = book.claim()
     with book.ledger.transaction() as conn:
-        values = {"retryable_codes": 1, "error_code": "REMOTE.UNAVAILABLE"}
-        results.record(conn, [Result(intent=intent, status=Status.READY, retry_after_seconds=30.0, **values)], RUN)
+        result = Result(
+            intent=intent,
+            status=Status.READY,
+            retry_after_seconds=30.0,
+            retryable_codes=1,
+            error_code="REMOTE.UNAVAILABLE",
+        )
+        results.record(conn, [result], RUN)
     row = book.row()
     assert row["not_before"] - row["finished_at"] == timedelta(seconds=30)
     assert row["retryable_codes"] == 1

@@ -178,7 +178,9 @@ def test_no_statement_of_an_hourly_run_grows_with_the_ledger(ledger_with_history
         client = KomboClient(api_key=API_KEY, base_url=sandbox.url)
         staged = stage(ledger, reader, options, selection=selection, target=write_back)
         sending = SendOptions(RUN, "task", 10, 60.0)
-        deliver(ledger, client, selection, sending, staged.integration_ids, stop=threading.Event(), read_file=bytes)
+        deliver(
+            ledger, client, selection, sending, staged.integration_ids, stop=threading.Event(), read_file=str.encode
+        )
         client.close()
     write_back.run(ledger, SOURCE, run=RUN)
     report = numbers.read(ledger, SOURCE, CONNECTION, RUN, numbers.HandedOver(counts=staged.counts))
@@ -245,7 +247,10 @@ def test_no_statement_of_a_watch_grows_with_the_ledger(ledger_with_history: Ledg
             conn.exec_driver_sql(f"ANALYZE {table}")
     plans.watch(ledger.engine)
     heard: list[str] = []
-    watching = {"airflow": AirflowSide(None), "notifiers": {"test": lambda message: heard.append(message.headline)}}
+    watching: dict[str, Any] = {
+        "airflow": AirflowSide(None),
+        "notifiers": {"test": lambda message: heard.append(message.headline)},
+    }
     for state in (LaneState.BLOCKED, LaneState.OPEN):
         with ledger.transaction() as conn:
             lane_states.set_state(conn, CONNECTION, INTEGRATION, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -167,7 +168,7 @@ def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lane_states.La
         return lane_states.statuses(conn, conn_id, [lane])[lane]
 
 
-def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: object) -> None:
+def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: Any) -> None:
     with book.ledger.transaction() as conn:
         lane_states.set_state(conn, conn_id, lane, state, **more)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas
 import pytest
 
@@ -14,7 +16,7 @@ from tests.unit.mapping.one_row import VALID, body_of, map_row
 COLUMNS = list(VALID)
 
 
-def refusal(*columns: str, **settings: object) -> str:
+def refusal(*columns: str, **settings: Any) -> str:
     with pytest.raises(SourceError) as caught:
         RowMapper(columns, endpoint="application", **settings)
     return str(caught.value)
@@ -121,7 +123,7 @@ def test_an_unknown_time_zone_is_a_configuration_error(zone: str) -> None:
 
 def test_an_unknown_endpoint_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="endpoint"):
-        RowMapper(COLUMNS, endpoint="candidates")
+        RowMapper(COLUMNS, endpoint="candidates")  # type: ignore[arg-type]
 
 
 def test_a_frame_with_other_columns_than_the_select_is_refused() -> None:

@@ -18,9 +18,10 @@ PDF = {"name": "a.pdf", "content_type": "application/pdf", "data": "JVBERg=="}
 
 def question(kind: str, *, required: bool | None = None, **rules: Any) -> dict[str, Any]:
     """A question as `GET /ats/jobs` lists it; rules that are no key of a question are its format's."""
-    own = {
-        name: rules.pop(name) for name in ("id", "precondition_question_id", "precondition_options") if name in rules
-    }
+    own: dict[str, Any] = {}
+    for name in ("id", "precondition_question_id", "precondition_options"):
+        if name in rules:
+            own[name] = rules.pop(name)
     return {"id": "q", "title": "T", "required": required, "format": {"type": kind, **rules}, **own}
 
 
@@ -34,7 +35,8 @@ def answered(answer: Any, asked: dict[str, Any]) -> MappedRow:
     return mapped([{"question_id": "q", "answer": answer}], asked)
 
 
-SELECT, SEVERAL = {"kind": "SINGLE_SELECT", "options": COLOURS}, {"kind": "MULTI_SELECT", "options": COLOURS}
+SELECT: dict[str, Any] = {"kind": "SINGLE_SELECT", "options": COLOURS}
+SEVERAL: dict[str, Any] = {"kind": "MULTI_SELECT", "options": COLOURS}
 FILE = {"kind": "FILE", "accepted_mime_types": ["application/pdf", "image/*"], "max_file_size_bytes": 4}
 
 

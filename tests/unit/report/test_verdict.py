@@ -23,7 +23,7 @@ def report(statuses: dict[str, dict[str, int]], **fields: Any) -> RunReport:
         name: Counter({kind: counts[kind] for kind in ("invalid", "rejected") if kind in counts})
         for name, counts in statuses.items()
     }
-    empty = {
+    empty: dict[str, Any] = {
         "run": RunRef("push", "now"),
         "kombo_conn_id": "kombo_default",
         "at": datetime(2026, 3, 1, tzinfo=UTC),

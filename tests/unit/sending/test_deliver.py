@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def staged(desk: Desk) -> Desk:
     return desk
 
 
-def set_state(desk: Desk, state: LaneState, **more: object) -> None:
+def set_state(desk: Desk, state: LaneState, **more: Any) -> None:
     with desk.ledger.transaction() as conn:
         lane_states.set_state(conn, "k", OTHER, state, **more)
 

@@ -25,7 +25,11 @@ def run(engine: Engine, *statements: str) -> None:
 def read(engine: Engine, sql: str, window: Window | None = None) -> list[dict[str, Any]]:
     """Return the rows of a SELECT, as the mapping gets them."""
     with SourceReader(engine, sql, where="test.sql").open() as source:
-        return [dict(row) for frame in source.frames(window or Window()) for row in frame.to_dict("records")]
+        rows: list[dict[str, Any]] = []
+        for frame in source.frames(window or Window()):
+            records: list[Any] = frame.to_dict("records")
+            rows += records
+        return rows
 
 
 def mapped(engine: Engine, sql: str, window: Window | None = None) -> list[MappedRow]:

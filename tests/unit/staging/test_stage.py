@@ -231,7 +231,12 @@ def test_a_run_that_reads_a_part_forgets_nothing_of_the_rest(source: Source) -> 
     source.add(range(2), "a", "2026-01-01 10:00:00")
     source.add(range(2), "a", "2026-03-01 10:00:00")
     source.stage(run="first", window="all")
-    for run, options in {"narrowed": {"narrowing": Narrowing(limit=1)}, "hourly": {}, "dry": {"dry_run": True}}.items():
+    again: dict[str, dict[str, Any]] = {
+        "narrowed": {"narrowing": Narrowing(limit=1)},
+        "hourly": {},
+        "dry": {"dry_run": True},
+    }
+    for run, options in again.items():
         source.stage(run=run, **options)
         with source.ledger.transaction() as conn:
             known = {count.kind: count.rows for count in passed_over.known(conn, "crm")}

@@ -58,9 +58,8 @@ def connection(url: str) -> str:
     parts = make_url(url)
     if parts.drivername == "sqlite":
         return json.dumps({"conn_type": "sqlite", "host": parts.database})
-    fields = {"host": parts.host, "port": parts.port, "login": parts.username, "password": parts.password}
-    host = parts.query.get("host")
-    fields |= {"host": host} if host else {}
+    host = parts.query.get("host") or parts.host
+    fields = {"host": host, "port": parts.port, "login": parts.username, "password": parts.password}
     return json.dumps({"conn_type": "postgres", "schema": parts.database, **fields})
 
 

@@ -9,6 +9,7 @@ from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
 
 from kombo_provider.ui.airflow_side import watch_state
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("_airflow_database")
 PERIOD = timedelta(minutes=10)
 
 
-def add_dag(dag_id: str, *, ran_at: datetime, state: str, is_paused: bool = False) -> None:
+def add_dag(dag_id: str, *, ran_at: datetime, state: DagRunState, is_paused: bool = False) -> None:
     """Have Airflow know a DAG that ran once, and runs again after its period."""
     with create_session() as session:
         session.merge(DagBundleModel(name="watches"))
@@ -33,15 +34,15 @@ def add_dag(dag_id: str, *, ran_at: datetime, state: str, is_paused: bool = Fals
 @pytest.mark.parametrize(
     ("minutes_ago", "run_state", "expected"),
     [
-        (15, "success", "on"),
-        (35, "success", "on"),
-        (45, "success", "late"),
-        (45, "failed", "late"),
-        (5, "failed", "on"),
+        (15, DagRunState.SUCCESS, "on"),
+        (35, DagRunState.SUCCESS, "on"),
+        (45, DagRunState.SUCCESS, "late"),
+        (45, DagRunState.FAILED, "late"),
+        (5, DagRunState.FAILED, "on"),
     ],
 )
 def test_a_watch_is_late_half_an_hour_after_it_should_have_looked(
-    minutes_ago: int, run_state: str, expected: str
+    minutes_ago: int, run_state: DagRunState, expected: str
 ) -> None:
     name, at = f"watch_{minutes_ago}_{run_state}", datetime.now(UTC) - timedelta(minutes=minutes_ago)
     add_dag(name, ran_at=at, state=run_state)
@@ -51,8 +52,8 @@ def test_a_watch_is_late_half_an_hour_after_it_should_have_looked(
 
 def test_one_watch_that_is_on_is_enough_and_none_is_missing() -> None:
     at = datetime.now(UTC)
-    add_dag("watch_on", ran_at=at, state="success")
-    add_dag("watch_paused", ran_at=at, state="success", is_paused=True)
+    add_dag("watch_on", ran_at=at, state=DagRunState.SUCCESS)
+    add_dag("watch_paused", ran_at=at, state=DagRunState.SUCCESS, is_paused=True)
     assert watch_state(["watch_paused"])["state"] == "paused"
     assert watch_state(["watch_paused", "watch_on"])["state"] == "on"
     assert watch_state([])["state"] == "missing"

@@ -17,6 +17,8 @@ from kombo_provider.ledger.status import Actor
 from tests.unit.ledger.book import INVALID, VALID, Book
 from tests.unit.ui.conftest import JSON, SOURCE, Site
 
+Param = tuple[str, str | int | float | bool | None]
+
 TEXTS: list[str] = [
     "",
     " ",
@@ -99,7 +101,7 @@ def _raw(site: Site, route: str, body: Any) -> Any:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 50_000, b"NaN", b'{"integration_id": NaN}', b"null"])
 def test_no_text_in_place_of_json_fails_a_route(lenient: Site, book: Book, body: bytes) -> None:
     headers = JSON | {"Content-Type": "application/json"}
-    asked = {"params": {"source": SOURCE}, "content": body, "headers": headers}
+    asked: dict[str, Any] = {"params": {"source": SOURCE}, "content": body, "headers": headers}
     answers = {name: lenient.client.post(f"/api/dags/push/{name}", **asked) for name in BODIES}
     assert "\n".join(_complaints(answers)) == ""
     assert {answer.status_code for answer in answers.values()} <= {400, 422}
@@ -113,7 +115,7 @@ def test_no_query_fails_a_route(lenient: Site, book: Book) -> None:
         for name in ("source", "integration_id", "limit", "page", "offset"):
             query = {"source": SOURCE, "integration_id": LANE} | {name: text}
             answers[f"{route} {name}={text!r}"] = lenient.client.get(f"/api/dags/push/{route}", params=query)
-        twice = [("source", SOURCE), ("source", text), ("integration_id", LANE), ("integration_id", text)]
+        twice: list[Param] = [("source", SOURCE), ("source", text), ("integration_id", LANE), ("integration_id", text)]
         answers[f"{route} twice {text!r}"] = lenient.client.get(f"/api/dags/push/{route}", params=twice)
     assert "\n".join(_complaints(answers)) == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_a_run_that_airflow_does_not_know_is_dead_after_some_hours(watched: Watc
     assert watched.look(HOUR) == ["DAG kombo_push died before its report"]
 
 
-def hourly(watched: Watched, hours: int, **said: object) -> None:
+def hourly(watched: Watched, hours: int, **said: Any) -> None:
     for _ in range(hours):
         watched.at += HOUR
         watched.run(**said)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, create_mock_engine
+from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, Table, Text, create_mock_engine
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
@@ -14,12 +16,17 @@ from kombo_provider.write_back.target import DELIVERED_AT, _alter
 DIALECTS = [mysql.dialect(), mssql.dialect(), oracle.dialect(), postgresql.dialect(), sqlite.dialect()]
 
 
+def unconnected(url: str) -> Connection:
+    """Return what has the dialect of this URL and no database; nothing else is asked of it here."""
+    return cast(Connection, create_mock_engine(url, lambda *_: None))
+
+
 def updates(key: dict[str, str], dialect: Dialect) -> CaseUpdate:
     """Return what would write into a table with these key columns."""
     columns = [Column(name, Integer if name == "no" else Text) for name in key.values()]
     ids = [Column(name, Text) for name in ID_COLUMNS]
     table = Table("people", MetaData(), *columns, *ids, Column(DELIVERED_AT, DateTime))
-    return CaseUpdate(create_mock_engine(f"{dialect.name}://", lambda *_: None), table, key)
+    return CaseUpdate(unconnected(f"{dialect.name}://"), table, key)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -50,8 +57,7 @@ def test_no_statement_takes_more_parameters_than_sql_server_allows(key: dict[str
 
 def test_what_is_pasted_into_sql_server_is_its_own_language() -> None:
     table = Table("people", MetaData(), Column("id", Integer), schema="crm")
-    engine = create_mock_engine("mssql://", lambda *_: None)
-    assert _alter(engine, table, ["kombo_application_id", DELIVERED_AT]) == (
+    assert _alter(unconnected("mssql://"), table, ["kombo_application_id", DELIVERED_AT]) == (
         "ALTER TABLE crm.people ADD kombo_application_id VARCHAR(255);\n"
         "ALTER TABLE crm.people ADD kombo_delivered_at DATETIMEOFFSET;"
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Column, DateTime, Integer, MetaData, Numeric, Table, Text, Uuid, false
+from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, Numeric, Table, Text, Uuid, false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
@@ -14,7 +15,7 @@ from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.target import DELIVERED_AT
 from tests.dialects import assert_grammatical
 
-KEYS: dict[str, dict[str, TypeEngine[object]]] = {
+KEYS: dict[str, dict[str, TypeEngine[Any]]] = {
     "text": {"applicant_id": Text()},
     "integer": {"applicant_id": Integer()},
     "number": {"applicant_id": Numeric(10, 0)},
@@ -28,7 +29,8 @@ def test_every_statement_of_the_write_back_is_one_of_the_dialect(dialect: Dialec
     columns = [Column(name, kind) for name, kind in KEYS[key].items()]
     ids = [Column(name, Text) for name in ID_COLUMNS]
     table = Table("people", MetaData(), *columns, *ids, Column(DELIVERED_AT, DateTime), schema="crm")
-    statements = CaseUpdate(SimpleNamespace(dialect=dialect), table, {name: name for name in KEYS[key]})
+    conn = cast(Connection, SimpleNamespace(dialect=dialect))
+    statements = CaseUpdate(conn, table, {name: name for name in KEYS[key]})
     found = [statements.query(["1", "2"]), statements.update(3), statements.update(1).where(false())]
     for statement in found:
         assert_grammatical(
