@@ -43,6 +43,7 @@ def advice(outcome: Outcome) -> str:
         return known
     if outcome.http_status is None:
         return "Check that the connection's host is right and can be reached from this worker, then run again."
+    # Statuses from here on come without a code that is known: of a gateway, say, or of a code that is new.
     if outcome.http_status == 401:
         return _KEY
     if outcome.http_status in REDIRECTS or outcome.http_status == 404:
@@ -54,11 +55,14 @@ def advice(outcome: Outcome) -> str:
 
 def api_error(outcome: Outcome, *, call: str, integration_id: str | None = None) -> ApiError:
     """Return the error for a read that failed; `call` is its method, host and path without the query."""
-    what = _what_failed(outcome)
-    log_url = f" Kombo's log: {outcome.log_url}" if outcome.log_url else ""
-    where = f" for integration {integration_id}" if integration_id else ""
+    where = ""
+    if integration_id:
+        where = f" for integration {integration_id}"
+    message = f"{call}{where} failed: {_what_failed(outcome)}. {advice(outcome)}"
+    if outcome.log_url:
+        message += f" Kombo's log: {outcome.log_url}"
     return _error_class(outcome)(
-        f"{call}{where} failed: {what}. {advice(outcome)}{log_url}",
+        message,
         code=outcome.error_code,
         http_status=outcome.http_status,
         log_url=outcome.log_url,
@@ -69,11 +73,14 @@ def api_error(outcome: Outcome, *, call: str, integration_id: str | None = None)
 def _error_class(outcome: Outcome) -> type[ApiError]:
     if outcome.outcome_class is not OutcomeClass.INTEGRATION:
         return ApiError
-    return AccountError if outcome.account_wide else IntegrationError
+    if outcome.account_wide:
+        return AccountError
+    return IntegrationError
 
 
 def _what_failed(outcome: Outcome) -> str:
     if outcome.http_status is None:
+        # Here the message is ours (see classify_exception); that of an answer may repeat applicant data.
         return f"{outcome.error_message} ({outcome.error_title})"
     if outcome.error_code is None:
         return f"HTTP {outcome.http_status}"

@@ -80,7 +80,9 @@ def class_of_status(http_status: int) -> OutcomeClass:
     known = _CLASS_OF_STATUS.get(http_status)
     if known is not None:
         return known
-    return _R if 400 <= http_status < 500 else _A
+    if 400 <= http_status < 500:
+        return _R
+    return _A
 
 
 def class_of_page(http_status: int) -> OutcomeClass:
@@ -92,7 +94,9 @@ def class_of_page(http_status: int) -> OutcomeClass:
         return _CLASS_OF_STATUS[http_status]
     if http_status == 413:
         return _R
-    return OutcomeClass.WAY_OR_ROW if 400 <= http_status < 500 else _A
+    if 400 <= http_status < 500:
+        return OutcomeClass.WAY_OR_ROW
+    return _A
 
 
 def is_account_wide(code: str | None, http_status: int) -> bool:

@@ -36,6 +36,7 @@ def created_ids(data: object, endpoint: Endpoint, job_id: str) -> CreatedIds:
         return CreatedIds(
             application_id=_id(data.get("id")),
             application_remote_id=_id(data.get("remote_id")),
+            # Either may be null while the other is not (API reference, section 2.3).
             candidate_id=_id(data.get("candidate_id")) or _id(candidate.get("id")),
             candidate_remote_id=_id(candidate.get("remote_id")),
         )
@@ -53,10 +54,14 @@ def _application_for(job_id: str, applications: object) -> dict[str, Any]:
 
     A person's only application may leave its job out; one that names another job is an older one.
     """
-    listed = [item for item in applications if isinstance(item, dict)] if isinstance(applications, list) else []
+    if not isinstance(applications, list):
+        return {}
+    listed = [item for item in applications if isinstance(item, dict)]
     if len(listed) == 1 and _job_of(job_id, listed[0]) is None:
         return listed[0]
-    return max((item for item in listed if _is_for(job_id, item)), key=_made_at, default={})
+    for_the_job = [item for item in listed if _is_for(job_id, item)]
+    # Where an ATS takes several applications of a person for a job, ours is the one that was made last.
+    return max(for_the_job, key=_made_at, default={})
 
 
 def _is_for(job_id: str, application: dict[str, Any]) -> bool:
@@ -65,24 +70,32 @@ def _is_for(job_id: str, application: dict[str, Any]) -> bool:
 
 def _job_of(job_id: str, application: dict[str, Any]) -> str | None:
     """Return the id of the application's job, of the same kind as `job_id`: Kombo's or the ATS's."""
-    kind = "remote_id" if job_id.startswith("remote:") else "id"
+    kind = "id"
+    if job_id.startswith("remote:"):
+        kind = "remote_id"
     return _id(_object(application.get("job")).get(kind))
 
 
 def _made_at(application: dict[str, Any]) -> datetime:
+    # The ATS's own time may be null; Kombo's stamp of the last change never is (API reference, section 2.3).
     stamp = application.get("remote_created_at") or application.get("changed_at")
     try:
         made_at = datetime.fromisoformat(str(stamp))
     except ValueError:
         return _LONG_AGO
-    return made_at if made_at.tzinfo else made_at.replace(tzinfo=UTC)
+    if made_at.tzinfo is None:
+        return made_at.replace(tzinfo=UTC)  # as Kombo means it, and times without a zone compare with no others
+    return made_at
 
 
 def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def _id(value: object) -> str | None:
+    # Documented as text. A number that comes all the same is an id that would be lost; True is a number to Python.
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return id_text(value)

@@ -11,10 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
+# Enough for any sentence of Kombo's; an ATS's page of HTML in a message would fill the ledger.
 _LONGEST_TEXT: Final = 4_000
 _LONGEST_ID_BYTES: Final = 500  # an index entry of PostgreSQL has 2,704 bytes at most, and ids share it
+# Codes are grouped, counted and compared (API reference, section 11): anything else under that name is no code.
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}(\.[A-Z0-9_]{1,60}){1,3}")
 _LINK: Final = re.compile(r"https?://[^\s\x00-\x20\x7f\"'<>()\[\]`\\{}|^]{1,1900}")
+# What Kombo writes first, as bytes, since a body that was cut off is no JSON and may end within a character.
 _SUCCESS_BEGINS: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"status"\s*:\s*"success"\s*,')
 _JSON_BEGINS: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _FIRST_ID: Final = re.compile(
@@ -55,8 +58,11 @@ def parse_envelope(body: bytes) -> Envelope:
         return Envelope()
     status = text(answer.get("status"))
     error = answer.get("error")
+    # Either mark is enough for a refusal (API reference, section 11), unless the answer calls itself a success.
     is_error = status == "error" or (status != "success" and isinstance(error, dict))
-    details = error if is_error and isinstance(error, dict) else {}
+    details: dict[str, Any] = {}
+    if is_error and isinstance(error, dict):
+        details = error
     return Envelope(
         status=status,
         data=answer.get("data"),
@@ -73,9 +79,10 @@ def beginning_of_success(body: bytes) -> Envelope | None:
     """Return what can be read of a success whose body was cut off, None where it does not begin as one."""
     if not _SUCCESS_BEGINS.match(body):
         return None
-    first_id = _FIRST_ID.match(body)
-    data = {"id": first_id[1].decode("ascii")} if first_id and first_id[1].isascii() else None
-    return Envelope(status="success", data=data)
+    found = _FIRST_ID.match(body)
+    if found is None or not found[1].isascii():
+        return Envelope(status="success")
+    return Envelope(status="success", data={"id": found[1].decode("ascii")})
 
 
 def is_link(value: object) -> TypeGuard[str]:
@@ -85,7 +92,9 @@ def is_link(value: object) -> TypeGuard[str]:
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     """Return a text that is what its name says, None for any other: it leaves the ledger as code or link."""
-    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+    if isinstance(value, str) and pattern.fullmatch(value):
+        return value
+    return None
 
 
 def text(value: object, *, longest: int = _LONGEST_TEXT) -> str | None:
@@ -104,11 +113,19 @@ def id_text(value: object) -> str | None:
     """Return an id of Kombo's or an ATS's; None for what is none, as a text that an index or a line cannot hold."""
     if not isinstance(value, str) or not value.isprintable() or not value.strip():
         return None
-    return value if len(value.encode()) <= _LONGEST_ID_BYTES else None
+    if len(value.encode()) > _LONGEST_ID_BYTES:
+        return None
+    return value
 
 
 def _warnings(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    messages = (text(item.get("message")) for item in value[:_MOST_WARNINGS] if isinstance(item, dict))
-    return tuple(message for message in messages if message is not None)
+    messages: list[str] = []
+    for item in value[:_MOST_WARNINGS]:
+        if not isinstance(item, dict):
+            continue
+        message = text(item.get("message"))
+        if message is not None:
+            messages.append(message)
+    return tuple(messages)

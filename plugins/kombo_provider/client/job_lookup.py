@@ -64,12 +64,18 @@ class JobLookup:
         """Return each job as Kombo lists it, None where it does not; a job that could not be asked for is missing."""
         known = self._integrations.setdefault(integration_id, _Integration())
         since = self._clock() - self._age
-        known.found = {name: entry for name, entry in known.found.items() if entry[0] > since}
+        for name, (asked_at, _) in list(known.found.items()):
+            if asked_at <= since:
+                del known.found[name]
         for filters in _batches(sorted(set(job_ids).difference(known.found))):
             if not self._may_ask(integration_id, known):
                 break
             self._ask(integration_id, known, filters)
-        return {name: known.found[name][1] for name in job_ids if name in known.found}
+        told: dict[str, Job | None] = {}
+        for name in job_ids:
+            if name in known.found:
+                _, told[name] = known.found[name]
+        return told
 
     def _may_ask(self, integration_id: str, known: _Integration) -> bool:
         if self._spent >= self._budget and not self._closed:
@@ -83,33 +89,39 @@ class JobLookup:
         began = self._clock()
         known.requests += 1
         ((name, wanted),) = filters.items()
-        prefix = REMOTE if name == "remote_ids" else ""
+        key, prefix = "id", ""
+        if name == "remote_ids":
+            key, prefix = "remote_id", REMOTE
         try:
             # No further page: a server that heeds the filter needs none, one that does not would list all jobs.
             records = list(islice(self._client.jobs(integration_id, **filters), LARGEST_PAGE))
         except KomboError as exc:
             self._failed.add(integration_id)
+            # A key that is refused is refused for every integration.
             self._closed |= isinstance(exc, AccountError)
             log.warning("The jobs of %s could not be looked up: %s", integration_id, exc)
             return
         finally:
             self._spent += self._clock() - began
-        key = "remote_id" if prefix else "id"
         listed = {prefix + record[key]: record for record in records if isinstance(record.get(key), str)}
-        missing_means_unlisted = (
-            len(records) < LARGEST_PAGE
-        )  # a full page of a server without the filter hides the rest
-        told = [prefix + one for one in wanted if missing_means_unlisted or prefix + one in listed]
-        known.found |= {one: (began, listed.get(one)) for one in told}
+        # A full page of a server without the filter hides the rest.
+        missing_means_unlisted = len(records) < LARGEST_PAGE
+        for bare in wanted:
+            job_id = prefix + bare
+            if missing_means_unlisted or job_id in listed:
+                known.found[job_id] = (began, listed.get(job_id))
 
 
 def _batches(names: Iterable[str]) -> Iterator[dict[str, list[str]]]:
     """Yield the filters of one request each; an id with a comma, which Kombo would take for two, is in none."""
-    plain = [name for name in names if "," not in name]
-    kinds = {
-        "ids": [name for name in plain if not name.startswith(REMOTE)],
-        "remote_ids": [name.removeprefix(REMOTE) for name in plain if name.startswith(REMOTE)],
-    }
+    kinds: dict[str, list[str]] = {"ids": [], "remote_ids": []}
+    for name in names:
+        if "," in name:
+            continue
+        if name.startswith(REMOTE):
+            kinds["remote_ids"].append(name.removeprefix(REMOTE))
+        else:
+            kinds["ids"].append(name)
     for kind, several in kinds.items():
         for start in range(0, len(several), JOBS_PER_REQUEST):
             yield {kind: several[start : start + JOBS_PER_REQUEST]}

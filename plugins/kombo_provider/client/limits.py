@@ -13,9 +13,11 @@ from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
+# A proxy's or a broken server's header must not stop a lane for days; after an hour asking again does no harm.
 LONGEST_PAUSE_SECONDS: Final = 3_600.0
 
 _SENSELESS: Final = "is not a number that makes sense; it is ignored"
+# The drafts of these headers allow parameters behind the number, such as `300;w=60`.
 _WHOLE = re.compile(r"\s*(\d{1,9})\b", re.ASCII)
 _SECONDS = re.compile(r"\s*\d{1,300}(\.\d{1,9})?\s*", re.ASCII)
 """Any number that is not yet infinite to Python; longer pauses than an hour are cut later."""
@@ -50,11 +52,13 @@ class Pacing(Protocol):
 def rate_limits(headers: Mapping[str, str], *, refused_for_seconds: float | None = None) -> RateLimits:
     """Return what the headers say; `refused_for_seconds` is what a refusal asks to wait."""
     lower = {name.lower(): str(value) for name, value in headers.items()}
-    reset = seconds(lower, "ratelimit-reset") if refused_for_seconds is None else refused_for_seconds
+    reset = refused_for_seconds
+    if reset is None:
+        reset = seconds(lower, "ratelimit-reset")
     return RateLimits(
         limit=whole_number(lower, "ratelimit-limit"),
         remaining=whole_number(lower, "ratelimit-remaining"),
-        reset_seconds=None if reset is None else min(reset, LONGEST_PAUSE_SECONDS),
+        reset_seconds=_at_most_an_hour(reset),
         refused=refused_for_seconds is not None,
     )
 
@@ -91,6 +95,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None) -> flo
     value = headers.get("retry-after")
     if value is None:
         return None
+    # Kombo documents no `Retry-After`; a load balancer before it may send one all the same (API reference, section 10).
     until = _instant(value)
     if until is None:
         return seconds(headers, "retry-after")
@@ -109,7 +114,13 @@ def pause_seconds(headers: Mapping[str, str], *, is_rate_limit: bool, now: datet
         pause = seconds(headers, "ratelimit-reset")
     if pause is not None and pause > LONGEST_PAUSE_SECONDS:
         _tell_once("retry-after or ratelimit-reset", "asks to wait for more than an hour; an hour is waited")
-    return None if pause is None else min(pause, LONGEST_PAUSE_SECONDS)
+    return _at_most_an_hour(pause)
+
+
+def _at_most_an_hour(pause: float | None) -> float | None:
+    if pause is None:
+        return None
+    return min(pause, LONGEST_PAUSE_SECONDS)
 
 
 def _instant(value: str) -> datetime | None:
@@ -117,4 +128,7 @@ def _instant(value: str) -> datetime | None:
         instant = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    # "-0000" says that the zone is not known, and Python gives a time without one; in HTTP it is UTC all the same.
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=UTC)
+    return instant

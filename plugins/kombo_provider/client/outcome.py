@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _NO_IDS: Final = CreatedIds()
+# Neither is sent again, so that a `Retry-After` on it concerns no request of ours.
 _NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REFUSED})
 
 
@@ -71,7 +72,10 @@ class Outcome:
         """What the outcome is called outside of the ledger: a code, a status or our own words, never Kombo's."""
         if self.error_code is not None:
             return self.error_code
-        return self.error_title if self.http_status is None else f"HTTP {self.http_status}"
+        if self.http_status is not None:
+            return f"HTTP {self.http_status}"
+        # Without an answer the title is ours; with one it may be Kombo's, which repeats what was sent.
+        return self.error_title
 
 
 def classify_answer(
@@ -90,54 +94,81 @@ def classify_answer(
     proves nothing else, whatever its status (API reference, section 11). `now` is for `Retry-After` dates in an answer
     without a `Date`.
     """
-    envelope: Envelope | None = parse_envelope(body) if complete else beginning_of_success(body)
-    if envelope is not None and envelope.is_broken:  # a server that sends no length may have been cut off as well
-        envelope = None
-    lower = {name.lower(): str(value) for name, value in headers.items()}
+    envelope = _read(body, complete=complete)
     if envelope is None:
         return Outcome(OutcomeClass.AMBIGUOUS, http_status, error_title=f"HTTP {http_status}, cut off")
     outcome_class = _class_of(http_status, envelope)
-    executed = outcome_class is OutcomeClass.EXECUTED
-    account_wide = not executed and is_account_wide(envelope.code, http_status)
-    is_rate_limit = outcome_class is OutcomeClass.SAFE and account_wide
-    asks_to_wait = outcome_class not in _NOTHING_TO_WAIT_FOR
+    if outcome_class is OutcomeClass.EXECUTED:
+        title, account_wide = None, False
+        ids = created_ids(envelope.data, endpoint, job_id)
+    else:
+        title = envelope.title or _own_title(http_status, envelope)
+        account_wide = is_account_wide(envelope.code, http_status)
+        ids = _NO_IDS
+
+    lower = {name.lower(): str(value) for name, value in headers.items()}
+    pause = None
+    if outcome_class not in _NOTHING_TO_WAIT_FOR:
+        # Kombo's two 429 are told apart by their code (API reference, section 10): only that of the rate limit, which
+        # is the account's, says with `ratelimit-reset` when it ends.
+        is_rate_limit = outcome_class is OutcomeClass.SAFE and account_wide
+        pause = pause_seconds(lower, is_rate_limit=is_rate_limit, now=now)
     return Outcome(
         outcome_class,
         http_status=http_status,
         error_code=envelope.code,
-        error_title=None if executed else envelope.title or _own_title(http_status, envelope),
+        error_title=title,
         error_message=envelope.message,
         log_url=envelope.log_url,
         account_wide=account_wide,
-        ids=created_ids(envelope.data, endpoint, job_id) if executed else _NO_IDS,
+        ids=ids,
         warnings=envelope.warnings,
         concurrency_limit=whole_number(lower, "concurrency-limit", at_least=1),
         concurrency_remaining=whole_number(lower, "concurrency-remaining"),
         ratelimit_remaining=whole_number(lower, "ratelimit-remaining"),
-        pause_seconds=pause_seconds(lower, is_rate_limit=is_rate_limit, now=now) if asks_to_wait else None,
+        pause_seconds=pause,
         ratelimit_reset_seconds=seconds(lower, "ratelimit-reset"),
     )
 
 
+def _read(body: bytes, *, complete: bool) -> Envelope | None:
+    """Return what the body says, None where its end is missing and its beginning proves nothing."""
+    if not complete:
+        return beginning_of_success(body)
+    envelope = parse_envelope(body)
+    # A server that sends no length closes the connection at the end, which looks the same as being cut off.
+    if envelope.is_broken:
+        return None
+    return envelope
+
+
 def _class_of(http_status: int, envelope: Envelope) -> OutcomeClass:
     if envelope.is_error:
+        # Statuses may change, codes do not (API reference, section 11): a code that is known decides alone.
         known = CLASS_OF_CODE.get(envelope.code or "")
-        return known if known is not None else class_of_status(http_status)
-    if envelope.status == "success":
-        return OutcomeClass.EXECUTED if 200 <= http_status < 300 else OutcomeClass.AMBIGUOUS
-    return class_of_page(http_status)
+        if known is not None:
+            return known
+        return class_of_status(http_status)
+    if envelope.status != "success":
+        return class_of_page(http_status)
+    if 200 <= http_status < 300:
+        return OutcomeClass.EXECUTED
+    return OutcomeClass.AMBIGUOUS  # body and status contradict each other
 
 
 def _own_title(http_status: int, envelope: Envelope) -> str:
     if http_status in REDIRECTS:
         return f"HTTP {http_status}: the server redirects, so the connection's base URL is wrong"
-    return f"HTTP {http_status}" + ("" if envelope.is_error else " without an error of Kombo's")
+    if envelope.is_error:
+        return f"HTTP {http_status}"
+    return f"HTTP {http_status} without an error of Kombo's"
 
 
 _WRONG_SCHEME_TLS: Final = "the connection's host says https://, and the server there speaks plain HTTP"
 _WRONG_SCHEME_PLAIN: Final = "the connection's host says http://, and the server there speaks TLS: write https://"
 # What OpenSSL calls an answer that is no TLS, in its several releases.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
+# A server of TLS answers plain HTTP with an alert: record type 21, major version 3.
 _TLS_ALERT: Final = "\x15\x03"
 
 _PROXY_REFUSES: Final = "Tunnel connection failed: 407"
@@ -157,7 +188,8 @@ def _speaks_the_other_scheme(exc: BaseException) -> bool:
     return isinstance(exc, ssl.SSLError) and getattr(exc, "reason", None) in _NO_TLS
 
 
-# First match wins. {timeout} is the time the call had.
+# First match wins, and many are subclasses of one further below: an untrusted certificate is an OSError as well.
+# {timeout} is the time the call had.
 _KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] = (
     ((urllib3_errors.NameResolutionError,), "name resolution", "the host's name could not be resolved"),
     ((urllib3_errors.NewConnectionError,), "no connection", "the connection could not be opened"),
@@ -180,18 +212,33 @@ def classify_exception(exc: BaseException, *, sending_began: bool, timeout_secon
     if isinstance(exc, NotSentError):
         return Outcome(OutcomeClass.NOT_BEGUN)
     if _speaks_the_other_scheme(exc):
-        return Outcome(
-            OutcomeClass.INTEGRATION,
-            error_title="wrong scheme",
-            error_message=_WRONG_SCHEME_TLS if isinstance(exc, ssl.SSLError) else _WRONG_SCHEME_PLAIN,
-            account_wide=True,
-        )
-    outcome_class = OutcomeClass.AMBIGUOUS if sending_began else OutcomeClass.SAFE
-    limit = "its time" if timeout_seconds is None else f"{timeout_seconds:g} s"
-    cause = exc.original_error if isinstance(exc, urllib3_errors.ProxyError) else exc
-    if isinstance(cause, OSError) and str(cause).startswith(_PROXY_REFUSES):
+        return _wrong_scheme(exc)
+    # Once the first byte may have left, Kombo may be at work (API reference, section 11: "Non-API outcomes").
+    outcome_class = OutcomeClass.SAFE
+    if sending_began:
+        outcome_class = OutcomeClass.AMBIGUOUS
+    if _is_refused_by_proxy(exc):
         return Outcome(outcome_class, error_title="proxy", error_message=_PROXY_CREDENTIALS)
+    limit = "its time"
+    if timeout_seconds is not None:
+        limit = f"{timeout_seconds:g} s"
     for types, title, message in _KINDS:
         if isinstance(exc, types):
             return Outcome(outcome_class, error_title=title, error_message=message.format(timeout=limit))
     return Outcome(outcome_class, error_title=type(exc).__name__, error_message="the call failed")
+
+
+def _wrong_scheme(exc: BaseException) -> Outcome:
+    # Of the whole account: every row of the connection goes to the same host.
+    message = _WRONG_SCHEME_PLAIN
+    if isinstance(exc, ssl.SSLError):
+        message = _WRONG_SCHEME_TLS
+    return Outcome(OutcomeClass.INTEGRATION, error_title="wrong scheme", error_message=message, account_wide=True)
+
+
+def _is_refused_by_proxy(exc: BaseException) -> bool:
+    """Tell whether a proxy asks for a password: http.client says so in the text of an OSError, and nowhere else."""
+    cause: BaseException = exc
+    if isinstance(exc, urllib3_errors.ProxyError):
+        cause = exc.original_error
+    return isinstance(cause, OSError) and str(cause).startswith(_PROXY_REFUSES)

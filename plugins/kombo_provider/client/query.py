@@ -21,22 +21,28 @@ def query_pairs(filters: Mapping[str, Any]) -> list[tuple[str, str]] | None:
     would read differently.
     """
     given = {name: value for name, value in filters.items() if value is not None}
-    if any(_is_list(value) and not value for value in given.values()):
-        return None
-    pairs = {"page_size": str(LARGEST_PAGE)} | {name: _written(name, value) for name, value in given.items()}
+    for value in given.values():
+        if _is_list(value) and not value:
+            return None
+    pairs = {"page_size": str(LARGEST_PAGE)}
+    for name, value in given.items():
+        pairs[name] = _written(name, value)
     return list(pairs.items())
 
 
 def query_string(pairs: list[tuple[str, str]], cursor: str | None) -> str:
     """Return the encoded query of one page: every page repeats all filters."""
-    page = pairs if cursor is None else [*pairs, ("cursor", cursor)]
+    page = list(pairs)
+    if cursor is not None:
+        page.append(("cursor", cursor))
+    # `%20` for a blank: "+" is a form's way to write it, and not every server reads it so in a URL.
     return urlencode(page, quote_via=quote, errors="replace")
 
 
 def _written(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
+    if isinstance(value, bool):  # before the numbers: Python counts it among them
+        return str(value).lower()
+    if isinstance(value, datetime):  # before the dates, for the same reason
         return _instant(name, value)
     if isinstance(value, date):
         return value.isoformat()
@@ -60,6 +66,7 @@ def _element(name: str, value: object) -> str:
 def _instant(name: str, value: datetime) -> str:
     if value.tzinfo is None:
         raise ConfigurationError(f"The filter {name!r} is a time without a time zone: give it one.")
+    # Kombo's pattern knows "Z" and no other offset (API reference, section 2.2).
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

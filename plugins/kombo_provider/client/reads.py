@@ -25,7 +25,9 @@ from kombo_provider.errors import AnswerTooLargeError, ApiError, CursorError
 log = logging.getLogger(__name__)
 
 _BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
+# None: no answer came. On a 500 Kombo's pages differ (API reference, section 11), and the stricter one holds.
 _WORTH_REPEATING: Final = frozenset({None, 429, 502, 503, 504})
+# Where a 429 does not say when the window ends; Kombo documents neither its number nor its length.
 _RATE_LIMIT_PAUSE_SECONDS: Final = 5.0
 
 
@@ -36,9 +38,12 @@ def retry_pause_seconds(outcome: Outcome, attempt: int) -> float | None:
     """
     if attempt >= len(_BACKOFF_SECONDS) or outcome.http_status not in _WORTH_REPEATING:
         return None
+    # Such a code comes with any of these statuses (setup errors did with 503), and stays until somebody acts.
     if outcome.outcome_class is OutcomeClass.INTEGRATION:
         return None
-    return _BACKOFF_SECONDS[attempt] if outcome.pause_seconds is None else outcome.pause_seconds
+    if outcome.pause_seconds is not None:
+        return outcome.pause_seconds
+    return _BACKOFF_SECONDS[attempt]
 
 
 def _is_rate_limit(outcome: Outcome) -> bool:
@@ -84,7 +89,9 @@ class Reader:
 
     def get(self, path: str, *, query: str = "", integration_id: str | None = None) -> Any:
         """Return the `data` of an answer; raises `ApiError` or one of its kinds."""
-        headers = {**self._headers, "X-Integration-Id": integration_id} if integration_id else self._headers
+        headers = dict(self._headers)
+        if integration_id:
+            headers["X-Integration-Id"] = integration_id
         deadline = self._clock() + self._timeout_seconds
         attempt = 0
         while True:
@@ -92,12 +99,14 @@ class Reader:
             try:
                 answer = self._ask(self._transport.target(path, query), headers, deadline)
             except NETWORK_ERRORS as exc:
+                # A read that is repeated changes nothing, so whether its first byte had left does not matter.
                 outcome = classify_exception(exc, sending_began=False, timeout_seconds=self._timeout_seconds)
             else:
                 envelope = parse_envelope(answer.body)
                 if answer.http_status == 200 and envelope.status == "success":
                     self._heed(answer)
                     return envelope.data
+                # To ask again would bring the same page: a captive portal's, say, or another API's.
                 if answer.complete and 200 <= answer.http_status < 300 and not envelope.is_error:
                     raise self._unreadable(path, answer.http_status)
                 outcome = classify_answer(
@@ -137,7 +146,9 @@ class Reader:
         self, outcome: Outcome, attempt: int, deadline: float, path: str, integration_id: str | None
     ) -> float:
         """Return how long to wait before the next attempt; raises if there is to be none."""
-        pause = retry_pause_seconds(outcome, attempt) if self._repeats else None
+        pause = None
+        if self._repeats:
+            pause = retry_pause_seconds(outcome, attempt)
         if pause is not None and self._pacing is not None and _is_rate_limit(outcome):
             return 0.0  # it is the pacing that waits
         if pause is None or self._clock() + pause >= deadline:
@@ -165,12 +176,13 @@ class Reader:
         """Ask once; if a kept connection turns out to be dead, once more on a fresh one."""
         wire = self._kept(deadline)
         if wire is not None:
+            # The server may close it between our look and our request.
             with contextlib.suppress(*NETWORK_ERRORS):
                 return self._exchange(wire, target, headers)
         return self._exchange(self._transport.open(deadline), target, headers)
 
     def _exchange(self, wire: Wire, target: str, headers: Mapping[str, str]) -> Answer:
-        keep = False
+        keep = False  # also when the exchange raises: what was not read would be taken for the next answer
         try:
             answer = wire.exchange("GET", target, headers)
             keep = answer.reusable and len(self._idle) < self._max_idle
@@ -203,7 +215,9 @@ class Reader:
             wire.close()
 
     def _results(self, data: Any, path: str) -> list[dict[str, Any]]:
-        results = data.get("results") if isinstance(data, dict) else None
+        if not isinstance(data, dict):
+            raise self._unreadable(path, 200)
+        results = data.get("results")
         if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
             raise self._unreadable(path, 200)
         return results

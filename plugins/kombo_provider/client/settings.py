@@ -26,6 +26,7 @@ BASE_URLS: Final = MappingProxyType(
 EXTRAS: Final = ("region", "integration_id", "max_in_flight", "timeout_seconds")
 # More threads than this share one task's memory badly; Kombo's own cap is 30 for one integration.
 MOST_IN_FLIGHT: Final = 1_000
+# A request that hangs holds its lane's slot for as long, and its row is in doubt only then.
 LONGEST_TIMEOUT_SECONDS: Final = 3_600.0
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
@@ -40,6 +41,7 @@ class ConnectionSettings:
     base_url: str
     api_key: str = field(repr=False)
     integration_id: str | None = None
+    # Kombo's own cap, and the time its SDK gives a create (API reference, sections 10 and 12): less makes more doubts.
     max_in_flight: int = 30
     timeout_seconds: float = 300.0
 
@@ -57,8 +59,11 @@ class ConnectionSettings:
         """
         extras = _extras(extra)
         region = _region(extras.get("region"))
+        url = BASE_URLS[region]
+        if host and host.strip():
+            url = base_url(host)  # it says more than a region, which is checked all the same
         return cls(
-            base_url=base_url(host) if host and host.strip() else BASE_URLS[region],
+            base_url=url,
             api_key=_api_key(password),
             integration_id=_integration_id(extras.get("integration_id")),
             max_in_flight=_max_in_flight(extras.get("max_in_flight", 30)),
@@ -78,7 +83,10 @@ def base_url(host: str) -> str:
     """
     text = host.strip()
     if "://" not in text:
-        text = ("http://" if _LOCAL_HOST.match(text) else "https://") + text
+        scheme = "https://"
+        if _LOCAL_HOST.match(text):
+            scheme = "http://"
+        text = scheme + text
     text = text.rstrip("/")
     try:
         parts = urlsplit(text)
@@ -126,22 +134,24 @@ def _extras(extra: Mapping[str, Any] | str | None) -> dict[str, Any]:
     for name in parsed:
         if name not in EXTRAS:
             raise ConfigurationError(_unknown_extra(str(name)))
+    # Airflow's form sends an empty text for a field that nobody filled in.
     return {name: value for name, value in parsed.items() if value is not None and value != ""}
 
 
 def _unknown_extra(name: str) -> str:
     near = difflib.get_close_matches(name, EXTRAS, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = ""
+    if near:
+        hint = f" Did you mean {near[0]!r}?"
     return f"The connection has an extra {name!r} that means nothing here.{hint} Known are: {', '.join(EXTRAS)}."
 
 
 def _region(value: object) -> str:
-    region = value.strip().lower() if isinstance(value, str) else value
-    if region is None:
-        return "eu"
-    if not isinstance(region, str) or region not in BASE_URLS:
-        raise ConfigurationError(f"The connection's extra 'region' has to be one of {', '.join(BASE_URLS)}.")
-    return region
+    if value is None:
+        return "eu"  # the default of Kombo's own SDK (API reference, section 1)
+    if isinstance(value, str) and value.strip().lower() in BASE_URLS:
+        return value.strip().lower()
+    raise ConfigurationError(f"The connection's extra 'region' has to be one of {', '.join(BASE_URLS)}.")
 
 
 def _api_key(password: str | None) -> str:
@@ -161,13 +171,12 @@ def _api_key(password: str | None) -> str:
 def _integration_id(value: object) -> str | None:
     if value is None:
         return None
-    integration_id = value.strip() if isinstance(value, str) else ""
-    if not is_header_value(integration_id):
-        raise ConfigurationError(
-            "The connection's extra 'integration_id' has to be the text that Kombo shows for the integration, "
-            "such as workday:HWUTwvyx2wLoSUHphiWVrp28."
-        )
-    return integration_id
+    if isinstance(value, str) and is_header_value(value.strip()):
+        return value.strip()
+    raise ConfigurationError(
+        "The connection's extra 'integration_id' has to be the text that Kombo shows for the integration, "
+        "such as workday:HWUTwvyx2wLoSUHphiWVrp28."
+    )
 
 
 def _max_in_flight(value: object) -> int:
@@ -197,4 +206,6 @@ def _number(value: object) -> float | None:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None
