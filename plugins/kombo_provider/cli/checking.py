@@ -21,7 +21,7 @@ from kombo_provider.mapping.kinds import NUMBER
 from kombo_provider.mapping.models import Body
 from kombo_provider.operators.fixture_rows import FixtureRow, map_fixture
 
-_COLUMNS = ("row", "applicant_id", "becomes", "field", "problem")
+_COLUMNS: tuple[str, ...] = ("row", "applicant_id", "becomes", "field", "problem")
 _REFUSED = ("invalid", "without_key", "duplicate_keys")
 
 
@@ -29,17 +29,21 @@ _REFUSED = ("invalid", "without_key", "duplicate_keys")
 def check(args: Namespace) -> None:
     """`airflow kombo check DAG_ID --rows FILE`."""
     rows = _read_rows(Path(args.rows))
+    questions = None
     asked = getattr(args, "questions", None)
-    questions = _read_questions(Path(asked)) if asked else None
+    if asked:
+        questions = _read_questions(Path(asked))
     lines: list[dict[str, Any]] = []
     checked = refused = 0
     for push in pushes_of(args.dag_id):
-        found = _mapped(push, rows, questions)
-        checked += len(found)
-        refused += sum(row.becomes in _REFUSED for row in found)
-        for number, row in enumerate(found, start=1):
+        for number, row in enumerate(_mapped(push, rows, questions), start=1):
+            checked += 1
+            if row.becomes in _REFUSED:
+                refused += 1
             lines += _lines(number, row, show_values=args.show_values, nested=args.output == "json")
-    columns = (*_COLUMNS, "body") if args.show_values else _COLUMNS
+    columns = _COLUMNS
+    if args.show_values:
+        columns += ("body",)
     print(rendered(lines, columns, args.output))
     if refused:
         raise SystemExit(f"{refused} of {checked} rows would not be sent.")
@@ -61,10 +65,16 @@ def _lines(number: int, row: FixtureRow, *, show_values: bool, nested: bool) -> 
     """Yield what is printed of a row: one line for each problem, in JSON one object with all."""
     head = {"row": number, "applicant_id": row.applicant_id, "becomes": row.becomes}
     if nested:
-        yield {**head, "problems": row.problems, "warnings": row.warnings} | ({"body": row.body} if show_values else {})
+        whole: dict[str, Any] = {**head, "problems": row.problems, "warnings": row.warnings}
+        if show_values:
+            whole["body"] = row.body
+        yield whole
         return
-    body = json.dumps(row.body, ensure_ascii=False) if show_values and row.body else None
+    body = None
+    if show_values and row.body:
+        body = json.dumps(row.body, ensure_ascii=False)
     warnings = [{**warning, "problem": f"warning: {warning['problem']}"} for warning in row.warnings]
+    # A row of which there is nothing to say has a line all the same: it says what the row becomes.
     for problem in [*row.problems, *warnings] or [{}]:
         yield {**head, **problem, "body": body}
 
@@ -82,6 +92,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _json_rows(path: Path) -> list[dict[str, Any]]:
+    # utf-8-sig takes Excel's mark at the beginning; Decimal keeps an id such as 1.10 as the warehouse gives it.
     rows = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigurationError(f"--rows: {path.name} is no list of objects, one for each row.")
@@ -106,11 +117,14 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
     """Read a CSV with a head line; all its cells are text, so those of number fields become numbers."""
     numbers = {alias_of(alias) for alias, field in walk(Body) if kind_of(field) is NUMBER}
     with path.open(encoding="utf-8-sig", newline="") as file:
+        # Cells beyond the head line would come under None, which is no name of a column.
         rows: list[dict[str, Any]] = list(csv.DictReader(file, restkey="", strict=True))
     for number, row in enumerate(rows, start=1):
         if "" in row:
             raise ConfigurationError(f"--rows: row {number} of {path.name} has more cells than the head line.")
-        row.update({name: _number(cell) for name, cell in row.items() if name.lower() in numbers and cell})
+        for name, cell in row.items():
+            if cell and name.lower() in numbers:
+                row[name] = _number(cell)
     return rows
 
 
@@ -125,7 +139,8 @@ def _number(cell: str) -> Decimal | str:
 def doctor(args: Namespace) -> None:
     """`airflow kombo doctor DAG_ID`."""
     stages = stages_of(args.dag_id)
-    findings = list(settings_that_hurt(stages[0].dag, max(stage.push.run_for for stage in stages)))
+    longest = max(stage.push.run_for for stage in stages)
+    findings = list(settings_that_hurt(stages[0].dag, longest))
     for stage in stages:
         findings += examine(stage)
     print(rendered([finding._asdict() for finding in findings], Finding._fields, args.output))

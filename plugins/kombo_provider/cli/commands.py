@@ -55,6 +55,7 @@ def preview(args: Namespace) -> None:
                 foreseen = staging.foresee(conn, push.source, rows)
             for row, would in explaining.planned(rows, foreseen, datetime.now(UTC)):
                 found = True
+                # Keys come from the source: one that a terminal acts on could hide or repaint what is printed.
                 print(printable(f"Source {push.source}, integration {row.integration_id}, job {row.job_id}"))
                 if row.payload is not None:
                     print(json_lines(json.loads(row.payload)))
@@ -80,14 +81,11 @@ def explain(args: Namespace) -> None:
                 known = history.find_all(conn, push.source, args.applicant_id)
                 foreseen = staging.foresee(conn, push.source, rows)
                 watermark = staging.watermark(conn, push.source)
-                integration_ids = {row["integration_id"] for row in known}
-                lanes = lane_states.statuses(conn, push.connections.kombo_conn_id, integration_ids)
-                events = {
-                    row["integration_id"]: history.history(
-                        conn, DeliveryKey(push.source, row["integration_id"], args.applicant_id)
-                    )
-                    for row in known
-                }
+                events = {}
+                for row in known:
+                    key = DeliveryKey(push.source, row["integration_id"], args.applicant_id)
+                    events[key.integration_id] = history.history(conn, key)
+                lanes = lane_states.statuses(conn, push.connections.kombo_conn_id, set(events))
         for line in explaining.explain(push, rows, foreseen, known, events, lanes, watermark):
             print(printable(line))
 
@@ -95,7 +93,7 @@ def explain(args: Namespace) -> None:
 @speaking
 def drain(args: Namespace) -> None:
     """`airflow kombo drain [DAG_ID]`."""
-    until = time.monotonic() + args.timeout
+    until = time.monotonic() + args.timeout  # one time for all ledgers: a deploy waits for the slowest
 
     def stop(ledger: Ledger, place: LedgerPlace) -> None:
         with ledger.transaction() as conn:
@@ -111,16 +109,18 @@ def drain(args: Namespace) -> None:
         print(f"Nothing is on the wire: {place}")
 
     places = ledger_places(args.dag_id)
-    failures = failures_at_each(places, stop)  # all are stopped before the first is waited for
+    # All are stopped before the first is waited for, and one that is not reached keeps the others from nothing.
+    failures = failures_at_each(places, stop)
     missed = [place for place, _ in failures]
-    failures += failures_at_each([place for place in places if place not in missed], wait)
+    stopped = [place for place in places if place not in missed]
+    failures += failures_at_each(stopped, wait)
     refuse_unreached(failures)
     print("`airflow kombo resume` lets requests leave again.")
 
 
 def _on_the_wire(ledger: Ledger) -> int:
     with ledger.transaction() as conn:
-        leases.sweep(conn)
+        leases.sweep(conn)  # else requests of a process that was killed would be waited for until the time is over
         return on_wire.count(conn)
 
 
@@ -144,28 +144,35 @@ def forget(args: Namespace) -> None:
         raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email, not both.")
     if not args.email and not all(key):
         raise ConfigurationError("Name SOURCE, INTEGRATION_ID and APPLICANT_ID, or use --email.")
-    email = _asked_email() if args.email else ""
+    email = ""
+    if args.email:
+        email = _asked_email()
     by = By(Actor.PERSON, name=user_name())
     forgotten: list[DeliveryKey] = []
 
     def empty(ledger: Ledger, _: LedgerPlace) -> None:
         with ledger.transaction() as conn:
             if email:
-                emptied = erasure.forget_email(conn, email, ledger.email_digest(email), by)
-            else:
-                emptied = [DeliveryKey(*key)] if erasure.forget(conn, DeliveryKey(*key), by) else []
-        forgotten.extend(emptied)
+                forgotten.extend(erasure.forget_email(conn, email, ledger.email_digest(email), by))
+            elif erasure.forget(conn, DeliveryKey(*key), by):
+                forgotten.append(DeliveryKey(*key))
 
     failures = failures_at_each(ledger_places(args.dag_id), empty)
     for done in forgotten:
-        named = printable(
-            " / ".join(part if not email or email.lower() not in part.lower() else "..." for part in done)
-        )
-        print(f"Emptied: {named}. Its keys, ids and times stay as proof of delivery.")
+        print(f"Emptied: {_named(done, email)}. Its keys, ids and times stay as proof of delivery.")
     refuse_unreached(failures)
     if not forgotten:
         raise SystemExit("No ledger holds such a delivery. Nothing was changed.")
     print("Not reached by this: the source table, logs that were written, Kombo and the ATS.")
+
+
+def _named(key: DeliveryKey, email: str) -> str:
+    """Return a delivery's key without the address: where that is the applicant id, the screen would keep it."""
+    parts = list(key)
+    for index, part in enumerate(parts):
+        if email and email.lower() in part.lower():
+            parts[index] = "..."
+    return printable(" / ".join(parts))
 
 
 def _asked_email() -> str:
@@ -189,9 +196,11 @@ def lanes(args: Namespace) -> None:
         def collect(ledger: Ledger, place: LedgerPlace) -> None:
             with ledger.transaction() as conn:
                 found = lane_actions.listed(conn)
-            # What stops all lanes is listed as well; once it stops none any more, it is no lane.
-            shown = [line for line in found if line.integration_id != EVERYWHERE or line.state != LaneState.OPEN]
-            rows.extend(line._asdict() | {"ledger": str(place)} for line in shown)
+            for line in found:
+                # What stops all lanes is listed as well; once it stops none any more, it is no lane.
+                if line.integration_id == EVERYWHERE and line.state == LaneState.OPEN:
+                    continue
+                rows.append(line._asdict() | {"ledger": str(place)})
 
         failures = failures_at_each(places, collect)
         print(rendered(rows, _LANE_COLUMNS, args.output))
@@ -208,10 +217,14 @@ def _change_lane(args: Namespace, places: Sequence[LedgerPlace]) -> None:
 
     def look(ledger: Ledger, place: LedgerPlace) -> None:
         with ledger.transaction() as conn:
-            found.extend((place, name) for name in lane_actions.connections_of(conn, args.integration_id))
+            names = lane_actions.connections_of(conn, args.integration_id)
+        found.extend((place, name) for name in names)
 
+    # Raises where a ledger is not reached: the lane may be there as well, and the wrong one would be changed.
     at_each(places, look)
-    meant = [(place, name) for place, name in found if args.kombo_conn_id in (None, name)]
+    meant = found
+    if args.kombo_conn_id is not None:
+        meant = [(place, name) for place, name in found if name == args.kombo_conn_id]
     if len(meant) != 1:
         where = "; ".join(f"connection {name}, {place}" for place, name in found) or "nowhere"
         raise ConfigurationError(
@@ -232,7 +245,9 @@ def _change_lane(args: Namespace, places: Sequence[LedgerPlace]) -> None:
 def _snooze(conn: Connection, conn_id: str, args: Namespace, by: By) -> None:
     if args.until is None or not args.because:
         raise ConfigurationError("A snooze needs --until and --because.")
-    until = args.until if args.until.tzinfo else args.until.replace(tzinfo=UTC)
+    until = args.until
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)  # as the help of --until says
     try:
         snoozed = lane_actions.snooze_lane(conn, conn_id, args.integration_id, by, until=until, reason=args.because)
     except ValueError as exc:

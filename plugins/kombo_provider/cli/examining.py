@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _REASONS_SHOWN = 5
+# Both cost a query or a request each; what is wrong with a table or a key shows in the first few already.
 _KEYS_SAMPLED = 200
 _INTEGRATIONS_ASKED = 20
 
@@ -56,19 +57,27 @@ def _tried(about: str, look: Callable[[str], Iterator[Finding]]) -> Iterator[Fin
 
 def _kombo(push: PushSettings, about: str) -> Iterator[Finding]:
     works, told = KomboHook(push.connections.kombo_conn_id).test_connection()
-    yield Finding(OK if works else PROBLEM, about, told)
+    yield Finding(_result(works), about, told)
+
+
+def _result(works: bool) -> str:
+    if works:
+        return OK
+    return PROBLEM
 
 
 def _ledger(push: PushSettings, about: str) -> Iterator[Finding]:
     with warehouse_engine(push.connections.ledger) as engine:
         ledger = Ledger(engine, schema=push.connections.ledger_schema)
         there = ledger.exists()
-        ledger.try_out()
-        yield Finding(OK, about, "Its tables are there." if there else "The first run can make its tables.")
+        ledger.try_out()  # raises where a right is missing that the first run, or an upgrade, would need
         if not there:
+            yield Finding(OK, about, "The first run can make its tables.")
             return
+        yield Finding(OK, about, "Its tables are there.")
         with ledger.transaction() as conn:
             apart = abs(now(conn) - datetime.now(UTC))
+    # Leases and waits are times of the database; the windows of runs are times of this machine.
     if apart > CLOCKS_DIFFER_BY:
         yield Finding(
             PROBLEM,
@@ -92,20 +101,30 @@ def _sample(opened: OpenPush) -> list[MappedRow]:
     with opened.reader.open() as source:
         frame = next(source.frames(Window()), None)
         if frame is None:
-            mapper_of(opened, source.columns)
+            mapper_of(opened, source.columns)  # raises where the SELECT lacks a column, rows or none
             return []
-    frame = transformed(transform, frame) if transform else frame
+    if transform:
+        frame = transformed(transform, frame)
     return mapper_of(opened, list(frame.columns)).map_chunk(frame)
 
 
 def _about_rows(rows: Sequence[MappedRow], about: str) -> Iterator[Finding]:
     yield Finding(OK, about, f"The SELECT can be mapped; {len(rows)} rows were looked at.")
-    reasons = Counter((found["field"], found["problem"]) for row in rows for found in json.loads(row.problems or "[]"))
-    reasons.update((row.key_problem or "").partition(" ")[::2] for row in rows if row.key_problem)
+    reasons: Counter[tuple[str, str]] = Counter()
+    keys: set[tuple[str | None, str | None]] = set()
+    with_key = 0
+    for row in rows:
+        for found in json.loads(row.problems or "[]"):
+            reasons[found["field"], found["problem"]] += 1
+        if row.key_problem:
+            name, _, problem = row.key_problem.partition(" ")  # its first word is the column
+            reasons[name, problem] += 1
+        else:
+            with_key += 1
+            keys.add((row.integration_id, row.applicant_id))
     for (name, problem), count in reasons.most_common(_REASONS_SHOWN):
         yield Finding(WARNING, name, f"{count} of {len(rows)} rows: {problem}. Correct them, or the SELECT.")
-    keys = Counter((row.integration_id, row.applicant_id) for row in rows if row.key_problem is None)
-    twice = sum(count - 1 for count in keys.values())
+    twice = with_key - len(keys)
     if twice:
         yield Finding(
             WARNING,
@@ -128,7 +147,7 @@ def _integrations(opened: OpenPush, rows: Sequence[MappedRow], about: str) -> It
             works, state = integration_state(client.integration(integration_id))
         except KomboError as exc:
             works, state = False, f": {exc}"
-        yield Finding(OK if works else PROBLEM, about, f"{printable(integration_id)}{state}")
+        yield Finding(_result(works), about, f"{printable(integration_id)}{state}")
 
 
 def _target(opened: OpenPush, rows: Sequence[MappedRow], about: str) -> Iterator[Finding]:

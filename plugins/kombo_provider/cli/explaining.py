@@ -33,15 +33,17 @@ _HELD: Final = {
 
 def decision(counter: str, status: Status | None) -> str:
     """Say in words what staging would do with a row."""
-    again = " (it waits already)" if counter == "already_known" and status is Status.READY else ""
-    return _DECISIONS[counter] + again
+    told = _DECISIONS[counter]
+    if counter == "already_known" and status is Status.READY:
+        told += " (it waits already)"
+    return told
 
 
 def planned(
     rows: Sequence[MappedRow], foreseen: Sequence[tuple[str, Status | None]], at: datetime
 ) -> Iterator[tuple[MappedRow, str]]:
     """Yield what a run that begins at `at` would do with each of the rows that the SELECT returns."""
-    seen: set[str | None] = set()
+    seen: set[str | None] = set()  # all rows are one applicant's, so the integration is what is left of the key
     for row, foresight in zip(rows, foreseen, strict=True):
         if row.integration_id in seen:
             yield row, "nothing: it repeats the key of the row before, and is left out as a duplicate"
@@ -68,7 +70,7 @@ def explain(
     for row, would in planned(rows, foreseen, datetime.now(UTC)):
         changed = row.changed_at or "at no known time"
         yield f"  The SELECT returns it for {row.integration_id}, job {row.job_id}, changed {changed}"
-        yield from (f"    {p['field']}: {p['problem']}" for p in json.loads(row.problems or "[]"))
+        yield from _problems(row.problems)
         if _outside_window(push, row, watermark):
             yield f"    It lies before the next window, which begins {push.lookback} before {watermark}: use window=all"
         yield f"    Staged now: {would}"
@@ -79,20 +81,29 @@ def explain(
         yield from _lane(lanes[delivery["integration_id"]])
 
 
+def _problems(stored: str | None) -> Iterator[str]:
+    for found in json.loads(stored or "[]"):
+        yield f"    {found['field']}: {found['problem']}"
+
+
 def _outside_window(push: PushSettings, row: MappedRow, watermark: datetime | None) -> bool:
-    return watermark is not None and row.changed_at is not None and row.changed_at < watermark - push.lookback
+    if watermark is None or row.changed_at is None:
+        return False  # no window has begun yet; or the row has no date, by which it could lie before one
+    return row.changed_at < watermark - push.lookback
 
 
 def _lane(lane: LaneStatus) -> Iterator[str]:
     if lane.state is not LaneState.OPEN:
-        since = f" since {lane.since:%Y-%m-%d %H:%M:%S} UTC" if lane.since else ""
+        since = ""
+        if lane.since:
+            since = f" since {lane.since:%Y-%m-%d %H:%M:%S} UTC"
         yield f"    Its integration is {lane.state}{since}: {lane.code or ''} {lane.log_url or ''}".rstrip(": ")
 
 
 def _delivery(delivery: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     status = Status(delivery["status"])
     yield f"  In the ledger, {delivery['integration_id']}: {status}, {delivery['attempts']} requests"
-    yield from (f"    {p['field']}: {p['problem']}" for p in json.loads(delivery["problems"] or "[]"))
+    yield from _problems(delivery["problems"])
     for name in ("error_code", "http_status", "log_url", "resolution", "kombo_application_id", "written_back_at"):
         if delivery[name] is not None:
             yield f"    {name}: {delivery[name]}"
@@ -109,5 +120,6 @@ def _what_to_do(delivery: Mapping[str, Any], status: Status) -> str:
     if status is Status.READY and delivery["hold"]:
         return _HELD[Hold(delivery["hold"])]
     code = {Status.REJECTED: delivery["error_code"], Status.INVALID: "invalid"}.get(status)
-    again = f' Or trigger the DAG with replay=["{code}"].' if code else ""
-    return WHAT_TO_DO[status] + again
+    if not code:  # a refusal without one of Kombo's codes cannot be named in a replay
+        return WHAT_TO_DO[status]
+    return WHAT_TO_DO[status] + f' Or trigger the DAG with replay=["{code}"].'

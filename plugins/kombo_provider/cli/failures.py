@@ -47,11 +47,14 @@ def _rows(ledger: Ledger, source: str) -> Iterator[dict[str, Any]]:
             told = (row.integration_id, row.applicant_id, row.what, _why(row), row.since, row.log_url)
             yield dict(zip(_COLUMNS, (source, *told), strict=True))
         for count in passed_over.known(conn, source):
-            why = count.problem if count.kind is Kind.WITHOUT_KEY else "another row has its key"
+            why: str | None = "another row has its key"
+            if count.kind is Kind.WITHOUT_KEY:
+                why = count.problem
             of_kind = (count.integration_id, None, count.kind, f"{count.rows} rows: {why}", count.since, None)
             yield dict(zip(_COLUMNS, (source, *of_kind), strict=True))
 
 
 def _why(row: OpenRow) -> str:
     fields = "; ".join(f"{field}: {problem}" for field, problem in row.fields())
+    # A hold says more than the status, which is `ready` for all rows that wait.
     return fields or row.code or _WORDS.get(row.hold or row.what, row.what)

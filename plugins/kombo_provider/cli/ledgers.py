@@ -23,8 +23,10 @@ class LedgerPlace:
     sources: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
-        schema = f", schema {self.schema}" if self.schema else ""
-        return f"ledger in {self.conn_id}{schema} (DAGs {', '.join(sorted(self.dag_ids))})"
+        where = self.conn_id
+        if self.schema:
+            where += f", schema {self.schema}"
+        return f"ledger in {where} (DAGs {', '.join(sorted(self.dag_ids))})"
 
     @property
     def connections(self) -> Connections:
@@ -46,7 +48,9 @@ def ledger_places(dag_id: str | None) -> list[LedgerPlace]:
                 place.dag_ids.add(name)
                 place.sources.add(fields["source"])
     if not places:
-        which = f"DAG {dag_id!r} has no task" if dag_id else "No DAG that Airflow knows has a task"
+        which = "No DAG that Airflow knows has a task"
+        if dag_id:
+            which = f"DAG {dag_id!r} has no task"
         raise ConfigurationError(f"{which} that sends to Kombo. `airflow dags list` shows the DAGs it knows.")
     return list(places.values())
 
@@ -81,11 +85,14 @@ def refuse_unreached(failures: Iterable[tuple[LedgerPlace, str]]) -> None:
 
 
 def _tasks_by_dag(dag_id: str | None) -> Iterable[tuple[str, Iterable[Any]]]:
+    # As the scheduler reads them: no DAG file is executed, so that a command works where one cannot be imported.
     stored = stored_dags()
     if dag_id is not None and dag_id not in stored:
         raise ConfigurationError(
             f"Airflow knows no DAG {dag_id!r}: `airflow dags list` shows those it knows. If its file is new, "
             "`airflow dags reserialize` reads it now."
         )
-    wanted = stored if dag_id is None else [dag_id]
+    wanted = list(stored)
+    if dag_id is not None:
+        wanted = [dag_id]
     return [(name, stored[name].task_dict.values()) for name in wanted]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 FORMATS = ("table", "json", "csv")
+# Excel and LibreOffice take a cell that begins so for a formula, and a formula can fetch a page.
 _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -20,13 +21,26 @@ def rendered(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: 
         return json.dumps([dict(row) for row in rows], indent=2, default=str)
     cells = [[_text(row.get(column)) for column in columns] for row in rows]
     if output == "csv":
-        written = io.StringIO()
-        csv.writer(written, lineterminator="\n").writerows([columns, *([_tame(cell) for cell in row] for row in cells)])
-        return written.getvalue().rstrip("\n")
-    widths = [max(len(line[index]) for line in [list(columns), *cells]) for index in range(len(columns))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-    head = "  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip()
-    return "\n".join([head, *lines])
+        return _csv(columns, cells)
+    return _table([list(columns), *cells])
+
+
+def _csv(columns: Sequence[str], cells: list[list[str]]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(columns)
+    for row in cells:
+        writer.writerow(map(_tame, row))
+    return written.getvalue().rstrip("\n")
+
+
+def _table(lines: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    written = []
+    for line in lines:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        written.append("  ".join(padded).rstrip())
+    return "\n".join(written)
 
 
 def printable(value: str) -> str:
@@ -36,8 +50,13 @@ def printable(value: str) -> str:
 
 def json_lines(value: Any) -> str:
     """Return JSON as a person reads it, with what a terminal would act on escaped."""
-    written = json.dumps(value, indent=2, ensure_ascii=False)
-    return "".join(f"\\u{ord(char):04x}" if char != "\n" and _is_acted_on(char) else char for char in written)
+    # Names in any alphabet stay readable; JSON itself escapes only a part of what a terminal acts on.
+    written = []
+    for char in json.dumps(value, indent=2, ensure_ascii=False):
+        if char != "\n" and _is_acted_on(char):
+            char = f"\\u{ord(char):04x}"
+        written.append(char)
+    return "".join(written)
 
 
 def _is_acted_on(char: str) -> bool:
@@ -48,9 +67,13 @@ def _is_acted_on(char: str) -> bool:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else printable(str(value))
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return printable(str(value))
 
 
 def _tame(cell: str) -> str:
     """Put a quote before what a spreadsheet would take for a formula."""
-    return f"'{cell}" if cell.startswith(_RUN_BY_SPREADSHEETS) else cell
+    if cell.startswith(_RUN_BY_SPREADSHEETS):
+        return f"'{cell}"
+    return cell

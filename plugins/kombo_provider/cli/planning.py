@@ -35,22 +35,29 @@ def plan(args: Namespace) -> None:
 
 
 def _instant(given: datetime) -> datetime:
-    return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    if given.tzinfo is None:
+        return given.replace(tzinfo=UTC)
+    return given
 
 
 def _count(opened: OpenPush, window: Window) -> estimate.Counts:
     """Count the window's rows by integration and by what would become of them; changes nothing."""
     push = opened.push
     counts: estimate.Counts = Counter()
-    seen: set[int] = set()
+    seen: set[int] = set()  # hashes, since years of keys would not fit; two that meet make the estimate one less
     with opened.reader.open() as source:
-        mapper = None if push.transform else mapper_of(opened, source.columns)
-        for raw in source.frames(window):
-            frame = transformed(push.transform, raw) if push.transform else raw
+        mapper = None
+        if push.transform is None:
+            mapper = mapper_of(opened, source.columns)  # also for a window without rows: it raises for a wrong SELECT
+        for frame in source.frames(window):
+            if push.transform is not None:
+                frame = transformed(push.transform, frame)
             mapper = mapper or mapper_of(opened, list(frame.columns))
+            # A transform may move a row to another time, as stage has it.
             rows = [row for row in mapper.map_chunk(frame) if window.contains(row.changed_at)]
-            fresh = [row for row in rows if row.key_problem is None and hash(_key(row)) not in seen]
-            counts["", "other"] += sum(row.key_problem is not None for row in rows)
+            with_key = [row for row in rows if row.key_problem is None]
+            counts["", "other"] += len(rows) - len(with_key)
+            fresh = [row for row in with_key if hash(_key(row)) not in seen]
             seen.update(hash(_key(row)) for row in fresh)
             _count_chunk(opened, fresh, counts)
     return counts
@@ -60,12 +67,13 @@ def _count_chunk(opened: OpenPush, rows: list[MappedRow], counts: estimate.Count
     source = opened.push.source
     with opened.ledger.transaction() as conn:
         decisions = staging.foresee(conn, source, rows)
-        delivered_to = estimate.delivered_to(conn, source, {applicant_id for _, applicant_id in map(_key, rows)})
+        delivered_to = estimate.delivered_to(conn, source, {row.applicant_id or "" for row in rows})
     for row, (decision, becomes) in zip(rows, decisions, strict=True):
         integration_id, applicant_id = _key(row)
         there = delivered_to.get(applicant_id, set())
         what = estimate.what_becomes(decision, becomes, is_delivered=integration_id in there)
         counts[integration_id, what] += 1
+        # Legitimate where somebody moved to another ATS, and a surprise worth a column where nobody did.
         if what == "to_send" and there - {integration_id}:
             counts[integration_id, "delivered_elsewhere"] += 1
 
@@ -87,5 +95,7 @@ def _lines(opened: OpenPush, counts: estimate.Counts, output: str) -> list[dict[
 
 
 def _line(source: str, name: str, found: estimate.Foreseen) -> dict[str, Any]:
-    shown = "unknown" if found.hours is None and found.to_send else round(found.hours or 0.0, 2)
+    shown: float | str = round(found.hours or 0.0, 2)
+    if found.hours is None and found.to_send:
+        shown = "unknown"  # no run has measured how long a request takes there
     return {"source": source, "integration_id": name, **found._asdict(), "hours": shown}

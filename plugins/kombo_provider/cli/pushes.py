@@ -56,6 +56,7 @@ def stages_of(dag_id: str) -> list[KomboStageOperator]:
 
 def _dag(dag_id: str) -> DAG:
     """Read the DAG's file; unlike `airflow.utils.cli.get_bagged_dag`, this needs no database and writes nothing."""
+    # Here and not above: they import Airflow's whole DAG processor, which most commands do without.
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
@@ -63,6 +64,7 @@ def _dag(dag_id: str) -> DAG:
     manager = DagBundlesManager()  # type: ignore[no-untyped-call]
     for bundle in manager.get_all_dag_bundles():
         bundle.initialize()
+        # A file that makes many DAGs may ask it which one is wanted, and skip the others.
         with _airflow_parsing_context_manager(dag_id=dag_id):
             bag = BundleDagBag(dag_folder=bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
         if dag_id in bag.dags:
@@ -116,13 +118,16 @@ def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
     staged = Staging(push.source, push.connections.kombo_conn_id, push.endpoint, RunRef(opened.dag_id, ""))
     mapping = Recognition(opened.ledger, staged, opened.mapping.rules, looks=False)
     with opened.reader.open() as source:
-        mapper = None if push.transform else mapper_of(opened, source.columns)
+        mapper = None
+        if push.transform is None:
+            mapper = mapper_of(opened, source.columns)
         for raw in source.chunks(Window()):
             rows = SourceRows(source.columns, raw)
             if push.transform is not None:
                 rows = SourceRows.of_frame(transformed(push.transform, source.frame_of(raw)))
             mapper = mapper or mapper_of(opened, rows.columns)
             its_own = [n for n, row in enumerate(mapper.map_rows(rows)) if row.applicant_id == applicant_id]
+            # Kombo is asked for a job's questions only where they are the applicant's own.
             if its_own:
                 asking = opened.mapping.mapper(rows.columns, push.endpoint, opened.mapping.find_questions)
                 found += mapping.map_rows(asking, rows.some(its_own))

@@ -19,9 +19,8 @@ def speaking(command: Callable[[Namespace], None]) -> Callable[[Namespace], None
     @suppress_logs_and_warning
     @functools.wraps(command)
     def run(args: Namespace) -> None:
-        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = (
-            "server"  # as Airflow's own commands: connections may lie in its database
-        )
+        # As Airflow's own commands do it: without, a connection in Airflow's database is not found.
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
         try:
             command(args)
         except KomboError as exc:
