@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 import pytest
 
 from kombo_provider.errors import AccountError
-from kombo_provider.ledger import Actor, By, lane_actions, lane_states, now
+from kombo_provider.ledger import Actor, By, Selection, claims, lane_actions, lane_states, leases, now
 from kombo_provider.ledger._tables import deliveries, lanes
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
-from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, ThreeLanes, sqlite_in
+from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, RUN, ThreeLanes, sqlite_in
 
 
 @pytest.fixture
@@ -105,6 +106,22 @@ def test_a_server_that_fails_every_create_costs_at_most_one_caps_worth_of_doubt(
         statuses = desk.statuses(integration)
         assert 0 < statuses["in_doubt"] <= CAP
         assert statuses["ready"] == ROWS - statuses["in_doubt"]
+
+
+def test_a_kill_with_five_on_the_wire_and_then_one_500_pauses_no_lane(desk: ThreeLanes) -> None:
+    killed, on_the_wire = INTEGRATIONS[0], 5
+    desk.open_lanes()
+    with desk.ledger.transaction() as conn:
+        assert leases.acquire(conn, "k", killed, "a task that was killed", RUN, 30.0)
+        assert len(claims.claim(conn, Selection("s", "k"), killed, on_the_wire, RUN)) == on_the_wire
+        conn.execute(lanes.update().values(lease_expires_at=now(conn) - timedelta(seconds=1)))
+    desk.sandbox.faults([{"kind": "error", "code": None, "status": 500, "count": 1}])
+    report = desk.deliver()
+    assert report.problems == []
+    doubts = Counter[str]()
+    for integration in INTEGRATIONS:
+        doubts.update(desk.statuses(integration))
+    assert doubts == {"in_doubt": on_the_wire + 1, "delivered": ROWS * len(INTEGRATIONS) - on_the_wire - 1}
 
 
 def test_an_outage_at_full_speed_costs_at_most_one_caps_worth_of_doubt(desk: ThreeLanes) -> None:

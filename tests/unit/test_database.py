@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
-from kombo_provider.database import ENGINE_OPTIONS, sign_statements
+from kombo_provider.database import ENGINE_OPTIONS, find_silence, sign_statements
 
 
 @pytest.fixture
@@ -68,3 +68,17 @@ def test_no_row_and_no_parameter_is_logged_however_much_sqlalchemy_is_told_to_lo
     engine.dispose()
     assert "SELECT name FROM people" in caplog.text
     assert "Zyzzyva" not in caplog.text
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_connection_to_postgresql_that_goes_silent_is_found_within_two_minutes(
+    postgres_url: str, driver: str
+) -> None:
+    engine = find_silence(create_engine(make_url(postgres_url).set(drivername=f"postgresql+{driver}")))
+    with engine.connect() as conn:
+        info = conn.connection.driver_connection.info  # type: ignore[union-attr]
+        told = info.dsn_parameters if driver == "psycopg2" else info.get_parameters()
+    engine.dispose()
+    idle, interval, count = (int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count <= 120
+    assert int(told["tcp_user_timeout"]) <= 120_000

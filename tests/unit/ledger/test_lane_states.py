@@ -34,6 +34,16 @@ def test_a_pause_of_a_clock_that_was_a_year_ahead_holds_no_lane(book: Book) -> N
 BLOCKED = LaneState.BLOCKED
 
 
+@pytest.mark.parametrize("odd", ["*", "%", "all", "everywhere", "k", " ", "null"])
+def test_a_refused_integration_blocks_no_other_lane_whatever_its_id_looks_like(book: Book, odd: str) -> None:
+    with book.ledger.transaction() as conn:
+        lane_states.set_state(conn, "k", odd, BLOCKED, code="INTEGRATION.INACTIVE")
+        states = lane_states.statuses(conn, "k", ["greenhouse:a", odd])
+        others = lane_states.statuses(conn, "other", ["greenhouse:a", odd])
+    assert {name: status.state for name, status in states.items()} == {"greenhouse:a": LaneState.OPEN, odd: BLOCKED}
+    assert {status.state for status in others.values()} == {LaneState.OPEN}
+
+
 def snooze(conn: Connection, *, hours: int = 24, lane: str = "greenhouse:a") -> None:
     until = now(conn) + hours * HOUR
     assert lane_actions.snooze_lane(conn, "kombo_default", lane, GRACE, until=until, reason="they know")
