@@ -23,11 +23,10 @@ def page_of(url: str, source: str) -> Iterator[TestClient]:
     from airflow.api_fastapi.core_api.security import get_user
     from fastapi.testclient import TestClient
 
-    from kombo_provider.deployment import KnownPipelines
     from kombo_provider.ui.app import make_app
     from kombo_provider.ui.bounded import BoundedWork
     from tests.e2e.conftest import _make_airflow_database
-    from tests.unit.ui.conftest import JSON, RightsByDag, connection, push_dag
+    from tests.unit.ui.conftest import JSON, RightsByDag, connection, known_pipelines, push_dag
 
     _make_airflow_database()
     os.environ["AIRFLOW_CONN_WAREHOUSE_DEFAULT"] = connection(url)
@@ -35,7 +34,7 @@ def page_of(url: str, source: str) -> Iterator[TestClient]:
     manager.rights = {("bench", method, "push") for method in ("GET", "POST")}
     airflow_app._AuthManagerState.instance = manager
     dags = {"push": push_dag("push", source)}
-    app = make_app(known=KnownPipelines(lambda: dags, seconds=3600), work=BoundedWork())
+    app = make_app(known=known_pipelines(dags, seconds=3600), work=BoundedWork())
     app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="bench", role="user")
     with TestClient(app, headers=JSON) as client:
         yield client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,17 +51,37 @@ class Watch:
         return place == (pipeline.ledger_conn_id, pipeline.ledger_schema, pipeline.kombo_conn_id)
 
 
-def stored_dags() -> dict[str, Any]:
-    """Return the DAGs as Airflow stored them, those left out whose file is gone: their connections may be gone too."""
+def stored_versions() -> dict[str, object]:
+    """Return by DAG what changes whenever Airflow stores it anew; DAGs whose file is gone are left out.
+
+    The connections of such a DAG may be gone too.
+    """
     from airflow.models.dag import DagModel
     from airflow.models.serialized_dag import SerializedDagModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from sqlalchemy import func, select
 
+    query = (
+        select(SerializedDagModel.dag_id, func.max(SerializedDagModel.last_updated).label("last_updated"))
+        .join(DagModel, DagModel.dag_id == SerializedDagModel.dag_id)
+        .where(~DagModel.is_stale)
+        .group_by(SerializedDagModel.dag_id)
+    )
     with create_session() as session:
-        there = set(session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale)))
-        stored = SerializedDagModel.read_all_dags(session=session)
-    return {name: dag for name, dag in sorted(stored.items()) if name in there}
+        return {row.dag_id: row.last_updated for row in session.execute(query)}
+
+
+def stored_dags(dag_ids: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the DAGs as Airflow stored them, or some of them; those whose file is gone are left out."""
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+
+    wanted = set(stored_versions())
+    if dag_ids is not None:
+        wanted &= set(dag_ids)
+    with create_session() as session:
+        stored = SerializedDagModel.get_latest_serialized_dags(dag_ids=sorted(wanted), session=session)
+        return {row.dag_id: row.dag for row in sorted(stored, key=lambda row: row.dag_id)}
 
 
 def ledger_fields(task: Any) -> dict[str, Any] | None:
@@ -110,30 +130,56 @@ def watches_of(dags: dict[str, Any]) -> list[Watch]:
     )
 
 
-class KnownPipelines:
-    """The deployment's pipelines, read again when they are older than `seconds`: reading all DAGs takes a while."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one DAG holds of ours, as it was stored with that version."""
 
-    def __init__(self, read: Callable[[], dict[str, Any]] = stored_dags, *, seconds: float = 20.0) -> None:
-        self._read, self._seconds = read, seconds
+    version: object
+    pipelines: list[Pipeline]
+    watches: list[Watch]
+
+
+class KnownPipelines:
+    """The deployment's pipelines: looked for again after `seconds`, and then only in DAGs that were stored anew.
+
+    `versions` tells by DAG what changes with each storing; `read` returns the DAGs of some names. To read a DAG takes
+    milliseconds, and a deployment may have thousands.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Collection[str]], Mapping[str, Any]] = stored_dags,
+        versions: Callable[[], Mapping[str, object]] = stored_versions,
+        *,
+        seconds: float = 20.0,
+    ) -> None:
+        self._read, self._versions, self._seconds = read, versions, seconds
         self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._known: list[Pipeline] = []
-        self._watches: list[Watch] = []
+        self._looked_at = float("-inf")
+        self._found: dict[str, _Found] = {}
 
     def all(self) -> list[Pipeline]:
         """Return the pipelines, sorted by DAG."""
         with self._lock:
             self._look()
-            return self._known
+            return [pipeline for _, found in sorted(self._found.items()) for pipeline in found.pipelines]
 
     def watches_of(self, pipeline: Pipeline) -> list[Watch]:
         """Return the DAGs that watch the pipeline's lanes."""
         with self._lock:
             self._look()
-            return [watch for watch in self._watches if watch.watches(pipeline)]
+            watches = [watch for _, found in sorted(self._found.items()) for watch in found.watches]
+        return [watch for watch in watches if watch.watches(pipeline)]
 
     def _look(self) -> None:
-        if time.monotonic() - self._read_at > self._seconds:
-            dags = self._read()
-            self._known, self._watches = pipelines_of(dags), watches_of(dags)
-            self._read_at = time.monotonic()
+        if time.monotonic() - self._looked_at <= self._seconds:
+            return
+        versions = self._versions()
+        kept = {name: found for name, found in self._found.items() if versions.get(name) == found.version}
+        changed = versions.keys() - kept.keys()
+        dags = self._read(changed) if changed else {}
+        for name, dag in dags.items():
+            # One that is stored between the two reads bears the older version here, and is read once more next time.
+            kept[name] = _Found(versions[name], pipelines_of({name: dag}), watches_of({name: dag}))
+        self._found = kept
+        self._looked_at = time.monotonic()

@@ -188,6 +188,16 @@ def test_the_history_has_a_row_for_the_run_and_each_integration_and_a_second_rep
     assert rows == [("", "{}")]
 
 
+def test_the_history_of_a_narrowed_run_has_a_row_for_the_run_and_for_its_own_lanes_only(
+    warehouse: Warehouse, sandbox: Sandbox
+) -> None:
+    for number, integration_id in enumerate((GREENHOUSE, PERSONIO)):
+        warehouse.add(number, integration_id=integration_id)
+    narrowed = run_dag(integration_ids=[PERSONIO])
+    rows = warehouse.execute("SELECT integration_id FROM kombo_runs WHERE run_id = ?", (narrowed.run_id,))
+    assert sorted(rows) == [("",), (PERSONIO,)]
+
+
 def test_the_run_after_a_bad_one_names_what_is_open_its_reasons_and_the_command(
     warehouse: Warehouse, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

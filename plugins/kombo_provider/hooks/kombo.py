@@ -68,7 +68,7 @@ class KomboHook(BaseHook):
 
     def get_settings(self) -> ConnectionSettings:
         """Return the connection's settings, read once; raises `ConfigurationError` that names the field."""
-        from kombo_provider.client import ConnectionSettings
+        from kombo_provider.client.settings import ConnectionSettings
 
         if self._settings is None:
             with known_connection(self.kombo_conn_id):

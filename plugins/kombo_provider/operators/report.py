@@ -101,9 +101,9 @@ class KomboReportOperator(PushOperator):
         states = ti.get_task_states(dag_id=run.ref.dag_id, run_ids=[run.ref.run_id])
         found = states.get(run.ref.run_id, {})
         watched = {name: state for name, state in found.items() if _belongs_to(name, tuple(self.task_ids.values()))}
-        groups = ti.xcom_pull(task_ids=self.task_ids["stage"]) or []
         failed = [name for name, state in watched.items() if state == "failed"]
         if failed:
+            groups = ti.xcom_pull(task_ids=self.task_ids["stage"]) or []
             return sorted(_as_shown(name, self.task_ids["deliver"], groups) for name in failed)
         return sorted(f"{name} (did not start)" for name, state in watched.items() if state == "upstream_failed")
 

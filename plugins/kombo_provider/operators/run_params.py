@@ -101,8 +101,8 @@ def read_params(context: Mapping[str, Any], *, whole_dag: bool) -> RunParams:
         _refuse_unknown(given, {*ours, *declared})
     else:
         ours = {name: param for name, param in ours.items() if _is_marked(declared.get(name))}
-        _refuse_nearly_ours([name for name in given if name not in declared], ours)
         _warn_of_undeclared(given, ours)
+        _warn_of_nearly_ours([name for name in given if name not in declared], ours)
     checks: dict[str, Callable[[str, Any], Any]] = {
         "window": _window,
         "integration_ids": _texts,
@@ -142,15 +142,12 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
         )
 
 
-def _refuse_nearly_ours(undeclared: Sequence[str], ours: Mapping[str, Any]) -> None:
-    """Raise for what nobody declared and is spelled nearly as one of ours: passed over, it would narrow nothing."""
+def _warn_of_nearly_ours(undeclared: Sequence[str], ours: Mapping[str, Any]) -> None:
+    """Warn of what nobody declared and is spelled nearly as one of ours: it narrows nothing, and may be meant to."""
     for name in undeclared:
         near = difflib.get_close_matches(name.lower(), ours, n=1, cutoff=_NEARLY)
         if near and name not in push_params():
-            raise ConfigurationError(
-                f"The run was given the param {name!r}, which nobody declares. Did you mean {near[0]}? "
-                "Nothing was sent."
-            )
+            log.warning("The param %r is none of the push's and narrows nothing. Did you mean %s?", name, near[0])
 
 
 _NEARLY = 0.85

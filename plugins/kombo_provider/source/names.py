@@ -6,7 +6,6 @@ import re
 from typing import Any, Final
 
 from sqlalchemy.engine import CursorResult
-from sqlglot.dialects import Postgres
 
 from kombo_provider.errors import SourceError
 
@@ -35,6 +34,9 @@ def _refuse_cut(names: list[str], select: str, where: str) -> None:
     full = {name for name in names if len(name.encode()) >= _POSTGRESQL_BYTES - 3}  # a character is not cut in two
     if not full:
         return
+    # Hardly any SELECT has such a name, and the tokenizer takes a tenth of a second to load.
+    from sqlglot.dialects import Postgres
+
     for token in Postgres().tokenize(select):
         written = token.text
         cut = written.encode()[:_POSTGRESQL_BYTES].decode(errors="ignore")

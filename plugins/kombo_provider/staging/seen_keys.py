@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Hashable
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Hashes = npt.NDArray[np.int64]
+    Hashes = npt.NDArray[np.int64]
 
 
 class SeenKeys:
@@ -17,11 +20,18 @@ class SeenKeys:
     """
 
     def __init__(self) -> None:
+        self._unsorted = array("q")
         self._runs: list[Hashes] = []
 
     def may_hold(self, keys: Collection[Hashable]) -> list[bool]:
         """Tell for each key whether it may have been added before."""
-        hashes = _hashes(keys)
+        self._sort()
+        if not self._runs:
+            # Most extracts are one chunk or none: those need not load numpy, which takes a tenth of a second.
+            return [False] * len(keys)
+        import numpy as np
+
+        hashes = np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))
         found = np.zeros(len(hashes), dtype=bool)
         for run in self._runs:
             places = np.minimum(np.searchsorted(run, hashes), len(run) - 1)
@@ -30,13 +40,16 @@ class SeenKeys:
 
     def add(self, keys: Collection[Hashable]) -> None:
         """Remember keys."""
-        if not keys:
+        self._unsorted.extend(map(hash, keys))
+
+    def _sort(self) -> None:
+        """Make what was added since the last question a run, merged with those that are no longer."""
+        if not self._unsorted:
             return
-        run = np.sort(_hashes(keys))
+        import numpy as np
+
+        run = np.sort(np.array(self._unsorted, dtype=np.int64))
+        self._unsorted = array("q")
         while self._runs and len(self._runs[-1]) <= len(run):
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
-
-
-def _hashes(keys: Collection[Hashable]) -> Hashes:
-    return np.fromiter(map(hash, keys), dtype=np.int64, count=len(keys))

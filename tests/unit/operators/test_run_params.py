@@ -74,12 +74,20 @@ def test_in_a_dag_of_ones_own_those_of_push_params_are_the_push_s() -> None:
 
 
 @pytest.mark.parametrize("name", ["applicant_id", "aplicant_ids", "dryrun", "Limit"])
-def test_in_a_dag_of_ones_own_a_misspelled_key_is_refused_too(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}.*Did you mean"):
-        read({name: ["471"]}, whole_dag=False, **push_params())
-    own = {"file": "x.csv", "day": "2026-01-01", "rows": 5}
-    assert read(own, whole_dag=False, **push_params()) == RunParams()
-    assert read({name: 1}, whole_dag=False) == RunParams()
+def test_in_a_dag_of_ones_own_a_key_that_is_nearly_ours_is_the_dag_s_business_and_a_warning_names_it(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read({name: ["471"]}, whole_dag=False, **push_params()) == RunParams()
+    assert f"'{name}' is none of the push's and narrows nothing. Did you mean" in caplog.text
+
+
+@pytest.mark.parametrize("given", [{"file": "x.csv", "day": "2026-01-01", "rows": 5}, {"aplicant_ids": ["471"]}])
+def test_in_a_dag_of_ones_own_no_warning_is_of_what_the_dag_declared_or_of_a_name_that_is_far(
+    given: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    declared = {name: Param(None) for name in given if name == "aplicant_ids"}
+    assert read(given, whole_dag=False, **push_params(), **declared) == RunParams()
+    assert not caplog.text
 
 
 def test_nothing_given_means_the_defaults() -> None:

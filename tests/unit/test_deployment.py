@@ -1,0 +1,83 @@
+"""What Airflow knows of our pipelines is read again only where it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from kombo_provider.deployment import KnownPipelines, Pipeline
+from kombo_provider.operators.create import KomboCreateApplicationOperator
+from kombo_provider.operators.settings import WatchSettings
+from kombo_provider.operators.watch import KomboWatchOperator
+
+
+def push_dag(dag_id: str, source: str = "crm.applicants") -> Any:
+    with DAG(dag_id, schedule=None) as dag:
+        KomboCreateApplicationOperator(task_id="t", source=source, applicant_id="1", job_id="j", body={})
+        KomboWatchOperator(task_id="w", watch=WatchSettings())
+    return dag
+
+
+class Stored:
+    """DAGs as Airflow stores them, and which of them were read."""
+
+    def __init__(self) -> None:
+        self.dags: dict[str, Any] = {}
+        self.versions: dict[str, object] = {}
+        self.read: list[list[str]] = []
+
+    def store(self, dag: Any) -> None:
+        self.dags[dag.dag_id] = dag
+        self.versions[dag.dag_id] = object()
+
+    def known(self, seconds: float = 0.0) -> KnownPipelines:
+        def read(names: Collection[str]) -> dict[str, Any]:
+            self.read.append(sorted(names))
+            return {name: self.dags[name] for name in names}
+
+        return KnownPipelines(read, lambda: dict(self.versions), seconds=seconds)
+
+
+@pytest.fixture
+def stored() -> Stored:
+    stored = Stored()
+    for name in ("b", "a"):
+        stored.store(push_dag(name))
+    return stored
+
+
+def sources(pipelines: list[Pipeline]) -> list[tuple[str, str]]:
+    return [(pipeline.dag_id, pipeline.source) for pipeline in pipelines]
+
+
+def test_a_dag_is_read_once_and_again_only_where_it_was_stored_anew(stored: Stored) -> None:
+    known = stored.known()
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
+    assert known.all() == known.all()
+    stored.store(push_dag("b", "crm.agencies"))
+    stored.store(push_dag("c"))
+
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.agencies"), ("c", "crm.applicants")]
+    assert stored.read == [["a", "b"], ["b", "c"]]
+
+
+def test_a_dag_whose_file_is_gone_is_no_pipeline_any_more_and_nothing_is_read_for_it(stored: Stored) -> None:
+    known = stored.known()
+    [first, _] = known.all()
+    assert [watch.dag_id for watch in known.watches_of(first)] == ["a", "b"]
+    del stored.versions["b"]
+
+    assert sources(known.all()) == [("a", "crm.applicants")]
+    assert [watch.dag_id for watch in known.watches_of(first)] == ["a"]
+    assert stored.read == [["a", "b"]]
+
+
+def test_within_its_seconds_nothing_is_looked_at(stored: Stored) -> None:
+    known = stored.known(seconds=3600)
+    known.all()
+    stored.store(push_dag("c"))
+
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
