@@ -81,6 +81,7 @@ async def replay_code(desk: DeskDep, user: GetUserDep, pipeline: PipelineDep, or
         raise HTTPException(409, "This DAG has no param replay.")
     if not await run_in_threadpool(may_trigger, user, [pipeline.dag_id]):
         raise HTTPException(403, "You may not trigger this DAG.")
+    # Noted in the audit log and in the ledger before the run: none can have begun without a name beside it.
     said = {"integration_id": ordered.integration_id, "code": ordered.code, "reason": ordered.reason}
     await run_in_threadpool(airflow_side.audit, user, pipeline.dag_id, "kombo_lane_replay", **said)
     by = By(Actor.PERSON, name=user.get_name())
@@ -106,7 +107,10 @@ async def _act(
     lane = ordered.integration_id
     users = await desk.read(pipeline, lambda conn: desk.users_of_lane(conn, pipeline, lane))
     await run_in_threadpool(desk.refuse_unless_may_act, user, users)
-    said = {"integration_id": lane, "reason": ordered.reason, "until": until.isoformat() if until else None}
+    said = {"integration_id": lane, "reason": ordered.reason}
+    if until is not None:
+        said["until"] = until.isoformat()
+    # Before the change, so that an audit log that cannot be written keeps the change from happening unseen.
     await run_in_threadpool(airflow_side.audit, user, pipeline.dag_id, f"kombo_lane_{action}", **said)
     by = By(Actor.PERSON, name=user.get_name())
     await desk.change(pipeline, lambda conn: act(conn, by))

@@ -34,10 +34,16 @@ def dag_state(dag_id: str) -> dict[str, Any]:
         last_run = {
             "run_id": last.run_id,
             "state": str(last.state),
-            "began_at": last.start_date.isoformat() if last.start_date else None,
-            "ended_at": last.end_date.isoformat() if last.end_date else None,
+            "began_at": _text(last.start_date),
+            "ended_at": _text(last.end_date),
         }
     return {"paused": bool(paused), "running": on, "last_run": last_run}
+
+
+def _text(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return at.isoformat()
 
 
 def watch_state(dag_ids: Sequence[str]) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def watch_state(dag_ids: Sequence[str]) -> dict[str, Any]:
     return min(states, key=lambda one: _WATCH_STATES.index(one["state"]), default={"state": "missing", "since": None})
 
 
-_WATCH_STATES = ("on", "late", "paused")
+_WATCH_STATES = ("on", "late", "paused")  # the best first
 _LATE_AFTER = timedelta(minutes=30)
 
 
@@ -62,10 +68,15 @@ def _watch_state(session: Session, dag_id: str) -> dict[str, Any]:
     newest, first = session.execute(runs).one()
     looked = session.scalar(select(func.max(DagRun.end_date)).where(DagRun.dag_id == dag_id, DagRun.state == "success"))
     due = model.next_dagrun_create_after
-    period = max(due - newest, timedelta()) if due and newest else timedelta()
+    # The period is read off the runs, since a schedule may be a dataset's or a timetable of the user's own.
+    period = timedelta()
+    if due and newest:
+        period = max(due - newest, timedelta())
+    # A watch that has never looked is late from its first run on; one without a run, from when that was due.
     since = looked or first or due
-    late = since is not None and datetime.now(UTC) - since > period + _LATE_AFTER
-    return {"state": "late" if late else "on", "since": since.isoformat() if late and since else None}
+    if since is not None and datetime.now(UTC) - since > period + _LATE_AFTER:
+        return {"state": "late", "since": since.isoformat()}
+    return {"state": "on", "since": None}
 
 
 def last_report(dag_id: str) -> dict[str, Any] | None:
@@ -89,16 +100,11 @@ def last_report(dag_id: str) -> dict[str, Any] | None:
 
 def audit(user: Any, dag_id: str, event: str, **said: Any) -> None:
     """Write a line of Airflow's audit log: who did what to which lane."""
+    extra = {name: value for name, value in said.items() if value is not None}
+    name = user.get_name()
+    line = Log(event=event, dag_id=dag_id, owner=name, owner_display_name=name, extra=json.dumps(extra))
     with create_session() as session:
-        session.add(
-            Log(
-                event=event,
-                dag_id=dag_id,
-                owner=user.get_name(),
-                owner_display_name=user.get_name(),
-                extra=json.dumps({name: value for name, value in said.items() if value is not None}),
-            )
-        )
+        session.add(line)
 
 
 def replay(user: Any, dag_id: str, code: str, integration_id: str) -> str:
@@ -112,4 +118,6 @@ def replay(user: Any, dag_id: str, code: str, integration_id: str) -> str:
         run = trigger_dag(dag_id, conf=conf, **by)
     except (AirflowException, ValueError) as exc:
         raise HTTPException(409, f"Airflow started no run: {exc}") from None
-    return str(run.run_id) if run is not None else ""
+    if run is None:
+        return ""
+    return str(run.run_id)

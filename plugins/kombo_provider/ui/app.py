@@ -35,6 +35,7 @@ class _Scripts(StaticFiles):
 
 def make_app(*, known: KnownPipelines | None = None, work: BoundedWork | None = None) -> FastAPI:
     """Build the application; nothing is read before the first request."""
+    # No pages of FastAPI's own: they would answer without a login, and fetch scripts from other hosts.
     app = FastAPI(title="Kombo", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", _Scripts(directory=_STATIC), name="static")
     app.state.desk = Desk(known or KnownPipelines(), work or BoundedWork())

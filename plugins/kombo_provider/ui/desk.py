@@ -22,6 +22,7 @@ from kombo_provider.ui.access import may_look, may_trigger
 from kombo_provider.ui.bounded import BoundedWork
 
 T = TypeVar("T")
+# A day of a large fleet takes seconds to sum up, and a request has five in all (see BoundedWork).
 _SUM_UP_SECONDS = 0.4
 
 
@@ -31,6 +32,7 @@ class Desk:
 
     known: KnownPipelines
     work: BoundedWork
+    # As long as the process lives: what runs left behind on a day that is over does not change any more.
     _closed_days: dict[tuple[object, ...], dict[datetime, Day | None]] = field(default_factory=dict)
 
     def fleets(self, user: Any) -> list[tuple[Pipeline, list[str]]]:
@@ -45,8 +47,9 @@ class Desk:
                 found.setdefault(place, []).append(one)
         fleets = []
         for _, same in sorted(found.items()):
+            pushing = [one for one in same if one.pushes] or same
             dag_ids = sorted({one.dag_id for one in same})
-            fleets.append((next((one for one in same if one.pushes), same[0]), dag_ids))
+            fleets.append((pushing[0], dag_ids))
         return fleets
 
     def pipeline(self, user: Any, dag_id: str, source: str) -> Pipeline:
@@ -74,13 +77,18 @@ class Desk:
         """
         today, source = overview.today(now(conn)), pipeline.source
         known = self._closed_days.setdefault((pipeline.ledger_conn_id, pipeline.ledger_schema, source), {})
-        shown = [today - timedelta(days=back) for back in range(1, overview.DAYS_SHOWN)]
+        found = [overview.day(conn, source, today)]
+        complete = True
         until = time.monotonic() + _SUM_UP_SECONDS
-        for begins in shown:
+        for back in range(1, overview.DAYS_SHOWN):
+            begins = today - timedelta(days=back)
             if begins not in known and time.monotonic() < until:
                 known[begins] = overview.day(conn, source, begins)
-        found = [overview.day(conn, source, today), *(known.get(begins) for begins in shown)]
-        return [day for day in found if day is not None], all(begins in known for begins in shown)
+            if begins in known:
+                found.append(known[begins])
+            else:
+                complete = False
+        return [day for day in found if day is not None], complete
 
     async def change(self, pipeline: Pipeline, act: Callable[[Connection], T]) -> T:
         """Change something in the pipeline's ledger, in one transaction."""
@@ -89,13 +97,18 @@ class Desk:
             with change_ledger(pipeline.connections) as ledger, ledger.transaction() as conn:
                 return act(conn)
 
+        # Threads of their own: a person who stops a lane does not wait behind those who only look.
         return await self.work.run((pipeline.ledger_conn_id, pipeline.ledger_schema, "changes"), changing)
 
     def users_of_lane(self, conn: Connection, pipeline: Pipeline, integration_id: str) -> set[str]:
         """Return the DAGs whose sources have rows on the lane: who acts on it acts on all of them."""
         sharing = [one for one in self.known.all() if one.shares_lanes_with(pipeline)]
         sources = overview.sources_on(conn, integration_id, {one.source for one in sharing})
-        return {one.dag_id for one in sharing if one.source in sources} | {pipeline.dag_id}
+        users = {pipeline.dag_id}  # also before its source has a row there: somebody may stop a lane beforehand
+        for one in sharing:
+            if one.source in sources:
+                users.add(one.dag_id)
+        return users
 
     def refuse_unless_may_act(self, user: Any, dag_ids: set[str]) -> None:
         """Raise 403 unless the user may trigger all of them."""
@@ -112,4 +125,6 @@ def _page_connection(pipeline: Pipeline) -> str | None:
         raise ConfigurationError(
             "The setting page_connections of section kombo is no JSON object of connection ids."
         ) from None
-    return str(found) if found else None
+    if not found:
+        return None
+    return str(found)

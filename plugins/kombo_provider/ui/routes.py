@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
+from kombo_provider.deployment import Pipeline
 from kombo_provider.errors import KomboError
 from kombo_provider.ledger import DeliveryKey, lane_view, now, overview
 from kombo_provider.operators.descriptions import WHAT_TO_DO
@@ -20,7 +21,7 @@ from kombo_provider.ui.dependencies import DeskDep, PipelineDep
 from kombo_provider.ui.shown import all_shown, shown
 from kombo_provider.ui.texts import HttpStatus, Named, Storable
 
-LANES_AT_ONCE = 100
+LANES_AT_ONCE = 100  # more than a screen shows; the days of each lane are a query's rows of their own
 
 
 router = APIRouter()
@@ -53,15 +54,17 @@ class RowAsked(BaseModel):
 @router.get("/pipelines")
 def pipelines(desk: DeskDep, user: GetUserDep) -> list[dict[str, Any]]:
     """Every source of which the user may see a DAG."""
-    return [
-        {"dag_id": one.dag_id, "source": one.source, "kombo_conn_id": one.kombo_conn_id, "dag_ids": dag_ids}
-        for one, dag_ids in desk.fleets(user)
-    ]
+    found = []
+    for one, dag_ids in desk.fleets(user):
+        whose = {"dag_id": one.dag_id, "source": one.source, "kombo_conn_id": one.kombo_conn_id}
+        found.append({**whose, "dag_ids": dag_ids})
+    return found
 
 
 @router.get("/dags/{dag_id}/fleet")
 async def fleet(desk: DeskDep, pipeline: PipelineDep) -> dict[str, Any]:
     """A source's lanes; without its ledger, what the last report left in XCom."""
+    # Whatever asks a database does so in a thread: one query here would hold up everybody's pages.
     airflow = await run_in_threadpool(airflow_side.dag_state, pipeline.dag_id)
     watches = [watch.dag_id for watch in await run_in_threadpool(desk.known.watches_of, pipeline)]
     airflow |= {"watch": await run_in_threadpool(airflow_side.watch_state, watches)}
@@ -132,8 +135,10 @@ async def rows(desk: DeskDep, pipeline: PipelineDep, asked: RowsAsked) -> dict[s
         return lane_view.rows(conn, key, asked.what, code=asked.code, http_status=asked.http_status, after=asked.after)
 
     found = await desk.read(pipeline, look)
-    more = len(found) == lane_view.ROWS_SHOWN
-    return {"rows": all_shown(found), "after": found[-1]["applicant_id"] if more else None}
+    after = None
+    if len(found) == lane_view.ROWS_SHOWN:  # there may be more: the page asks from the last one on
+        after = found[-1]["applicant_id"]
+    return {"rows": all_shown(found), "after": after}
 
 
 @router.post("/dags/{dag_id}/row")
@@ -142,19 +147,19 @@ async def row(desk: DeskDep, pipeline: PipelineDep, asked: RowAsked) -> list[dic
 
     def look(conn: Connection) -> list[dict[str, Any]]:
         found = lane_view.find(conn, pipeline.source, asked.applicant_id, asked.integration_id)
-        lanes = {one["integration_id"] for one in found}
-        states = {name: overview.lane_numbers(conn, pipeline.source, pipeline.kombo_conn_id, name) for name in lanes}
-        return [
-            shown(one)
-            | {
-                "what_to_do": WHAT_TO_DO.get(one["status"]),
-                "history": all_shown(lane_view.history(conn, _key(one))),
-                "lane": shown(states[one["integration_id"]][0]),
-            }
-            for one in found
-        ]
+        return [_row(conn, pipeline, one) for one in found]
 
     return await desk.read(pipeline, look)
+
+
+def _row(conn: Connection, pipeline: Pipeline, found: dict[str, Any]) -> dict[str, Any]:
+    # An applicant id is one row on each integration, so no lane is asked for twice.
+    lanes = overview.lane_numbers(conn, pipeline.source, pipeline.kombo_conn_id, found["integration_id"])
+    return shown(found) | {
+        "what_to_do": WHAT_TO_DO.get(found["status"]),
+        "history": all_shown(lane_view.history(conn, _key(found))),
+        "lane": shown(lanes[0]),
+    }
 
 
 def _key(row: dict[str, Any]) -> DeliveryKey:

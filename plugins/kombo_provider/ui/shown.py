@@ -13,7 +13,9 @@ _JSON_TEXT = ("problems", "counts", "statuses", "top_codes")
 
 def shown(row: Any) -> dict[str, Any]:
     """Return a row of the ledger, or one of its named tuples, as the page takes it."""
-    fields: Mapping[str, Any] = row if isinstance(row, Mapping) else row._asdict()
+    fields = row
+    if not isinstance(row, Mapping):
+        fields = row._asdict()
     return {name: _shown(name, value) for name, value in fields.items()}
 
 
@@ -30,7 +32,9 @@ def safe_link(url: object) -> str | None:
         parts = urlsplit(url)
     except ValueError:
         return None
-    return url if parts.scheme.lower() in ("http", "https") and parts.netloc else None
+    if parts.scheme.lower() not in ("http", "https") or not parts.netloc:
+        return None
+    return url
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -44,9 +48,11 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _parsed(text: Any) -> Any:
+    if not text:
+        return None
     try:
-        return json.loads(text) if text else None
-    except ValueError:
+        return json.loads(text)
+    except ValueError:  # written by hand, or by a release that is newer: the rest of the row is shown all the same
         return None
 
 
@@ -54,5 +60,8 @@ def _links_checked(value: Any) -> Any:
     if isinstance(value, list):
         return [_links_checked(inner) for inner in value]
     if isinstance(value, dict):
-        return {name: safe_link(inner) if name == "log_url" else _links_checked(inner) for name, inner in value.items()}
+        checked = {}
+        for name, inner in value.items():
+            checked[name] = safe_link(inner) if name == "log_url" else _links_checked(inner)
+        return checked
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +15,7 @@ def _storable(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("holds half of a character") from None
-    if "\x00" in text:
+    if "\x00" in text:  # PostgreSQL has no such text
         raise ValueError("holds a NUL character")
     return text
 
@@ -28,6 +28,7 @@ HttpStatus = Annotated[int, Field(ge=0, le=999)]
 
 async def say_what_is_invalid(_request: Request, exc: Exception) -> JSONResponse:
     """Answer 422 with place and reason. FastAPI's own answer repeats the input, which may be no JSON."""
-    problems = exc.errors() if isinstance(exc, RequestValidationError) else []
-    said = [{name: problem[name] for name in ("type", "loc", "msg")} for problem in problems]
+    said: list[dict[str, Any]] = []
+    if isinstance(exc, RequestValidationError):
+        said = [{name: problem[name] for name in ("type", "loc", "msg")} for problem in exc.errors()]
     return JSONResponse({"detail": said}, status_code=422)
