@@ -123,8 +123,11 @@ def _person(chance: random.Random, voices: dict[str, Faker], number: int) -> Per
     locale = chance.choice(list(COUNTRIES))
     voice, country = voices[locale], COUNTRIES[locale]
     female = chance.random() < 0.5
-    first = voice.first_name_female() if female else voice.first_name_male()
-    last = voice.last_name_female() if female else voice.last_name_male()
+    # Many languages give a woman another family name than a man.
+    if female:
+        gender, first, last = "FEMALE", voice.first_name_female(), voice.last_name_female()
+    else:
+        gender, first, last = "MALE", voice.first_name_male(), voice.last_name_male()
     email = f"{_mailbox(first, last, voices['en_GB'])}.{number + 1}@example.{chance.choice(('com', 'org', 'net'))}"
     integration_id = chance.choice(list(JOBS))
     job_ids = tuple(chance.sample(JOBS[integration_id], k=2))
@@ -135,7 +138,7 @@ def _person(chance: random.Random, voices: dict[str, Faker], number: int) -> Per
         "candidate__phone_number": voice.phone_number() if chance.random() < 0.8 else None,
         "candidate__company": voice.company() if chance.random() < 0.6 else None,
         "candidate__title": voice.job() if chance.random() < 0.6 else None,
-        "candidate__gender": chance.choice(("FEMALE" if female else "MALE", "OTHER", None, None)),
+        "candidate__gender": chance.choice((gender, "OTHER", None, None)),
         "candidate__availability_date": _availability(chance),
         "candidate__location__country": country,
         "candidate__location__city": voice.city(),
@@ -153,7 +156,9 @@ def _mailbox(first: str, last: str, english: Faker) -> str:
     marked = f"{first}.{last}".lower().translate(SPELT_OUT)
     bare = unicodedata.normalize("NFKD", marked).encode("ascii", "ignore").decode()
     letters = "".join(c for c in bare if c.isalnum() or c == ".").strip(".")
-    return letters if len(letters) > 4 and ".." not in letters else english.user_name()
+    if len(letters) > 4 and ".." not in letters:
+        return letters
+    return english.user_name()
 
 
 def _availability(chance: random.Random) -> str | None:

@@ -70,8 +70,11 @@ class Warehouse:
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'kombo_deliveries'"):
             return Counts({}, {})
         instant = f"{since:%Y-%m-%d %H:%M:%S.%f}"
-        rows = self._rows(BY_STATUS, since=instant)
-        return Counts({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows})
+        counts = Counts({}, {})
+        for status, in_all, sent in self._rows(BY_STATUS, since=instant):
+            counts.by_status[status] = in_all
+            counts.sent_since[status] = sent
+        return counts
 
     def rows(self) -> int:
         """Return how many applicants the source table holds."""
@@ -95,15 +98,15 @@ class Warehouse:
 
     def problems(self) -> dict[str, list[str]]:
         """Return each bad row's reasons."""
-        return {row[0]: [_reason(p) for p in json.loads(row[1] or "[]")] for row in self._rows(PROBLEMS)}
+        found = {}
+        for applicant_id, problems in self._rows(PROBLEMS):
+            found[applicant_id] = [f"{one['field']}: {one['problem']}" for one in json.loads(problems or "[]")]
+        return found
 
     def _number(self, query: str) -> int:
         return int(self._rows(query)[0][0])
 
     def _rows(self, query: str, **values: str) -> list[Any]:
+        # Read only, and for one query at a time: the run writes into this file meanwhile, and must not wait for us.
         with closing(sqlite3.connect(self._address, uri=True, timeout=30)) as database:
             return database.execute(query, {"source": SOURCE, **values}).fetchall()
-
-
-def _reason(problem: dict[str, str]) -> str:
-    return f"{problem['field']}: {problem['problem']}"

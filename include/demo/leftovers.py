@@ -25,6 +25,7 @@ def living(sessions: Collection[int]) -> list[int]:
 
 def kill(sessions: Collection[int]) -> None:
     """End every process of these sessions, whatever its children do meanwhile."""
+    # Again and again: a process may have started another one between our look and its end.
     while pids := living(sessions):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -51,6 +52,7 @@ class Record:
         if not self._file.exists():
             return
         known = json.loads(self._file.read_text())
+        # Numbers of sessions begin anew with each start of the machine, and would be somebody else's.
         if known["boot"] == psutil.boot_time():
             kill({session for session in known["sessions"] if _is_ours(session)})
         self.clear()
@@ -58,7 +60,11 @@ class Record:
 
 def _is_ours(session: int) -> bool:
     """Tell whether the session's number has not been given to another program since."""
-    return any(name in _command(pid) for pid in living({session}) for name in OURS)
+    for pid in living({session}):
+        command = _command(pid)
+        if any(name in command for name in OURS):
+            return True
+    return False
 
 
 def _command(pid: int) -> str:

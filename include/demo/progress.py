@@ -34,7 +34,9 @@ class Progress:
             self._first = (now, done)
         if done < total or self._last is None:
             self._last = now
-        bar = _bar(done, total) if self._bar and total else ""
+        bar = ""
+        if self._bar and total:
+            bar = _bar(done, total)
         line = f"{phase:<11} {bar}{self._figures(now, done, total)}".rstrip()
         if self._bar:
             self._out.write(f"\r\x1b[2K      {line}")
@@ -55,12 +57,17 @@ class Progress:
         if not total:
             return ""
         since, first = self._first or (now, done)
-        seconds = (now if done < total else self._last or now) - since
+        until = now
+        if done >= total:
+            until = self._last or now  # the time after the last row is not its sending
+        seconds = until - since
         if seconds < 0.5 or done == first:
             return f"{done}/{total}"
         rate = (done - first) / seconds
-        left = f"  {(total - done) / rate:.0f} s left" if done < total else ""
-        return f"{done}/{total}  {rate:.0f}/s{left}"
+        figures = f"{done}/{total}  {rate:.0f}/s"
+        if done < total:
+            figures += f"  {(total - done) / rate:.0f} s left"
+        return figures
 
 
 def _bar(done: int, total: int) -> str:

@@ -57,7 +57,9 @@ def demo(files: Files, dags: Path = PROJECT / "dags") -> list[str]:
     with Processes(files.logs) as processes:
         added = fill(files.warehouse, datetime.now(UTC))
         warehouse = Warehouse(files.warehouse)
-        kept = f"{added} applicants made up" if added else f"the {warehouse.rows()} applicants of last time"
+        kept = f"{added} applicants made up"
+        if not added:
+            kept = f"the {warehouse.rows()} applicants of last time"
         print(f"[1/4] Warehouse  {_short(files.warehouse)}: {kept}")
         sandbox = Sandbox(processes, files)
         print(f"[2/4] Sandbox    a local Kombo at {sandbox.url}")
@@ -99,16 +101,21 @@ def _run(api: AirflowApi, airflow: Airflow, warehouse: Warehouse, since: datetim
 
 def _phase(tasks: list[Task]) -> str | None:
     """Say which task runs, or waits for its next try."""
-    running = [task.task_id for task in tasks if task.state == "running"]
-    failed = [
-        f"{task.task_id} failed once, Airflow waits to try again" for task in tasks if task.state == "up_for_retry"
-    ]
-    return next(iter([*running, *failed]), None)
+    for task in tasks:
+        if task.state == "running":
+            return task.task_id
+    for task in tasks:
+        if task.state == "up_for_retry":
+            return f"{task.task_id} failed once, Airflow waits to try again"
+    return None
 
 
 def _why(api: AirflowApi, airflow: Airflow, run_id: str, state: str) -> str:
     """Name the tasks that failed and their logs."""
-    lines = [f"the DAG run {run_id} is {state}" + ("." if state in ENDED else f" after {RUN_SECONDS} s.")]
+    after = ""
+    if state not in ENDED:
+        after = f" after {RUN_SECONDS} s"
+    lines = [f"the DAG run {run_id} is {state}{after}."]
     for task in api.tasks(DAG_ID, run_id):
         if task.state in {"failed", "up_for_retry", "running"}:
             log = task.log_file(airflow.files.airflow_home / "logs", DAG_ID, run_id)

@@ -14,19 +14,20 @@ QUESTIONS: Final[list[dict[str, Any]]] = [
 
 TITLES: Final = ("Nurse", "Data engineer", "Warehouse lead", "Barista")
 
+
+def _integration(integration_id: str, job_ids: tuple[str, ...]) -> dict[str, Any]:
+    jobs = {}
+    for job_id, title in zip(job_ids, TITLES, strict=False):
+        jobs[job_id] = {"name": title, "screening_questions": QUESTIONS}
+    limit = 30
+    if integration_id.startswith("personio:"):
+        limit = 10  # as with some real ATSs, one customer's takes less at once than the usual 30
+    return {"jobs": jobs, "concurrency_limit": limit}
+
+
 SETTINGS: Final[dict[str, Any]] = {
     "latency_seconds": [0.2, 1.2],
     "integrations": list(JOBS),
     "accept_unknown_jobs": False,
-    "per_integration": {
-        integration_id: {
-            "jobs": {
-                job_id: {"name": title, "screening_questions": QUESTIONS}
-                for job_id, title in zip(job_ids, TITLES, strict=False)
-            },
-            # As with some real ATSs, one customer's takes less at once than the usual 30.
-            "concurrency_limit": 10 if integration_id.startswith("personio:") else 30,
-        }
-        for integration_id, job_ids in JOBS.items()
-    },
+    "per_integration": {name: _integration(name, job_ids) for name, job_ids in JOBS.items()},
 }

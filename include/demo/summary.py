@@ -52,10 +52,13 @@ def contradictions(outcome: Outcome) -> list[str]:
         found.append(f"The run read {outcome.report['extracted']['extracted']} rows and accounts for {read}.")
     if outcome.not_in_ledger:
         found.append(f"{outcome.not_in_ledger} rows of the table applicants are not in the ledger.")
-    left = {status: outcome.counts.by_status.get(status) for status in ("ready", "sending")}
-    found += [f"{count} deliveries are still {status}." for status, count in left.items() if count]
+    for status in ("ready", "sending"):
+        count = outcome.counts.by_status.get(status)
+        if count:
+            found.append(f"{count} deliveries are still {status}.")
     if count := outcome.counts.sent_since.get("in_doubt"):
         found.append(f"This run has put {count} deliveries in doubt.")
+    # The sandbox may have executed what a run that was killed left in doubt, and cannot have executed more.
     if not outcome.delivered <= outcome.created <= outcome.delivered + outcome.in_doubt:
         found.append(f"The ledger says {outcome.delivered} delivered, the sandbox {outcome.created} created.")
     if outcome.created_twice:
@@ -74,8 +77,9 @@ def result_lines(outcome: Outcome) -> list[str]:
         f"{outcome.rows:>5} rows in the table applicants",
         f"{outcome.delivered:>5} delivered: {outcome.sent_now} sent by this run, {known} known from earlier runs",
     ]
-    others = (item for item in sorted(outcome.counts.by_status.items()) if item[0] != "delivered")
-    lines += [f"{count:>5} {WORDS.get(status, status)}" for status, count in others]
+    for status, count in sorted(outcome.counts.by_status.items()):
+        if status != "delivered":
+            lines.append(f"{count:>5} {WORDS.get(status, status)}")
     if outcome.rows_without_key:
         lines.append(f"{outcome.rows_without_key:>5} without a key: cannot enter the ledger, never sent")
     lines.append(f"{outcome.written_back:>5} with Kombo's ids written back")
@@ -102,11 +106,13 @@ def _read(outcome: Outcome) -> dict[str, int]:
 def sample_lines(samples: list[tuple[str, ...]]) -> list[str]:
     """Return a small table of ids that were written back."""
     heads = ("applicant_id", "integration", "kombo_application_id", "kombo_candidate_id", "kombo_delivered_at")
-    widths = [max(len(row[i]) for row in (heads, *samples)) for i in range(len(heads))]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (heads, *samples)
-    ]
+    rows = [heads, *samples]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def problem_lines(problems: dict[str, list[str]]) -> list[str]:
