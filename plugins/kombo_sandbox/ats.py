@@ -54,8 +54,10 @@ class Ats:
 
     def find_candidate(self, email: str) -> Candidate | None:
         """The person whose first address this is (not any of the further ones)."""
-        found = self.candidates_by_email.get(email.lower(), [])
-        return next((person for person in found if person.email == email.lower()), None)
+        for person in self.candidates_by_email.get(email.lower(), []):
+            if person.email == email.lower():
+                return person
+        return None
 
     def has_applied(self, email: str, job_ref: str) -> bool:
         job, person = self.find_job(job_ref), self.find_candidate(email)
@@ -103,7 +105,9 @@ class Ats:
             record = self.applications_by_id[event["id"]]
             record.outcome = fields.get("outcome", record.outcome)
             record.rejection_reason = fields.get("rejection_reason_name", record.rejection_reason)
-            record.rejected_at = at if record.outcome == "DECLINED" else None
+            record.rejected_at = None
+            if record.outcome == "DECLINED":
+                record.rejected_at = at
             if "stage_id" in fields:
                 record.stage = self._stage(fields["stage_id"], at)
         elif event["model"] == "candidate":
@@ -111,7 +115,9 @@ class Ats:
         else:
             record = self.jobs_by_id[event["id"]]
         if "deleted" in fields:
-            record.deleted_at = at if fields["deleted"] else None
+            record.deleted_at = None
+            if fields["deleted"]:
+                record.deleted_at = at
         if fields.keys() != {"stage_id"}:  # `updated_after` no longer sees that an application moved on
             record.changed_at = at
 

@@ -56,13 +56,17 @@ class Creates:
     def execute(self, draft: Draft, *, answer_is_lost: bool) -> dict[str, Any]:
         """Writes the application, and the candidate where there is none; the success answer."""
         integration_id, event = draft.integration_id, draft.event
+        # Only now, and not with Kombo's own checks: the ATS refuses what it finds when the request reaches it.
         self._refuse_in_ats(integration_id, event)
         visibility = self._settings.of("visibility", integration_id)
         if answer_is_lost:
             visibility = self._settings.of("visibility_of_lost", integration_id) or visibility
         made = self._store.create(integration_id, {**event, "visibility": visibility, "lost": answer_is_lost})
-        data = _as_candidate(made) if draft.answer_is_candidate else views.created_application(made)
-        return {"status": "success", "data": data, "warnings": [{"message": text} for text in draft.warnings]}
+        warnings = [{"message": text} for text in draft.warnings]
+        show = views.created_application
+        if draft.answer_is_candidate:
+            show = _as_candidate
+        return {"status": "success", "data": show(made), "warnings": warnings}
 
     def _draft(
         self, integration_id: str, job_ref: str, stage_id: str | None, body: dict[str, Any], *, as_candidate: bool

@@ -71,7 +71,9 @@ class Rule:
         return isinstance(self.fault, Afterwards) and self.fault.loses_answer
 
     def as_json(self) -> dict[str, Any]:
-        left = None if self.count is None else self.count - self.used
+        left = None
+        if self.count is not None:
+            left = self.count - self.used
         shown = {"kind": self.kind, "count": left, "rate": self.rate, "match": self.match, "used": self.used}
         return {**shown, **self.parameters}
 
@@ -86,7 +88,7 @@ class FaultBook:
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
-        self._random = random.Random(0)
+        self._random = random.Random(0)  # its own: what else draws numbers in this process changes no scenario
         self.used: Counter[str] = Counter()
 
     @property
@@ -98,7 +100,9 @@ class FaultBook:
 
     def add(self, given: Any) -> None:
         """Adds rules, or raises ApiError and adds none."""
-        rules = given.get("rules", [given]) if isinstance(given, dict) else given
+        rules = given
+        if isinstance(given, dict):
+            rules = given.get("rules", [given])
         if not isinstance(rules, list):
             raise _refused("a list of rules is expected")
         self._rules += [parse_rule(rule) for rule in rules]
@@ -106,7 +110,10 @@ class FaultBook:
     def pick(self, facts: Facts) -> Rule | None:
         """The rule that strikes this request; its budget is used."""
         for rule in self._rules:
-            if not rule.matches(facts) or (rule.rate is not None and self._random.random() >= rule.rate):
+            if not rule.matches(facts):
+                continue
+            # Drawn only for requests that match: others do not move the sequence of a seed.
+            if rule.rate is not None and self._random.random() >= rule.rate:
                 continue
             rule.used += 1
             self.used[rule.kind] += 1
@@ -144,7 +151,8 @@ def parse_rule(given: Any) -> Rule:
     if not isinstance(match, dict) or (match.keys() - MATCH_KEYS):
         raise _refused(f"match may name {', '.join(sorted(MATCH_KEYS))}")
     _check_parameters(kind, parameters)
-    return Rule(kind, count, rate, {key: _patterns(key, wanted) for key, wanted in match.items()}, parameters)
+    patterns = {key: _patterns(key, wanted) for key, wanted in match.items()}
+    return Rule(kind, count, rate, patterns, parameters)
 
 
 def _check_parameters(kind: str, given: dict[str, Any]) -> None:
@@ -154,6 +162,7 @@ def _check_parameters(kind: str, given: dict[str, Any]) -> None:
         raise _refused("error needs a code (or null)")
     if code is not None and code not in STATUS_AND_TITLE:
         raise _refused(f"{code} is no code of Kombo's")
+    # Kombo would never say so of a create that it executed, and a client may rely on that.
     if kind == "status_after_write" and code in SAFE_TO_RETRY:
         raise _refused(f"{code} says that the create was not executed; use the kind error")
     if kind == "status_after_write" and given.get("status", 500) not in (500, 502, 503, 504):
@@ -164,25 +173,38 @@ def _check_parameters(kind: str, given: dict[str, Any]) -> None:
 def _check_numbers(given: dict[str, Any]) -> None:
     for key in given.keys() & NUMBERS:
         value = given[key]
-        whole = key in WHOLE_NUMBERS
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or value < 0:
-            raise _refused(f"{key} must be a {'whole ' if whole else ''}number from 0")
+        kinds: Any = (int, float)
+        words = "number"
+        if key in WHOLE_NUMBERS:
+            kinds, words = int, "whole number"
+        # `true` is a number to Python.
+        if isinstance(value, bool) or not isinstance(value, kinds) or value < 0:
+            raise _refused(f"{key} must be a {words} from 0")
     if not 200 <= given.get("status", 200) <= 599:
         raise _refused("status must be an HTTP status")
 
 
 def _check_interim(statuses: Any) -> None:
-    known = isinstance(statuses, list) and all(isinstance(status, int) and 100 <= status <= 199 for status in statuses)
-    if not known or 101 in statuses:
-        raise _refused("statuses must be a list of numbers from 100 to 199, without 101")
+    told = "statuses must be a list of numbers from 100 to 199, without 101"
+    if not isinstance(statuses, list):
+        raise _refused(told)
+    for status in statuses:
+        # 101 is no interim answer: after it the connection speaks another protocol.
+        if not isinstance(status, int) or not 100 <= status <= 199 or status == 101:
+            raise _refused(told)
 
 
 def _patterns(key: str, wanted: Any) -> list[str]:
-    patterns = [str(part) for part in (wanted if isinstance(wanted, list) else [wanted])]
-    return [part.lower() for part in patterns] if key == "email" else patterns
+    if not isinstance(wanted, list):
+        wanted = [wanted]
+    patterns = [str(part) for part in wanted]
+    if key == "email":
+        return [part.lower() for part in patterns]
+    return patterns
 
 
 def _fits(patterns: list[str], values: tuple[str, ...]) -> bool:
+    # Compared as it stands as well: an id or a path may hold a bracket, which is a wildcard.
     return any(value == pattern or fnmatchcase(value, pattern) for pattern in patterns for value in values)
 
 

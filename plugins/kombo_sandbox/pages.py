@@ -52,12 +52,15 @@ class Query:
     def texts(self, key: str) -> list[str] | None:
         """A comma-separated list; None where the parameter is absent or empty."""
         value = self._values.get(key)
-        return value.split(",") if value else None
+        if not value:
+            return None
+        return value.split(",")
 
     def choices(self, key: str, allowed: tuple[str, ...]) -> list[str] | None:
         values = self.texts(key)
-        if values and (wrong := [value for value in values if value not in allowed]):
-            raise input_invalid(key, f"{wrong[0]} is not one of {', '.join(allowed)}")
+        for value in values or ():
+            if value not in allowed:
+                raise input_invalid(key, f"{value} is not one of {', '.join(allowed)}")
         return values
 
     def flag(self, key: str) -> bool:
@@ -69,12 +72,16 @@ class Query:
     def instant(self, key: str) -> int | None:
         """Milliseconds since 1970 of a date parameter."""
         parsed = self._date(key)
-        return None if parsed is None else _milliseconds(parsed)
+        if parsed is None:
+            return None
+        return _milliseconds(parsed)
 
     def day(self, key: str) -> int | None:
         """Milliseconds since 1970 of the start of a date parameter's day, in UTC."""
         parsed = self._date(key)
-        return None if parsed is None else _milliseconds(parsed.replace(hour=0, minute=0, second=0, microsecond=0))
+        if parsed is None:
+            return None
+        return _milliseconds(parsed.replace(hour=0, minute=0, second=0, microsecond=0))
 
     def start(self, scope: str) -> int:
         """The `seq` after which the page begins; 0 without a cursor.
@@ -97,6 +104,7 @@ class Query:
         return urlsafe_b64encode(f"{self._mark(scope)}.{seq}".encode()).decode()
 
     def _mark(self, scope: str) -> str:
+        # Kombo wants all filters on each page (API reference, section 7.1); who forgets one shall notice here.
         filters = sorted(item for item in self._values.items() if item[0] not in _NOT_A_FILTER)
         return hashlib.blake2b(repr((scope, filters)).encode(), digest_size=9).hexdigest()
 
@@ -129,8 +137,11 @@ def page(
             found.append(record)
             if len(found) > query.page_size:
                 break
+    # One more than fits was looked for: only then does a next page exist, and none is ever empty.
     shown = found[: query.page_size]
-    more = query.cursor_after(shown[-1].seq, scope) if len(found) > query.page_size else None
+    more = None
+    if len(found) > query.page_size:
+        more = query.cursor_after(shown[-1].seq, scope)
     return {"status": "success", "data": {"next": more, "results": [show(record) for record in shown]}}
 
 

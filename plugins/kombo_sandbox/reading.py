@@ -56,17 +56,21 @@ class Reading:
                 and _among(record.job.remote_id, job_remote_ids)
                 and _among(record.stage.id, stage_ids)
                 and _since(record.made_at, made_after)
+                # Its candidate counts for an application, as its own stage does not (API reference, section 7.2).
                 and _since(max(record.changed_at, record.candidate.changed_at), updated_after)
             )
 
-        source = _applications_by_index(ats, query, job_ids) if supported else []
+        source: Iterable[Application] = []
+        if supported:
+            source = _applications_by_index(ats, query, job_ids)
         show = self._dated(integration_id, views.listed_application)
         return page(query, f"applications {integration_id}", source, wanted, show)
 
     def candidates(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
         query, supported = self._query(integration_id, values, CANDIDATE_FILTERS)
         ats = self._store.ats(integration_id)
-        email, job_ids = (query.text("email") or "").lower() or None, query.texts("job_ids")
+        email = (query.text("email") or "").lower() or None
+        job_ids = query.texts("job_ids")
         first_name, last_name = query.text("first_name"), query.text("last_name")
         keys, updated_after = _keys(query), query.instant("updated_after")
 
@@ -82,17 +86,22 @@ class Reading:
                 and _since(max(person.changed_at, *(record.changed_at for record in shown)), updated_after)
             )
 
-        source = _candidates_by_index(ats, query, email) if supported else []
+        source: Iterable[Candidate] = []
+        if supported:
+            source = _candidates_by_index(ats, query, email)
         show = self._dated(integration_id, _listed_candidate)
         return page(query, f"candidates {integration_id}", source, wanted, show)
 
     def jobs(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
         query, supported = self._query(integration_id, values, JOB_FILTERS)
-        named = [*(query.texts("ids") or ()), *(f"remote:{name}" for name in query.texts("remote_ids") or ())]
+        # A job of the config exists from the first read that names it, as from its first create.
+        named = list(query.texts("ids") or ())
+        named += [f"remote:{name}" for name in query.texts("remote_ids") or ()]
         self._store.use_configured_jobs(integration_id, named)
         ats = self._store.ats(integration_id)
         statuses = query.choices("statuses", JOB_STATUSES) or query.choices("status", JOB_STATUSES)
         visibilities, codes = query.choices("visibilities", JOB_VISIBILITIES), query.texts("job_codes")
+        # No job of the sandbox has either, so that such a filter finds none.
         nowhere = query.choices("employment_types", EMPLOYMENT_TYPES) is not None or query.given("post_url")
         part, made_after = (query.text("name_contains") or "").lower(), query.day("remote_created_after")
         keys, updated_after = _keys(query), query.instant("updated_after")
@@ -109,7 +118,9 @@ class Reading:
                 and _since(job.changed_at, updated_after)
             )
 
-        source = _after_cursor(ats.jobs, query, f"jobs {integration_id}") if supported else []
+        source: Iterable[Job] = []
+        if supported:
+            source = _after_cursor(ats.jobs, query, f"jobs {integration_id}")
         return page(query, f"jobs {integration_id}", source, wanted, lambda job: views.listed_job(job, ats.stages))
 
     def stages(self, integration_id: str, values: dict[str, str]) -> dict[str, Any]:
@@ -119,7 +130,9 @@ class Reading:
         def wanted(stage: Stage) -> bool:
             return keys(stage) and _since(stage.changed_at, updated_after)
 
-        source = self._store.ats(integration_id).stages if supported else []
+        source: Iterable[Stage] = []
+        if supported:
+            source = self._store.ats(integration_id).stages
         return page(query, f"stages {integration_id}", source, wanted, views.listed_stage)
 
     def _dated(self, integration_id: str, show: Callable[[T], dict[str, Any]]) -> Callable[[T], dict[str, Any]]:
@@ -131,6 +144,7 @@ class Reading:
         """The query, and false where an unsupported filter empties the result."""
         refuse_unknown = self._settings.of("unknown_keys") == "refuse"
         query = Query(values, own, refuse_unknown=refuse_unknown)
+        # By default such a filter gives an empty page and no error (API reference, section 7.1): a trap to rehearse.
         unsupported = [key for key in self._settings.of("unsupported_filters", integration_id) if key in values]
         if unsupported and query.flag("ignore_unsupported_filters"):
             kept = {key: value for key, value in values.items() if key not in unsupported}
@@ -170,8 +184,8 @@ def _after_cursor(records: Sequence[T], query: Query, scope: str) -> Iterable[T]
 
 def _applications_by_index(ats: Ats, query: Query, job_ids: list[str] | None) -> Iterable[Application]:
     if ids := query.texts("ids"):
-        found = (ats.applications_by_id.get(key) for key in dict.fromkeys(ids))
-        return sorted((record for record in found if record), key=lambda record: record.seq)
+        found = [ats.applications_by_id[key] for key in set(ids) if key in ats.applications_by_id]
+        return sorted(found, key=lambda record: record.seq)
     if job_ids is not None and len(job_ids) == 1:
         return ats.applications_by_job.get(job_ids[0], [])
     return _after_cursor(ats.applications, query, f"applications {ats.integration_id}")
@@ -179,8 +193,8 @@ def _applications_by_index(ats: Ats, query: Query, job_ids: list[str] | None) ->
 
 def _candidates_by_index(ats: Ats, query: Query, email: str | None) -> Iterable[Candidate]:
     if ids := query.texts("ids"):
-        found = (ats.candidates_by_id.get(key) for key in dict.fromkeys(ids))
-        return sorted((person for person in found if person), key=lambda person: person.seq)
+        found = [ats.candidates_by_id[key] for key in set(ids) if key in ats.candidates_by_id]
+        return sorted(found, key=lambda person: person.seq)
     if email is not None:
         return ats.candidates_by_email.get(email, [])
     return _after_cursor(ats.candidates, query, f"candidates {ats.integration_id}")

@@ -14,10 +14,11 @@ def check_restrictions(files: list[dict[str, Any]], restrictions: dict[str, Any]
         return
     sizes = [file_size_bytes(file, f"attachments.{index}") for index, file in enumerate(files)]
     total = restrictions.get("total_size_bytes")
+    # The size of a file behind a `data_url` is not known, and counts as nothing.
     if total is not None and sum(size or 0 for size in sizes) > total:
         raise _refused(f"all attachments together must have at most {total} bytes")
     for kind, rule in (restrictions.get("types") or {}).items():
-        chosen = [(file, size) for file, size in zip(files, sizes, strict=True) if file["type"] == kind]
+        chosen = [pair for pair in zip(files, sizes, strict=True) if pair[0]["type"] == kind]
         _check_kind(kind, rule, chosen)
 
 
@@ -26,9 +27,13 @@ def _check_kind(kind: str, rule: dict[str, Any], files: list[tuple[dict[str, Any
         if files:
             raise _refused(f"{kind} is not supported")
         return
-    low, high = rule.get("min_amount"), rule.get("max_amount")
-    if (low is not None and len(files) < low) or (high is not None and len(files) > high):
-        raise _refused(f"{kind}: from {low or 0} to {'any number' if high is None else high} files")
+    # Each may be null for "unknown" (API reference, section 4).
+    low, high = rule.get("min_amount") or 0, rule.get("max_amount")
+    if len(files) < low or (high is not None and len(files) > high):
+        most = "any number"
+        if high is not None:
+            most = str(high)
+        raise _refused(f"{kind}: from {low} to {most} files")
     limit, accepted = rule.get("max_file_size_bytes"), rule.get("accepted_mime_types")
     for file, size in files:
         if limit is not None and size is not None and size > limit:

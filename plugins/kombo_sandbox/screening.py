@@ -51,13 +51,15 @@ def _is_asked(question: dict[str, Any], answered: dict[str, Any]) -> bool:
     before = question["precondition_question_id"]
     if not before:
         return True
-    given = answered.get(before)
-    chosen = given if isinstance(given, list) else [given]
-    return any(
-        one is option or (isinstance(one, str) and one == option)
-        for one in chosen
-        for option in question["precondition_options"] or ()
-    )
+    chosen = answered.get(before)
+    if not isinstance(chosen, list):
+        chosen = [chosen]
+    for one in chosen:
+        for option in question["precondition_options"] or ():
+            # Options are ids or booleans (API reference, section 5), and 1 equals True to Python.
+            if one is option or (isinstance(one, str) and one == option):
+                return True
+    return False
 
 
 def _taken(value: Any, question: dict[str, Any], path: str) -> list[dict[str, Any]]:

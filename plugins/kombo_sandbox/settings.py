@@ -63,8 +63,9 @@ def _count(value: Any) -> bool:
 
 
 def _latency(value: Any) -> bool:
-    pair = isinstance(value, list) and len(value) == 2 and all(_number(part) for part in value)
-    return _number(value) or (pair and value[0] <= value[1])
+    if not isinstance(value, list):
+        return _number(value)
+    return len(value) == 2 and all(map(_number, value)) and value[0] <= value[1]
 
 
 def _texts(value: Any) -> bool:
@@ -171,12 +172,15 @@ class Settings:
     def of(self, key: str, integration_id: str | None = None) -> Any:
         """The value for one integration: its own, or the server's."""
         own = self._values["per_integration"].get(integration_id)
-        if own is not None and key in own:
-            return {**self._values[key], **own[key]} if key == "jobs" else own[key]
-        return self._values[key]
+        if own is None or key not in own:
+            return self._values[key]
+        if key == "jobs":  # an integration has its own beside everybody's
+            return {**self._values[key], **own[key]}
+        return own[key]
 
     def update(self, change: Mapping[str, Any]) -> None:
         """Applies a partial update, or raises ApiError and changes nothing."""
+        # All of it first: half a change would leave a scenario that nobody has written.
         _check(change, {**GLOBAL, **SCOPED}, "")
         for integration_id, own in change.get("per_integration", {}).items():
             _check(own or {}, SCOPED, f"per_integration.{integration_id}.")

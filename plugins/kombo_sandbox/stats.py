@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kombo_sandbox.limits import Concurrency
     from kombo_sandbox.store import Store
 
-KEPT_LOG_ENTRIES = 2000
+KEPT_LOG_ENTRIES = 2000  # a long run against scripted errors would otherwise fill the memory
 
 
 class Stats:
@@ -34,7 +34,12 @@ class Stats:
 
     def count_answer(self, status: int, then: str, code: str | None) -> None:
         """`no_answer` and `reset` stand for answers that were withheld."""
-        self.by_status[str(status) if status else {"reset": "reset"}.get(then, "no_answer")] += 1
+        if status:
+            self.by_status[str(status)] += 1
+        elif then == "reset":
+            self.by_status["reset"] += 1
+        else:
+            self.by_status["no_answer"] += 1
         if code:
             self.by_code[code] += 1
 

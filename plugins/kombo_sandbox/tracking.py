@@ -38,14 +38,15 @@ def import_tracked(store: Store, integration_id: str, body: dict[str, Any]) -> d
     fields = _KINDS[tool].get(named.get("id_type", ""))
     if fields is None or not all(isinstance(named.get(field), str) for field in fields):
         raise input_invalid(f"{tool}.id_type", f"must be one of {', '.join(_KINDS[tool])}, with its ids")
-    found = next((made for made in store.ats(integration_id).applications if _is(made, named, fields)), None)
-    if found is None:
+    found = [made for made in store.ats(integration_id).applications if _is(made, named, fields)]
+    if not found:
         raise input_invalid(tool, "the ATS has no such application")
-    store.track(integration_id, found.id)
+    store.track(integration_id, found[0].id)
     data = {"id": os.urandom(12).hex(), "tracked_at": body["tracked_at"], "imported_id": {tool: named}}
     return {"status": "success", "data": data, "warnings": []}
 
 
 def _is(made: Application, named: dict[str, Any], fields: tuple[str, ...]) -> bool:
     ids = {"candidate_remote_id": made.candidate.remote_id, "job_remote_id": made.job.remote_id}
+    # Whatever else an ATS calls it (`placement_id`, `application_id`) is the application's own id.
     return all(ids.get(field, made.remote_id) == named[field] for field in fields)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kombo_sandbox.exchange import Reply
 
-MAX_HEAD_BYTES = 65_536
+MAX_HEAD_BYTES = 65_536  # without an end a client could fill the memory before its first request is complete
 
 
 class BadRequestError(Exception):
@@ -49,7 +49,7 @@ class RequestReader:
         """The next complete request; None while some of it is still to come."""
         if self._head is None and not self._read_head():
             return None
-        body = self._read_chunked() if self._chunks is not None else self._read_counted()
+        body = self._read_body()
         if body is None or self._head is None:
             return None
         method, target, headers, keep_alive = self._head
@@ -67,13 +67,15 @@ class RequestReader:
         method, target, version = _request_line(lines[0])
         headers = _header_lines(lines[1:])
         connection = headers.get("connection", "").lower()
-        keep_alive = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
+        # HTTP/1.1 keeps a connection unless told otherwise, HTTP/1.0 closes it.
+        keep_alive = connection == "keep-alive" or (version == "HTTP/1.1" and connection != "close")
         self._head = (method, target, headers, keep_alive)
         self._expect_body(headers)
         return True
 
     def _expect_body(self, headers: dict[str, str]) -> None:
         self._missing, self._chunks = 0, None
+        # Where both are given the chunks count (RFC 9112, 6.3).
         if "chunked" in headers.get("transfer-encoding", "").lower():
             self._chunks = bytearray()
         elif (length := headers.get("content-length")) is not None:
@@ -84,6 +86,11 @@ class RequestReader:
                 raise BadRequestError(413, f"a body of more than {self._max_body_bytes} bytes")
         self.wants_continue = headers.get("expect", "").lower() == "100-continue"
 
+    def _read_body(self) -> bytes | None:
+        if self._chunks is not None:
+            return self._read_chunked(self._chunks)
+        return self._read_counted()
+
     def _read_counted(self) -> bytes | None:
         if len(self._buffer) < self._missing:
             return None
@@ -91,8 +98,7 @@ class RequestReader:
         del self._buffer[: self._missing]
         return body
 
-    def _read_chunked(self) -> bytes | None:
-        chunks = self._chunks if self._chunks is not None else bytearray()
+    def _read_chunked(self, chunks: bytearray) -> bytes | None:
         while (line_end := self._buffer.find(b"\r\n")) >= 0:
             size = _chunk_size(bytes(self._buffer[:line_end]))
             end = line_end + 2 + size + 2
@@ -136,12 +142,16 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 def to_bytes(reply: Reply) -> bytes:
     """The reply as it goes over the wire."""
-    length = len(reply.body) if reply.claimed_length is None else reply.claimed_length
+    length = reply.claimed_length
+    if length is None:
+        length = len(reply.body)
     head = (
         f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, '')}\r\n"
         f"Content-Type: {reply.content_type}\r\nContent-Length: {length}\r\n"
     )
     extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
-    closing = "" if reply.then == "keep" else "Connection: close\r\n"
+    closing = "Connection: close\r\n"
+    if reply.then == "keep":
+        closing = ""
     interim = "".join(f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n\r\n" for status in reply.interim)
     return f"{interim}{head}{extra}{closing}\r\n".encode("latin-1") + reply.body
