@@ -86,6 +86,7 @@ def test_the_first_scheduled_run_stops_before_a_backlog_and_says_how_to_go_on(
     assert first.state == "failed"
     for words in ("5 rows from before 2026-03-10 10:00", "window=all", 'first_run="from_now"'):
         assert words in first.message("stage")
+    assert first.names_of_mapped("stage") == ["5 older rows were never sent"]
     assert sandbox.creates() == {}
     assert run_dag(dag_id=dag_id, window="all").state == "success"
     assert run_scheduled((at("10 11:00"), at("10 12:00")), dag_id).state == "success"

@@ -66,7 +66,7 @@ def test_an_answer_on_the_page_kombo_settles_the_row_and_stands_in_airflows_audi
 ) -> None:
     page.goto(f"{airflow.url}/plugin/kombo?dag={DAG_ID}&source=demo.applicants&lane={INTEGRATION}")
     asked = page.get_by_label("Question", exact=True)
-    expect(asked).to_contain_text(f"1 applications in doubt for {INTEGRATION}")
+    expect(asked).to_contain_text(f"1 application in doubt for {INTEGRATION}")
     page.get_by_label("Ids in the ATS").fill(f"{lost} = ats-{lost}")
     asked.get_by_role("button", name="They were sent").click()
     expect(asked).to_have_count(0)

@@ -51,7 +51,8 @@ def put(
             f"* **{HeldReply.LEAVE}**: they stay held; asks again in a day, and tells of it only where there are more.",
         ]
     )
-    return Question(f"{rows} rows held for {asked.integration_id}", body, rows > told)
+    what = "row" if rows == 1 else "rows"
+    return Question(f"{rows} {what} held for {asked.integration_id}", body, rows > told)
 
 
 def told(ledger: Ledger, selection: Selection, asked: Asked) -> None:

@@ -100,7 +100,8 @@ def still_in_doubt(ledger: Ledger, source: str, asked: Asked) -> list[Doubt]:
 
 def question(source: str, integration_id: str, asked: Sequence[Doubt]) -> tuple[str, str]:
     """Return subject and body (Markdown) of the question about an integration's rows."""
-    subject = f"{len(asked)} applications in doubt for {integration_id}"
+    applications = "application" if len(asked) == 1 else "applications"
+    subject = f"{len(asked)} {applications} in doubt for {integration_id}"
     rows = [_row(doubt) for doubt in asked]
     body = "\n".join(
         [

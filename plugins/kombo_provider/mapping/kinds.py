@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
@@ -166,17 +166,23 @@ def country(value: Any, rules: Rules) -> str | None:
     raise refuse("is no country of ISO 3166-1: expected its two letters there, such as DE")
 
 
+_DOTS: Final = frozenset({".", ".."})
+_NO_REFERENCES: Final = _DOTS | {"remote:"}
+
+
 def reference(value: Any, rules: Rules) -> str | None:
     """Return a Kombo id, or `remote:` and the ATS's own id."""
     cleaned = text(value, rules)
     if cleaned is not None and cleaned.startswith("remote:") and not cleaned.removeprefix("remote:").strip():
         raise refuse("expected an id of the ATS after remote:")
+    if cleaned in _DOTS:
+        raise refuse("is no id: it would change the request's path")
     return cleaned
 
 
 def references(texts: list[str], _rules: Rules) -> list[str] | None:
     """Return the references where none of them lacks its id."""
-    return None if "remote:" in texts else texts
+    return texts if _NO_REFERENCES.isdisjoint(texts) else None
 
 
 def number(value: Any, _rules: Rules) -> int | float | None:

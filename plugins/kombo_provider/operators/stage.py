@@ -196,6 +196,8 @@ def _named_at_most(names: Sequence[str], at_most: int) -> str:
 def _in_words(report: StageReport) -> str:
     from kombo_provider.report.wording import counted
 
+    if report.never_sent:
+        return f"{report.never_sent} older rows were never sent"
     told = Counter(report.counts)
     extracted = told.pop("extracted", 0)
     del told["already_known"]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
@@ -159,6 +160,18 @@ class AirflowSide:
         """Tell whether a DAG is paused."""
         dag = self._ask("get_dag", dag_id)
         return None if dag is None else bool(dag.is_paused)
+
+    def is_gone(self, dag_id: str) -> bool:
+        """Tell whether Airflow says that it has no such DAG; one whose file is missing it has until it is deleted."""
+        ask = getattr(self._ti, "get_dag", None)
+        if ask is None:
+            return False
+        try:
+            ask(dag_id)
+        except AirflowRuntimeError as exc:
+            detail = exc.error.detail or {}
+            return detail.get("status_code") == HTTPStatus.NOT_FOUND
+        return False
 
     def _ask(self, what: str, *arguments: str) -> Any:
         ask = getattr(self._ti, what, None)

@@ -80,6 +80,8 @@ class StageReport:
     not_found: dict[str, list[str]] = field(default_factory=dict)
     """What the run was asked for and did not find, by param: applicants, integrations, codes."""
     same_person: SamePerson | None = None
+    never_sent: int = 0
+    """Older rows before which a first scheduled run stopped."""
 
     @property
     def twice(self) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def stage(
         _stop_before_a_lost_ledger(ledger, stager, reader, target, options.staging.source)
     plan, started_at = _plan(ledger, options)
     if plan.older_than is not None:
-        _stop_before_older_rows(stager, reader, plan.older_than)
+        _stop_before_older_rows(stager, reader, plan.older_than, report)
     replayed = _order_replay(ledger, options)
     log.info("Taking rows of %s with changed_at in %s", options.staging.source, plan.window)
     stager.run(reader, plan, options.narrowing, started_at=started_at, replayed=replayed)
@@ -201,14 +203,20 @@ def _order_replay(ledger: Ledger, options: StageOptions) -> dict[tuple[str, str]
         return replay.order_replay(conn, options.staging.source, options.replay)
 
 
-def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: datetime) -> None:
-    older = stager.count_unknown(reader, before)
-    if older:
-        raise ConfirmationRequiredError(
-            f"The source holds {older} rows from before {before:%Y-%m-%d %H:%M} UTC that were never sent, and this is "
-            "its first scheduled run. Nothing was staged or sent. To send them, trigger the DAG once with "
-            'window=all, or write first_run="all"; to leave them and begin now, write first_run="from_now".'
-        )
+def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: datetime, report: StageReport) -> None:
+    report.never_sent = stager.count_unknown(reader, before)
+    if not report.never_sent:
+        return
+    rows = f"{report.never_sent} rows from before {before:%Y-%m-%d %H:%M} UTC"
+    # Airflow shows an exception in one long line, which ends at the edge of the window.
+    log.error("%s were never sent; a first scheduled run asks", rows)
+    log.error('To send them: trigger the DAG once with window=all, or write first_run="all"')
+    log.error('To leave them and begin now: write first_run="from_now"')
+    raise ConfirmationRequiredError(
+        f"The source holds {rows} that were never sent, and this is "
+        "its first scheduled run. Nothing was staged or sent. To send them, trigger the DAG once with "
+        'window=all, or write first_run="all"; to leave them and begin now, write first_run="from_now".'
+    )
 
 
 def _hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, started_at: datetime) -> None:

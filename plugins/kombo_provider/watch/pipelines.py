@@ -33,6 +33,9 @@ class Airflow(Protocol):
     def is_paused(self, dag_id: str) -> bool | None:
         """Tell whether a DAG is paused."""
 
+    def is_gone(self, dag_id: str) -> bool:
+        """Tell whether Airflow says that it has no such DAG."""
+
 
 def judge_pipelines(facts: Facts, limits: Limits, airflow: Airflow, judgement: Judgement) -> None:
     """Judge each source's runs."""
@@ -41,8 +44,12 @@ def judge_pipelines(facts: Facts, limits: Limits, airflow: Airflow, judgement: J
         for run in source.runs:
             by_dag[run.dag_id].append(run)
         for dag_id, runs in by_dag.items():
-            judgement.find(*_not_run(name, dag_id, runs, facts.at, limits, airflow))
-            judgement.find(*_no_report(name, dag_id, runs, facts.at, limits, airflow))
+            found = [
+                *_not_run(name, dag_id, runs, facts.at, limits, airflow),
+                *_no_report(name, dag_id, runs, facts.at, limits, airflow),
+            ]
+            if found and not airflow.is_gone(dag_id):  # of a DAG that a person deleted nobody expects a run
+                judgement.find(*found)
         judgement.find(*_refused(name, source, facts.at, limits))
         _judge_hour(name, source, facts.at, limits, judgement)
 

@@ -112,6 +112,8 @@ def test_half_a_character_is_reported_and_breaks_nothing() -> None:
         ("gdpr_consent__given", "maybe", "true or false"),
         ("sourced_by__user_id", "remote: ", "after remote:"),
         ("job_id", "remote:", "after remote:"),
+        ("job_id", "..", "no id"),
+        ("job_id", " . ", "no id"),
         ("job_id", None, "is required"),
         ("withdrawn", "perhaps", "true or false"),
         ("already_sent", 7, "true, false, or the text"),

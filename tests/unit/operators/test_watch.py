@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseNotifier
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from kombo_provider.errors import ConfigurationError, NotifierError
 from kombo_provider.ledger import RunRef
@@ -113,6 +114,18 @@ def test_an_error_of_a_notifier_is_told_by_its_class_alone() -> None:
     with pytest.raises(NotifierError) as raised:
         send(fail, "text")
     assert str(raised.value) == "OSError"
+
+
+@pytest.mark.parametrize(
+    ("detail", "gone"), [({"status_code": 404}, True), ({"status_code": 500}, False), ({}, False), (None, False)]
+)
+def test_a_dag_is_gone_only_where_airflow_says_that_there_is_none(detail: dict[str, Any] | None, gone: bool) -> None:
+    def refuse(_dag_id: str) -> None:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+    assert AirflowSide(SimpleNamespace(get_dag=refuse)).is_gone("d") is gone
+    assert AirflowSide(SimpleNamespace(get_dag=lambda _: SimpleNamespace())).is_gone("d") is False
+    assert AirflowSide(None).is_gone("d") is False
 
 
 def test_what_airflow_does_not_know_is_neither_over_nor_paused() -> None:

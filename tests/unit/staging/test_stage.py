@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.errors import SourceError, WriteBackError
+from kombo_provider.errors import ConfirmationRequiredError, SourceError, WriteBackError
 from kombo_provider.ledger import Hold, Ledger, RunRef, Selection, Staging, claims, holds, passed_over, staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.staging.narrowing import Narrowing
@@ -45,7 +45,14 @@ class Source:
     def stage(self, **options: Any) -> StageReport:
         return self.stage_from("people", **options)
 
-    def stage_from(self, table: str, run: str = "now", more: str = "NULL AS stage_id", **options: Any) -> StageReport:
+    def stage_from(
+        self,
+        table: str,
+        run: str = "now",
+        more: str = "NULL AS stage_id",
+        report: StageReport | None = None,
+        **options: Any,
+    ) -> StageReport:
         select = (
             "SELECT id AS applicant_id, ats AS integration_id, 'job' AS job_id, changed AS changed_at, "
             "'Ada' AS candidate__first_name, 'L' AS candidate__last_name, "
@@ -55,7 +62,7 @@ class Source:
         given = StageOptions(staging=whom, mapping=MappingOptions(), **{"approve_above": 3, **options})
         reader = SourceReader(self.engine, select, where="test.sql")
         target = WriteBack(self.engine, "people", "id") if self.target else None
-        return stage(self.ledger, reader, given, selection=SELECTION, target=target)
+        return stage(self.ledger, reader, given, selection=SELECTION, target=target, report=report)
 
     def give_target(self) -> None:
         """Let the table take ids."""
@@ -262,3 +269,19 @@ def test_what_is_read_of_the_future_is_counted_by_integration_too(source: Source
     report = source.stage()
     assert dict(+report.by_integration) == {("a", "new"): 2, ("b", "not_yet"): 1, ("many", "held"): 10}
     assert sum(report.by_integration.values()) == report.counts["extracted"]
+
+
+def test_a_first_scheduled_run_that_stops_says_so_in_lines_that_fit_into_airflows_window(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.add(range(2), "many", "2026-03-01 10:00:00")
+    interval = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
+    report = StageReport()
+
+    with pytest.raises(ConfirmationRequiredError):
+        source.stage(scheduled=True, interval=interval, report=report)
+
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert report.never_sent == 2
+    assert said[0].startswith("2 rows from before 2026-03-02 00:00 UTC were never sent")
+    assert all(len(line) <= 90 for line in said)

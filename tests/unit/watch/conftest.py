@@ -50,16 +50,20 @@ class Inbox:
 
 @dataclass
 class Airflow:
-    """What Airflow says: which runs are over, which DAGs are paused."""
+    """What Airflow says: which runs are over, which DAGs are paused or deleted."""
 
     over: set[RunRef] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
 
     def run_is_over(self, run: RunRef) -> bool | None:
         return run in self.over
 
     def is_paused(self, dag_id: str) -> bool | None:
         return dag_id in self.paused
+
+    def is_gone(self, dag_id: str) -> bool:
+        return dag_id in self.gone
 
 
 @dataclass

@@ -27,3 +27,21 @@ def test_a_run_that_died_months_ago_is_not_told_as_over_before_a_later_one_repor
     assert [news for _ in range(14) for news in watched.look(WEEKS)] == []
     watched.run()
     assert watched.look(HOUR) == ["Over: DAG kombo_push died before its report"]
+
+
+def test_a_dag_that_was_deleted_is_told_as_over_once_and_its_rows_are_told_instead(watched: Watched) -> None:
+    _daily_runs(watched)
+    watched.rows("greenhouse:a", "ready")
+    assert watched.look(2 * DAY) == ["DAG kombo_push does not run"]
+    watched.airflow.gone.add("kombo_push")
+    told = watched.look(HOUR)
+    assert "Over: DAG kombo_push does not run" in told
+    assert len(told) == 2, "its rows wait, and nobody sends them"
+    assert [news for _ in range(14) for news in watched.look(WEEKS)] == []
+
+
+def test_a_deleted_dag_that_died_before_its_report_is_told_as_over(watched: Watched) -> None:
+    watched.run(ended=False)
+    assert watched.look(DAY) == ["DAG kombo_push died before its report"]
+    watched.airflow.gone.add("kombo_push")
+    assert watched.look(HOUR) == ["Over: DAG kombo_push died before its report"]
