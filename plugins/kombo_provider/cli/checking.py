@@ -20,6 +20,7 @@ from kombo_provider.mapping.fields import alias_of, kind_of, walk
 from kombo_provider.mapping.kinds import NUMBER
 from kombo_provider.mapping.models import Body
 from kombo_provider.operators.fixture_rows import FixtureRow, map_fixture
+from kombo_provider.staging.transform import class_of
 
 _COLUMNS: tuple[str, ...] = ("row", "applicant_id", "becomes", "field", "problem")
 _REFUSED = ("invalid", "without_key", "duplicate_keys")
@@ -56,7 +57,7 @@ def _mapped(push: Any, rows: list[dict[str, Any]], questions: dict[str, Any] | N
         raise
     except Exception as exc:  # noqa: BLE001 - the border to the user's transform, whose message may quote a row
         raise ConfigurationError(
-            f"The transform of source {push.source!r} failed on these rows: {type(exc).__name__}. A test with map_rows "
+            f"The transform of source {push.source!r} failed on these rows: {class_of(exc)}. A test with map_rows "
             "shows the whole traceback."
         ) from None
 

@@ -120,7 +120,7 @@ class _CreateOperator(SendingOperator):
 
         What it raises to tell Airflow something, such as to skip the task, goes through.
         """
-        from kombo_provider.staging.transform import kind_and_place, name_of
+        from kombo_provider.staging.transform import class_of, kind_and_place, name_of
 
         body = self.body
         try:
@@ -133,7 +133,7 @@ class _CreateOperator(SendingOperator):
                 f"{kind_and_place(body, exc)}. Nothing was sent. Correct it, then clear the task."
             ) from None
         if not isinstance(given, Mapping):
-            raise ConfigurationError(f"The function {name_of(body)} returned no body, but {type(given).__name__}.")
+            raise ConfigurationError(f"The function {name_of(body)} returned no body, but {class_of(given)}.")
         return given
 
     def _status(self, ledger: Ledger, key: DeliveryKey) -> Status | None:

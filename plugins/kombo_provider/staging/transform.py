@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ def transformed(transform: Transform, raw: pd.DataFrame) -> pd.DataFrame:
             "Nothing was staged from here on. Correct it, or the SELECT, and run again."
         ) from None
     if not hasattr(frame, "columns"):
-        raise SourceError(f"The transform {name} returned no DataFrame, but {type(frame).__name__}: return the frame.")
+        raise SourceError(f"The transform {name} returned no DataFrame, but {class_of(frame)}: return the frame.")
     odd = sum(_ALIAS.fullmatch(str(column)) is None for column in set(frame.columns).difference(raw.columns))
     if odd:
         raise SourceError(
@@ -44,9 +45,20 @@ def name_of(function: object) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+def class_of(value: object) -> str:
+    """Return the name of a value's class.
+
+    A class that was made as the code ran may be named after a person: of such a one the name of its base.
+    """
+    for kind in type(value).__mro__:
+        if getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
+            return str(kind.__name__)
+    return "object"
+
+
 def kind_and_place(function: object, exc: Exception) -> str:
     """Say what a user's function raised and where in its file, without its words: they may quote a person's data."""
     code = getattr(function, "__code__", None)
     frames = traceback.extract_tb(exc.__traceback__)
     place = next((f for f in reversed(frames) if code and f.filename == code.co_filename), frames[-1])
-    return f"{type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return f"{class_of(exc)} in {Path(place.filename).name}, line {place.lineno}"

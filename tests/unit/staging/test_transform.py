@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kombo_provider.errors import SourceError
-from kombo_provider.staging.transform import transformed
+from kombo_provider.staging.transform import Transform, transformed
 
 CANARY = "Ada.Lovelace@example.com"
 ROWS = pd.DataFrame({"applicant_id": ["1", "2"], "candidate__email_address": [CANARY, "b@example.com"]})
@@ -30,3 +30,26 @@ def test_a_column_that_the_function_adds_is_taken() -> None:
 def test_an_odd_name_of_the_selects_own_is_left_to_the_mapping_which_names_it() -> None:
     frame = ROWS.rename(columns={"candidate__email_address": "max(email)"})
     assert list(transformed(lambda raw: raw, frame).columns) == ["applicant_id", "max(email)"]
+
+
+def _raises_a_class_named_after_a_value(frame: pd.DataFrame) -> pd.DataFrame:
+    value = frame["candidate__email_address"][0]
+    raise type(value, (KeyError,), {})(value)
+
+
+def _returns_a_class_named_after_a_value(frame: pd.DataFrame) -> pd.DataFrame:
+    made: pd.DataFrame = type(frame["candidate__email_address"][0], (), {})()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (_raises_a_class_named_after_a_value, r"KeyError in test_transform\.py"),
+        (_returns_a_class_named_after_a_value, "but object"),
+    ],
+)
+def test_a_class_named_after_a_value_is_told_by_its_base(function: Transform, kind: str) -> None:
+    with pytest.raises(SourceError, match=kind) as raised:
+        transformed(function, ROWS)
+    assert CANARY.lower() not in str(raised.value).lower()
