@@ -86,19 +86,33 @@ class Fleet:
             known = pulls.integrations(conn, self._conn_id)
             for model in models:
                 if model != "jobs":
+                    # One more than are asked for by id: so many, and the pull reads everything instead.
                     self._learned[model] = pulled.learned(conn, self._conn_id, model, LEARNED_AT_MOST + 1)
-        wanted = [*known, *(name for name in also if name not in known)]
+        only_named = [name for name in also if name not in known]
+        wanted = [*known, *only_named]
         self._report.integrations = len(wanted)
-        pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="kombo-sync")
-        try:
-            done = [pool.submit(self._sync_one, name, models) for name in wanted]
-            errors = [error for future in done if (error := future.result()) is not None]
-        finally:
-            self._stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+        errors = self._sync_all(wanted, models)
+        # Of some integrations it is their own trouble, and the report names them; of all, nothing was done.
         if errors and len(errors) == len(wanted):
             raise errors[-1]
         return self._report
+
+    def _sync_all(self, integration_ids: Sequence[str], models: Sequence[Model]) -> list[KomboError]:
+        """Pull them, a few at a time; return what kept some from being read."""
+        errors = []
+        pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="kombo-sync")
+        try:
+            pulling = [pool.submit(self._sync_one, name, models) for name in integration_ids]
+            for future in pulling:
+                error = future.result()
+                if error is not None:
+                    errors.append(error)
+        finally:
+            # After an AccountError the other threads would go on asking with a key that is refused: they begin no
+            # further page, and nobody waits for the one that they are reading.
+            self._stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+        return errors
 
     def _sync_one(self, integration_id: str, models: Sequence[Model]) -> KomboError | None:
         """Pull one integration; return what kept it from being read."""
@@ -111,9 +125,10 @@ class Fleet:
             with self._lock:
                 self._report.left.append(integration_id)
         except ReplacedError:
+            # Both would store the same; the newer one goes on, since it alone may move the watermark.
             log.warning("%s: another run pulls it now, so this one leaves it", integration_id)
         except AccountError:
-            raise
+            raise  # an ApiError as well, but of every integration
         except (ApiError, ConfigurationError, LedgerRefusedError, UnexpectedDataError) as exc:
             failure = exc
             log.warning("%s is passed over: %s", integration_id, exc)
@@ -136,7 +151,9 @@ class Fleet:
         with self._ledger.transaction() as conn:
             begun = pulls.begin(conn, self._conn_id, integration_id, model)
         learned = self._learned.get(model, {}).get(integration_id, [])
-        see = self._late.see if self._late is not None and model != "jobs" else None
+        see = None
+        if self._late is not None and model != "jobs":
+            see = self._late.see
         try:
             with _described(integration_id):
                 return pull(self._ledger, self._client, begun, self._wanted, learned=learned, see=see)
@@ -145,8 +162,11 @@ class Fleet:
             raise
 
     def _note(self, begun: Pull, exc: KomboError) -> None:
+        log_url = None
+        if isinstance(exc, ApiError):
+            log_url = exc.log_url
         with self._ledger.transaction() as conn:
-            pulls.fail(conn, begun, _code(exc), exc.log_url if isinstance(exc, ApiError) else None)
+            pulls.fail(conn, begun, _code(exc), log_url)
 
     def _keep_age(self, integration_id: str, model: Model) -> Counter[str]:
         if model == "jobs":
@@ -174,4 +194,8 @@ def _described(integration_id: str) -> Iterator[None]:
 def _code(exc: KomboError) -> str:
     if not isinstance(exc, ApiError):
         return type(exc).__name__
-    return exc.code or (f"HTTP {exc.http_status}" if exc.http_status else "no answer")
+    if exc.code:
+        return exc.code
+    if exc.http_status:
+        return f"HTTP {exc.http_status}"
+    return "no answer"

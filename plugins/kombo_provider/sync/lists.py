@@ -51,7 +51,10 @@ class Lists:
                 smaller = [size for size in PAGE_SIZES if size < self._size]
                 if not smaller:
                     raise
-                self._size, self.counts = smaller[0], before.copy()
+                self._size = smaller[0]
+                # From the beginning, since no document says that a cursor goes on in pages of another size; what was
+                # read already is read, and counted, again.
+                self.counts = before.copy()
                 which = f"{self._begun.integration_id}: a page of {self._begun.model}"
                 log.info("%s is too large, so they are read in pages of %d", which, self._size)
             else:
@@ -66,12 +69,18 @@ class Lists:
     def _pages(self, filters: dict[str, Any]) -> Iterator[Page]:
         model: Model = self._begun.model  # type: ignore[assignment]  # written by the sync, which knows no other
         for page in self._client.pages(model, self._begun.integration_id, **filters, page_size=self._size):
-            unreadable = sum(not records.has_id(record) for record in page.results)
-            self.counts += Counter(pages=bool(page.results), records=len(page.results), unreadable=unreadable)
+            readable = list(filter(records.has_id, page.results))
+            if page.results:  # the last page may be empty: it is none that held anything
+                self.counts["pages"] += 1
+            self.counts["records"] += len(page.results)
+            self.counts["unreadable"] += len(page.results) - len(readable)
             yield page
 
 
 def _first_size(known: int | None, *, is_full: bool) -> int:
     if known not in PAGE_SIZES:
         return PAGE_SIZES[0]
-    return PAGE_SIZES[max(0, PAGE_SIZES.index(known) - is_full)]
+    place = PAGE_SIZES.index(known)
+    if is_full and place > 0:
+        return PAGE_SIZES[place - 1]
+    return known

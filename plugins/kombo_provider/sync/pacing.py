@@ -52,6 +52,7 @@ class SharedPace:
                 raise TooLateError
             if at >= self._not_before:
                 return
+            # Not to the end at once: a person may stop the lanes meanwhile, or open them.
             self._stop.wait(min(self._not_before - at, _LOOK_EVERY_SECONDS))
 
     def heed(self, limits: RateLimits) -> None:
@@ -61,7 +62,7 @@ class SharedPace:
         if limits.refused:
             self._tell(limits.reset_seconds)
         elif limits.remaining is None or limits.remaining > LEFT_FOR_PUSHES * (limits.limit or 0):
-            return
+            return  # enough is left; that it is nearly used up pauses reads only, so nothing is told to the ledger
         with self._lock:
             self._not_before = max(self._not_before, self._clock() + limits.reset_seconds)
 
@@ -70,6 +71,8 @@ class SharedPace:
             lane_states.pause_for_rate_limit(conn, self._conn_id, now(conn) + timedelta(seconds=seconds))
 
     def _follow_the_ledger(self) -> None:
+        # The time is taken before the ledger is read, and the lock is not held while it is: one thread reads, and the
+        # others do not wait for it.
         with self._lock:
             if self._clock() - self._looked_at < _LOOK_EVERY_SECONDS:
                 return

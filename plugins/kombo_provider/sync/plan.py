@@ -33,7 +33,10 @@ class Wanted:
 
     def keep(self, at: datetime) -> Keep:
         """Return what is stored of the records now."""
-        return Keep(everyone=self.scope == "all", personal_since=at - self.keep_personal if self.personal else None)
+        personal_since = None
+        if self.personal:
+            personal_since = at - self.keep_personal
+        return Keep(everyone=self.scope == "all", personal_since=personal_since)
 
 
 def updated_after(pull: Pull, wanted: Wanted, learned: int = 0) -> datetime | None:
@@ -42,9 +45,14 @@ def updated_after(pull: Pull, wanted: Wanted, learned: int = 0) -> datetime | No
     Everything is read at first, when more is to be stored than before, and once in `full_every`: Kombo's
     `updated_after` does not see every change (API reference, section 7.2).
     """
-    if pull.watermark is None or pull.full_at is None or wanted.full_now or learned > LEARNED_AT_MOST:
+    if pull.watermark is None or pull.full_at is None:
         return None
-    if (wanted.scope == "all" and pull.scope != "all") or (wanted.personal and not pull.personal):
+    if wanted.full_now or learned > LEARNED_AT_MOST:
+        return None
+    # What was passed over so far has not changed since, so asking for changes would never bring it.
+    of_more_people = wanted.scope == "all" and pull.scope != "all"
+    with_more_data = wanted.personal and not pull.personal
+    if of_more_people or with_more_data:
         return None
     if _turn(pull, wanted, pull.full_at) != _turn(pull, wanted, pull.began_at):
         return None
@@ -53,8 +61,9 @@ def updated_after(pull: Pull, wanted: Wanted, learned: int = 0) -> datetime | No
 
 def _turn(pull: Pull, wanted: Wanted, at: datetime) -> int:
     """Count the spans of `full_every`; each integration's begin at a time of its own, so that the fleet is spread."""
-    if not wanted.full_every:
+    if not wanted.full_every:  # everything each time: no two instants are of the same span
         return int((at - _EPOCH) / timedelta(microseconds=1))
+    # Not hash(), which differs from process to process.
     share = zlib.crc32(f"{pull.integration_id} {pull.model}".encode()) / 2**32
     return (at - _EPOCH + share * wanted.full_every) // wanted.full_every
 

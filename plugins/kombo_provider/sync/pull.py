@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ IDS_A_PAGE = 100
 """Ids in one request: how many Kombo takes is not documented, and a URL has its limits."""
 
 Raw = dict[str, Any]
+Row = TypeVar("Row")
 
 
 class ReplacedError(Exception):
@@ -45,6 +46,7 @@ def pull(
     completed = 0
     for page in _pages(ledger, lists, begun, since, learned):
         with ledger.transaction() as conn:
+            # Each page anew: another run may have begun since, and this one's watermark would be older than that's.
             if not pulls.hold(conn, begun):
                 raise ReplacedError
             lists.remember_size(conn)
@@ -66,7 +68,8 @@ def _pages(ledger: Ledger, lists: Lists, begun: Pull, since: datetime | None, le
     if begun.model == "jobs" or (since is not None and not learned):
         yield from changed
         return
-    yield from (page._replace(is_last=False) for page in changed)
+    # The watermark moves with the last page of all: with the last of this list, a kill would lose those by id.
+    yield from _not_last(changed)
     if since is None:
         with ledger.transaction() as conn:
             learned = pulled.without_record(conn, begun.model, begun.integration_id, LEARNED_AT_MOST)
@@ -74,19 +77,32 @@ def _pages(ledger: Ledger, lists: Lists, begun: Pull, since: datetime | None, le
         ids = learned[start : start + IDS_A_PAGE]
         with ledger.transaction() as conn:
             missing = pulled.not_stored(conn, begun.model, begun.integration_id, ids)
-        by_id = lists.read(ids=missing, include_deleted=True)
-        yield from (page._replace(is_last=False) for page in by_id)
+        # Without `updated_after`: what is missing may have changed last long ago.
+        yield from _not_last(lists.read(ids=missing, include_deleted=True))
     yield Page([], is_last=True)
+
+
+def _not_last(pages: Iterator[Page]) -> Iterator[Page]:
+    for page in pages:
+        yield page._replace(is_last=False)
 
 
 def _store(conn: Connection, begun: Pull, results: Sequence[Raw], keep: Keep) -> int:
     """Store a page; return how many deliveries got ids from it."""
+    integration_id = begun.integration_id
     if begun.model == "jobs":
-        jobs = [job for result in results if (job := records.job(result)) is not None]
-        pulled_jobs.store(conn, begun.integration_id, jobs)
+        pulled_jobs.store(conn, integration_id, _read(results, records.job))
         return 0
     if begun.model == "candidates":
-        people = [person for result in results if (person := records.candidate(result)) is not None]
-        return pulled.store_candidates(conn, begun.integration_id, people, keep)
-    rows = [row for result in results if (row := records.application(result)) is not None]
-    return pulled.store_applications(conn, begun.integration_id, rows, keep)
+        return pulled.store_candidates(conn, integration_id, _read(results, records.candidate), keep)
+    return pulled.store_applications(conn, integration_id, _read(results, records.application), keep)
+
+
+def _read(results: Sequence[Raw], parse: Callable[[Raw], Row | None]) -> list[Row]:
+    """Return the rows of those records that can be stored."""
+    rows = []
+    for result in results:
+        row = parse(result)
+        if row is not None:
+            rows.append(row)
+    return rows

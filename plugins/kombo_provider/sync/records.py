@@ -19,8 +19,10 @@ _TIMES = ("changed_at", "remote_created_at", "remote_updated_at", "remote_delete
 
 def application(record: dict[str, Any]) -> Record | None:
     """Return the row of an application, None where it has no id."""
-    candidate, job, stage = (_object(record.get(part)) for part in ("candidate", "job", "current_stage"))
-    hired = record.get("outcome") == "HIRED"
+    # Kombo documents both the ids beside the record and the nested objects, and either may be null.
+    candidate = _object(record.get("candidate"))
+    job = _object(record.get("job"))
+    stage = _object(record.get("current_stage"))
     return _with_id(
         record,
         candidate_id=id_text(record.get("candidate_id")) or id_text(candidate.get("id")),
@@ -33,39 +35,65 @@ def application(record: dict[str, Any]) -> Record | None:
         current_stage_name=text(stage.get("name")),
         outcome=text(record.get("outcome")),
         rejected_at=instant(record.get("rejected_at")),
-        # Kombo names no time of a hire: that of the change with which it was first seen comes nearest.
-        hired_at=(instant(record.get("remote_updated_at")) or instant(record.get("changed_at"))) if hired else None,
+        hired_at=_hired_at(record),
         rejection_reason_name=text(record.get("rejection_reason_name")),
         custom_fields=_json(record.get("custom_fields")),
         integration_fields=_json(record.get("integration_fields")),
     )
 
 
+def _hired_at(record: dict[str, Any]) -> datetime | None:
+    """Return the time of the change with which a hire was first seen: Kombo names none of the hire itself."""
+    if record.get("outcome") != "HIRED":
+        return None
+    return instant(record.get("remote_updated_at")) or instant(record.get("changed_at"))
+
+
+_TEXTS_OF_CANDIDATE = ("first_name", "last_name", "company", "title")
+_JSON_OF_CANDIDATE = (
+    "email_addresses",
+    "phone_numbers",
+    "social_media",
+    "location",
+    "custom_fields",
+    "integration_fields",
+    "tags",
+)
+
+
 def candidate(record: dict[str, Any]) -> tuple[Record, Collection[str]] | None:
     """Return the row of a candidate and the ids of its applications, None where it has no id."""
-    texts = {name: text(record.get(name)) for name in ("first_name", "last_name", "company", "title")}
-    lists = ("email_addresses", "phone_numbers", "social_media", "location", "custom_fields", "integration_fields")
-    row = _with_id(record, **texts, **{name: _json(record.get(name)) for name in (*lists, "tags")})
+    columns = _texts(record, _TEXTS_OF_CANDIDATE)
+    for name in _JSON_OF_CANDIDATE:
+        columns[name] = _json(record.get(name))
+    row = _with_id(record, **columns)
     if row is None:
         return None
-    ids = [id_text(part.get("id")) for part in objects(record.get("applications"))]
-    return row, [name for name in ids if name is not None]
+    application_ids = []
+    for part in objects(record.get("applications")):
+        application_id = id_text(part.get("id"))
+        if application_id is not None:
+            application_ids.append(application_id)
+    return row, application_ids
+
+
+_TEXTS_OF_JOB = ("name", "job_code", "status", "visibility", "employment_type", "post_url")
 
 
 def job(record: dict[str, Any]) -> Job | None:
     """Return the rows of a job, its stages and its screening questions; None where it has no id."""
-    names = ("name", "job_code", "status", "visibility", "employment_type", "post_url")
     row = _with_id(
         record,
-        **{name: text(record.get(name)) for name in names},
+        **_texts(record, _TEXTS_OF_JOB),
         opened_at=instant(record.get("opened_at")),
         closed_at=instant(record.get("closed_at")),
     )
     if row is None:
         return None
-    stages = [_stage(part) for part in objects(record.get("stages")) if id_text(part.get("id"))]
-    questions = [_question(part) for part in objects(record.get("screening_questions")) if id_text(part.get("id"))]
-    return Job(row, stages, questions)
+    # Their ids are a part of their tables' keys: without one there is no row.
+    stages = map(_stage, _with_ids(record.get("stages")))
+    questions = map(_question, _with_ids(record.get("screening_questions")))
+    return Job(row, list(stages), list(questions))
 
 
 def has_id(record: dict[str, Any]) -> bool:
@@ -79,49 +107,78 @@ def instant(value: object) -> datetime | None:
         return None
     try:
         stamp = datetime.fromisoformat(value)
-        return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
-    except (ValueError, OverflowError):
+        if stamp.tzinfo is None:
+            return stamp.replace(tzinfo=UTC)
+        return stamp.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second: an hour of the year 1 or 9999 that UTC has not
         return None
 
 
 def objects(value: object) -> list[dict[str, Any]]:
     """Return the objects of a list, none for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
+
+
+def _with_ids(value: object) -> list[dict[str, Any]]:
+    """Return those objects of a list that have an id."""
+    return [part for part in objects(value) if has_id(part)]
 
 
 def _with_id(record: dict[str, Any], **columns: Any) -> Record | None:
     name = id_text(record.get("id"))
     if name is None:
         return None
-    times = {column: instant(record.get(column)) for column in _TIMES}
-    return {"id": name, "remote_id": id_text(record.get("remote_id")), **times, **columns}
+    row: Record = {"id": name, "remote_id": id_text(record.get("remote_id"))}
+    for column in _TIMES:
+        row[column] = instant(record.get(column))
+    return row | columns
+
+
+def _texts(record: dict[str, Any], names: Collection[str]) -> Record:
+    return {name: text(record.get(name)) for name in names}
 
 
 def _stage(part: dict[str, Any]) -> Record:
-    ids = {name: id_text(part.get(name)) for name in ("id", "remote_id")}
-    texts = {name: text(part.get(name)) for name in ("name", "status")}
-    return ids | texts | {"position": _whole(part.get("index"))}
+    return {
+        "id": id_text(part.get("id")),
+        "remote_id": id_text(part.get("remote_id")),
+        "name": text(part.get("name")),
+        "status": text(part.get("status")),
+        "position": _whole(part.get("index")),
+    }
 
 
 def _question(part: dict[str, Any]) -> Record:
-    ids = {name: id_text(part.get(name)) for name in ("id", "remote_id")}
-    texts = {name: text(part.get(name)) for name in ("title", "description", "category")}
-    form, required = _object(part.get("format")), part.get("required")
-    return (
-        ids
-        | texts
-        | {
-            "type": text(form.get("type")),
-            "required": int(required) if isinstance(required, bool) else None,
-            "position": _whole(part.get("index")),
-            "format": _json(form),
-        }
-    )
+    form = _object(part.get("format"))
+    return {
+        "id": id_text(part.get("id")),
+        "remote_id": id_text(part.get("remote_id")),
+        "title": text(part.get("title")),
+        "description": text(part.get("description")),
+        "category": text(part.get("category")),
+        "type": text(form.get("type")),
+        "required": _truth(part.get("required")),
+        "position": _whole(part.get("index")),
+        "format": _json(form),
+    }
+
+
+def _truth(value: object) -> int | None:
+    """Return a truth value as the ledger keeps it: SQLite has no type of its own for it."""
+    if not isinstance(value, bool):
+        return None
+    return int(value)
 
 
 def _whole(value: object) -> int | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
-    return value if fits else None  # type: ignore[return-value]  # a number of 32 bits by now
+    """Return a whole number that an INTEGER of PostgreSQL holds."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    if abs(value) >= 2**31:
+        return None
+    return value
 
 
 def _json(value: object) -> str | None:
@@ -132,8 +189,12 @@ def _json(value: object) -> str | None:
         written = json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError):  # endless digits, or nesting that was read nearer to the stack's beginning
         return None
-    return text(written, longest=LONGEST_JSON) if len(written) <= LONGEST_JSON else None
+    if len(written) > LONGEST_JSON:
+        return None
+    return text(written, longest=LONGEST_JSON)
 
 
 def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}

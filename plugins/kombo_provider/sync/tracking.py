@@ -51,12 +51,17 @@ def track(ledger: Ledger, client: Tracks, integration_id: str) -> Counter[str]:
         except (AccountError, IntegrationError):
             raise
         except ApiError as exc:
+            # Not an answer about this application: it is asked for again by the next run.
             if exc.http_status is None or exc.http_status >= 500 or exc.http_status == 429:
                 raise
             code = exc.code or f"HTTP {exc.http_status}"
+        # After each: the run after one that was killed asks again for one application at most.
         with ledger.transaction() as conn:
             tracking.asked_to_track(conn, integration_id, application.application_remote_id, code)
-        counts["not_trackable" if code else "tracked"] += 1
+        if code is None:
+            counts["tracked"] += 1
+        else:
+            counts["not_trackable"] += 1
     return counts
 
 
@@ -70,7 +75,9 @@ def request_body(integration_id: str, application: Untracked) -> bytes | None:
 
 
 def _ids(tool: str, application: Untracked) -> dict[str, str] | None:
-    application_id, candidate_id = application.application_remote_id, application.candidate_remote_id
+    """Return the ids that Kombo takes of an ATS's application, None where it takes none or one is not known."""
+    application_id = application.application_remote_id
+    candidate_id = application.candidate_remote_id
     job_id = application.job_remote_id
     if tool in _BY_APPLICATION:
         kind, field = _BY_APPLICATION[tool]

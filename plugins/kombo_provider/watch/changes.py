@@ -31,9 +31,12 @@ def write_down(conn: Connection, kombo_conn_id: str, judgement: Judgement, at: d
     for subject, finding in sorted(judgement.on.items()):
         if subject in on:
             _goes_on(conn, on[subject], finding, at, text_of)
-        else:
-            remarks = (_FLAPS,) if raised[subject] + 1 >= FLAPS_FROM else ()
-            news.append(News(subject, text_of(finding, remarks), at, max(finding.due_at, finding.since)))
+            continue
+        remarks: tuple[str, ...] = ()
+        if raised[subject] + 1 >= FLAPS_FROM:
+            remarks = (_FLAPS,)
+        due_at = max(finding.due_at, finding.since)
+        news.append(News(subject, text_of(finding, remarks), at, due_at))
     alerts.enter(conn, kombo_conn_id, news)
     for subject, alert in on.items():
         if subject not in judgement.on:
@@ -67,11 +70,13 @@ def _not_found(conn: Connection, alert: Alert, judgement: Judgement, at: datetim
 
 
 def _over(conn: Connection, alert: Alert, at: datetime, *, flaps: bool) -> None:
-    was_never_due = alert.due_at > alert.raised_at or alert.quiet_since is not None
-    if was_never_due and not alert.was_tried:
+    had_to_wait = alert.due_at > alert.raised_at or alert.quiet_since is not None
+    if had_to_wait and not alert.was_tried:
+        # Nobody heard that it began, and nobody has to hear that it is over.
         alerts.drop(conn, [alert.alert_id])
         return
     if flaps and not _has_been_calm(alert, at):
+        # A beginning ahead of now is a wrong clock's: the calm would never have lasted long enough.
         if alert.clear_since is None or alert.clear_since > at:
             alerts.change(conn, alert.alert_id, clear_since=at)
         return

@@ -28,7 +28,7 @@ class Condition(StrEnum):
     LANE = "lane"
     DOUBTS = "doubts"
     FRESHNESS = "freshness"
-    REFUSED = "refused"
+    MANY_REFUSED = "refused"
     VOLUME = "volume"
     EMPTY = "empty"
     NOT_RUN = "not_run"
@@ -56,7 +56,8 @@ class Judgement:
 
     def find(self, *findings: Finding) -> None:
         """Add what is on."""
-        self.on.update({one.subject: one for one in findings})
+        for one in findings:
+            self.on[one.subject] = one
 
     def is_open(self, subject: Subject) -> bool:
         """Tell whether nobody knows whether the condition is on."""
@@ -78,21 +79,32 @@ _STRICTNESS = (LaneState.PAUSED, LaneState.BLOCKED, LaneState.STOPPED, LaneState
 
 
 def _strictest_stop(facts: Facts) -> Lane | None:
-    """Return what holds all lanes; a pause for a rate limit is over by itself."""
-    standing = [
-        stop
-        for stop in facts.stops
-        if stop.state in _STRICTNESS
-        and (stop.state != LaneState.PAUSED or stop.paused_until is None or stop.paused_until > facts.at)
-    ]
+    """Return what holds all lanes: of several, the one that is hardest to end."""
+    standing = [stop for stop in facts.stops if _stands(stop, facts.at)]
     return max(standing, key=lambda stop: _STRICTNESS.index(LaneState(stop.state)), default=None)
+
+
+def _stands(stop: Lane, at: datetime) -> bool:
+    if stop.state == LaneState.PAUSED:
+        # A rate limit's pause is over by itself, and its row goes on saying `paused`.
+        return stop.paused_until is None or stop.paused_until > at
+    return stop.state in _STRICTNESS
 
 
 def _all_lanes(stop: Lane, facts: Facts, limits: Limits) -> Finding:
     since = _since(stop, facts.at)
-    rows = sum(rows.rows for rows in facts.waiting.values())
-    due = since if stop.state == LaneState.BLOCKED else since + limits.paused_for
-    return Finding(Subject(Condition.ALL_LANES), since, due, words.all_lanes(stop, rows, since))
+    waiting = 0
+    for rows in facts.waiting.values():
+        waiting += rows.rows
+    said = words.all_lanes(stop, waiting, since)
+    return Finding(Subject(Condition.ALL_LANES), since, _due(stop, since, limits), said)
+
+
+def _due(stands: Lane, since: datetime, limits: Limits) -> datetime:
+    """Return from when on somebody is told: at once that Kombo refuses; a pause, or what a person did, may be short."""
+    if stands.state == LaneState.BLOCKED:
+        return since
+    return since + limits.paused_for
 
 
 def _judge_lane(name: str, lane: Lane, facts: Facts, limits: Limits, judgement: Judgement) -> None:
@@ -103,9 +115,8 @@ def _judge_lane(name: str, lane: Lane, facts: Facts, limits: Limits, judgement: 
         judgement.open_questions.add(subject)  # a person did it, and is told nothing; nor that it is over
     elif lane.state in (LaneState.BLOCKED, LaneState.PAUSED):
         since = _since(lane, facts.at)
-        due = since if lane.state == LaneState.BLOCKED else since + limits.paused_for
         said = words.lane(name, lane, facts.waiting_on(name), since)
-        judgement.find(Finding(subject, since, due, said))
+        judgement.find(Finding(subject, since, _due(lane, since, limits), said))
 
 
 def _doubts(facts: Facts) -> Iterator[Finding]:
@@ -122,6 +133,7 @@ def _judge_freshness(facts: Facts, limits: Limits, judgement: Judgement, *, ever
         lane = facts.lanes.get(name)
         stands = lane is not None and lane.state in (LaneState.BLOCKED, LaneState.PAUSED)
         if stands or everything_stands or source in do_not_run:
+            # The reason why they wait is a condition of its own: the same fault is not told twice.
             judgement.open_questions.add(subject)
             continue
         since = _waits_since(rows.since, lane, facts.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ class Hour:
     """What the runs of one hour read: rows in all, and new ones by integration."""
 
     extracted: int
-    new: dict[str, int]
+    new: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +56,32 @@ class Facts:
 
     def waiting_on(self, integration_id: str) -> int:
         """Return how many rows wait on a lane, of whatever source."""
-        return sum(rows.rows for (_, name), rows in self.waiting.items() if name == integration_id)
+        total = 0
+        for (_, lane), rows in self.waiting.items():
+            if lane == integration_id:
+                total += rows.rows
+        return total
 
     def dag_of(self, source: str) -> str | None:
         """Return the DAG that last ran for a source."""
-        runs = self.sources[source].runs if source in self.sources else ()
-        return runs[-1].dag_id if runs else None
+        known = self.sources.get(source)
+        if known is None or not known.runs:
+            return None
+        return known.runs[-1].dag_id
 
 
 def read(conn: Connection, kombo_conn_id: str, limits: Limits, at: datetime) -> Facts:
     """Look at everything that is sent under a connection."""
+    sources = {}
+    for source in watched.sources_of(conn):
+        sources[source] = _source(conn, source, kombo_conn_id, at)
     return Facts(
         at=at,
         lanes=watched.lanes_of(conn, kombo_conn_id, at),
         stops=watched.stops(conn, kombo_conn_id),
         waiting=watched.waiting(conn, kombo_conn_id),
         doubts=watched.doubts(conn, kombo_conn_id, at - limits.doubts_after),
-        sources={source: _source(conn, source, kombo_conn_id, at) for source in watched.sources_of(conn)},
+        sources=sources,
     )
 
 
@@ -79,25 +89,39 @@ def _source(conn: Connection, source: str, kombo_conn_id: str, at: datetime) -> 
     # Back from the last run, not from now: else one that stands still for weeks would be forgotten, and so be over.
     last = watched.last_began(conn, source, kombo_conn_id)
     found = watched.runs_of(conn, source, kombo_conn_id, min(at, last or at) - REMEMBERED)
-    runs = [run for run in found if run.began_at <= at + CLOCKS_DIFFER_BY]  # others were written by a wrong clock
-    begins = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
-    hours = [_hour(conn, source, runs, begins - week * 7 * A_DAY) for week in range(WEEKS + 1)]
-    reported = [run for run in runs if run.ended_at is not None and run.ended_at >= at - A_DAY]
+    # One from further ahead than clocks differ was written by a wrong clock; it would be the last run for years.
+    runs = [run for run in found if run.began_at <= at + CLOCKS_DIFFER_BY]
+    reported_today = [run for run in runs if run.ended_at is not None and run.ended_at >= at - A_DAY]
+    this_hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    last_full_hour = this_hour - HOUR  # the one that is not over yet would always look like too little
+    earlier = []
+    for week in range(1, WEEKS + 1):
+        hour = _hour(conn, source, runs, last_full_hour - week * 7 * A_DAY)
+        if hour is not None:
+            earlier.append(hour)
     return Source(
         runs=runs,
-        last_day=watched.parts_of(conn, source, reported),
-        hour=hours[0],
-        earlier=[hour for hour in hours[1:] if hour is not None],
+        last_day=watched.parts_of(conn, source, reported_today),
+        hour=_hour(conn, source, runs, last_full_hour),
+        earlier=earlier,
     )
+
+
+_NEW: Final = ("new", "restaged", "invalid", "held")
+"""Counters of staging whose rows came or changed; the rest of what a run reads was there before."""
 
 
 def _hour(conn: Connection, source: str, runs: Sequence[Run], begins: datetime) -> Hour | None:
     """Sum up the runs that began in an hour and read the source as usual: `stage` notes of those how much they read."""
-    comparable = [run for run in runs if begins <= run.began_at < begins + HOUR and "extracted" in run.counts]
+    of_hour = [run for run in runs if begins <= run.began_at < begins + HOUR]
+    comparable = [run for run in of_hour if "extracted" in run.counts]
     if not comparable:
         return None
-    new: dict[str, int] = {}
+    extracted = 0
+    for run in comparable:
+        extracted += int(run.counts["extracted"])
+    new: Counter[str] = Counter()
     for part in watched.parts_of(conn, source, comparable):
-        rows = sum(part.counts.get(count, 0) for count in ("new", "restaged", "invalid", "held"))
-        new[part.integration_id] = new.get(part.integration_id, 0) + rows
-    return Hour(sum(int(run.counts["extracted"]) for run in comparable), new)
+        for counter in _NEW:
+            new[part.integration_id] += part.counts.get(counter, 0)
+    return Hour(extracted, new)

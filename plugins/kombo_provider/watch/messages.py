@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlencode
@@ -49,31 +48,45 @@ class Writer:
 
     def _page_of(self, finding: Finding) -> str:
         """Return the line with the page's link, to the lane where the finding is about one."""
-        name, source = finding.subject.integration_id, finding.subject.source
-        if name and not source:
-            source = next((one for one, lane in self.facts.waiting if lane == name), "")
-        dag_id = self.facts.dag_of(source) if source else None
-        query = {"dag": dag_id, "source": source, "lane": name} if dag_id and name else {}
-        address = f"{self.base_url.rstrip('/')}/plugin/kombo" if self.base_url else "plugin/kombo"
-        return f"{_PAGE}{address}?{urlencode(query)}" if query else f"{_PAGE}{address}"
+        page = f"{_PAGE}plugin/kombo"
+        if self.base_url:
+            page = f"{_PAGE}{self.base_url.rstrip('/')}/plugin/kombo"
+        integration_id = finding.subject.integration_id
+        source = finding.subject.source
+        if integration_id and not source:
+            # A lane is of no source, and the page shows lanes by source: any that waits on it will do.
+            source = self._source_waiting_on(integration_id)
+        dag_id = self.facts.dag_of(source)
+        if not integration_id or dag_id is None:
+            return page
+        query = urlencode({"dag": dag_id, "source": source, "lane": integration_id})
+        return f"{page}?{query}"
+
+    def _source_waiting_on(self, integration_id: str) -> str:
+        for source, lane in self.facts.waiting:
+            if lane == integration_id:
+                return source
+        return ""
 
 
 def of_raised(alerts: Sequence[Alert]) -> Iterator[Message]:
     """Yield the messages that conditions are on."""
     for kind in _kinds(alerts):
         if len(kind) > TOGETHER_ABOVE:
-            yield Message(_together(kind, ""), False, kind)
-        else:
-            yield from (Message(alert.text, False, [alert]) for alert in kind)
+            yield Message(_many_are_on(kind), False, kind)
+            continue
+        for alert in kind:
+            yield Message(alert.text, False, [alert])
 
 
 def of_over(alerts: Sequence[Alert]) -> Iterator[Message]:
     """Yield the messages that conditions are over."""
     for kind in _kinds(alerts):
         if len(kind) > TOGETHER_ABOVE:
-            yield Message(_together(kind, "Over: "), True, kind)
-        else:
-            yield from (Message(_over(alert), True, [alert]) for alert in kind)
+            yield Message(_many_are_over(kind), True, kind)
+            continue
+        for alert in kind:
+            yield Message(_is_over(alert), True, [alert])
 
 
 def _kinds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
@@ -82,27 +95,45 @@ def _kinds(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
     def kind(alert: Alert) -> tuple[bool, str]:
         return alert.failed_at is not None, alert.subject.condition
 
+    # groupby() finds neighbours only, so they are sorted by the same key first.
     for _, same in groupby(sorted(alerts, key=kind), key=kind):
         yield list(same)
 
 
-def _over(alert: Alert) -> str:
+def _is_over(alert: Alert) -> str:
     headline, *_, page = alert.text.split("\n")
-    ended = alert.resolved_at or alert.raised_at
-    lasted = _lasted(alert.raised_at, ended)
-    return "\n".join((f"Over: {headline}", f"Told since {instant(alert.raised_at)}, over after {lasted}.", page))
+    return "\n".join(
+        (f"Over: {headline}", f"Told since {instant(alert.raised_at)}, over after {_lasted(alert)}.", page)
+    )
 
 
-def _lasted(began: datetime, ended: datetime) -> str:
-    return duration(max(ended, began) - began)
+def _lasted(alert: Alert) -> str:
+    # The clock of the ledger may have been set back since: nothing lasts less than no time.
+    ended = max(alert.resolved_at or alert.raised_at, alert.raised_at)
+    return duration(ended - alert.raised_at)
 
 
-def _together(alerts: Sequence[Alert], over: str) -> str:
-    """Return one text about many conditions of a kind."""
-    headlines = [alert.text.partition("\n")[0] for alert in alerts]
-    more = len(alerts) - _NAMED
-    first = f"{over}{counted(len(alerts), 'condition')} of one kind, such as: {headlines[0]}"
-    page = alerts[0].text.split("\n")[-1].partition("?")[0]
-    rest = [f"and {more:,} more"] if more > 0 else []
-    to_do = [] if over else ["To do: look at the page, where those that stand come first."]
-    return "\n".join((first, *headlines[:_NAMED], *rest, *to_do, page))
+def _many_are_on(alerts: Sequence[Alert]) -> str:
+    """Return one text about many conditions of a kind that are on."""
+    to_do = "To do: look at the page, where those that stand come first."
+    return "\n".join((*_headlines(alerts), to_do, _page_of_all(alerts)))
+
+
+def _many_are_over(alerts: Sequence[Alert]) -> str:
+    """Return one text about many conditions of a kind that are over."""
+    first, *others = _headlines(alerts)
+    return "\n".join((f"Over: {first}", *others, _page_of_all(alerts)))
+
+
+def _headlines(alerts: Sequence[Alert]) -> list[str]:
+    """Return how many they are, and the headlines of the first ones."""
+    named = [alert.text.partition("\n")[0] for alert in alerts[:_NAMED]]
+    lines = [f"{counted(len(alerts), 'condition')} of one kind, such as: {named[0]}", *named]
+    if len(alerts) > _NAMED:
+        lines.append(f"and {len(alerts) - _NAMED:,} more")
+    return lines
+
+
+def _page_of_all(alerts: Sequence[Alert]) -> str:
+    """Return the line with the page's link, without what leads to the lane of the first."""
+    return alerts[0].text.split("\n")[-1].partition("?")[0]

@@ -29,10 +29,18 @@ _NO_TEXT = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 def neutral(value: str) -> str:
     """Return a text from outside as data: no control character, no markup, no mention, no link, no template."""
-    shown = "".join(" " if unicodedata.category(char) in _NO_TEXT else char for char in value[: 4 * LONGEST_TEXT])
-    shown = " ".join(shown.split())
-    if len(shown) > LONGEST_TEXT or len(value) > 4 * LONGEST_TEXT:
+    # Cut before anything else: nothing bounds a text from outside. Not to its final length, since blanks join below.
+    beginning = value[: 4 * LONGEST_TEXT]
+    visible = []
+    for char in beginning:
+        if unicodedata.category(char) in _NO_TEXT:
+            visible.append(" ")
+        else:
+            visible.append(char)
+    shown = " ".join("".join(visible).split())
+    if len(shown) > LONGEST_TEXT or len(value) > len(beginning):
         shown = shown[: LONGEST_TEXT - 1] + "…"
+    # Channels make a link of any address; with look-alikes for its slashes it can be read and not clicked.
     return shown.translate(_LOOK_ALIKES).replace("://", ":∕∕")
 
 

@@ -82,18 +82,21 @@ def _no_report(
     source: str, dag_id: str, runs: Sequence[Run], at: datetime, limits: Limits, airflow: Airflow
 ) -> Iterator[Finding]:
     """Find runs that died: no later one has reported, and Airflow, a later run or the clock says they are over."""
+    # A report says how the whole source stands, so whatever an earlier run left out is told by then.
     since_report: list[Run] = []
-    for run in reversed(runs):
-        if run.ended_at is not None:
-            break
-        since_report.insert(0, run)
-    dead = [
-        run
-        for run in since_report
-        if run is not since_report[-1]
-        or at - run.began_at >= limits.unreported_after
-        or airflow.run_is_over(RunRef(run.dag_id, run.run_id)) is True
-    ]
+    for run in runs:
+        if run.ended_at is None:
+            since_report.append(run)
+        else:
+            since_report.clear()
+    if not since_report:
+        return
+    *followed, newest = since_report
+    dead = followed
+    too_long = at - newest.began_at >= limits.unreported_after
+    # Airflow is asked last, and of one run only: each question is a request to its API server.
+    if too_long or airflow.run_is_over(RunRef(newest.dag_id, newest.run_id)) is True:
+        dead.append(newest)
     if dead:
         since = dead[0].began_at
         said = words.no_report(source, dag_id, [run.run_id for run in dead], since)
@@ -105,11 +108,14 @@ def _refused(name: str, source: Source, at: datetime, limits: Limits) -> Iterato
     for part in source.last_day:
         found[part.integration_id].update(part.statuses)
     for integration_id, statuses in found.items():
-        refused = sum(statuses[status] for status in REFUSED)
+        refused = 0
+        for status in REFUSED:
+            refused += statuses[status]
         judged = refused + statuses[Status.DELIVERED]
+        # Both limits: the share alone would tell of one refused row of two.
         if refused > limits.min_refused and refused > limits.max_refused_share * judged:
             said = words.refused(name, integration_id, refused, judged)
-            yield Finding(Subject(Condition.REFUSED, name, integration_id), at, at, said)
+            yield Finding(Subject(Condition.MANY_REFUSED, name, integration_id), at, at, said)
 
 
 def _judge_hour(name: str, source: Source, at: datetime, limits: Limits, judgement: Judgement) -> None:
@@ -118,28 +124,34 @@ def _judge_hour(name: str, source: Source, at: datetime, limits: Limits, judgeme
     if hour is None or len(earlier) < WEEKS_NEEDED:
         judgement.open_of_sources |= {(Condition.EMPTY, name), (Condition.VOLUME, name)}
         return
-    if hour.extracted == 0 and all(one.extracted for one in earlier):
-        said = words.empty(name, median_low(one.extracted for one in earlier))
+    read_before = [one.extracted for one in earlier]
+    if hour.extracted == 0 and all(read_before):
+        said = words.empty(name, median_low(read_before))
         judgement.find(Finding(Subject(Condition.EMPTY, name), at, at, said))
+        # That nothing came is one fault, told once: fewer rows than usual follow from it.
         judgement.open_of_sources.add((Condition.VOLUME, name))
         return
     far = list(_far_lanes(name, hour, earlier, at, limits))
     judgement.find(*far)
     whole = Subject(Condition.VOLUME, name)
     if far:
+        # The sum is far from usual because these are; one message says so already.
         judgement.open_questions.add(whole)
         return
-    rows, before = sum(hour.new.values()), [sum(one.new.values()) for one in earlier]
-    usual = _far_from(rows, before, limits)
+    rows = hour.new.total()
+    usual = _far_from(rows, [one.new.total() for one in earlier], limits)
     if usual is not None:
         judgement.find(Finding(whole, at, at, words.volume(name, "", rows, usual)))
 
 
 def _far_lanes(name: str, hour: Hour, earlier: Sequence[Hour], at: datetime, limits: Limits) -> Iterator[Finding]:
-    known = {integration_id for one in earlier for integration_id in one.new}
+    """Judge the integrations that brought rows before: one that is new has no usual number."""
+    known: set[str] = set()
+    for one in earlier:
+        known.update(one.new)
     for integration_id in sorted(known):
-        rows = hour.new.get(integration_id, 0)
-        usual = _far_from(rows, [one.new.get(integration_id, 0) for one in earlier], limits)
+        rows = hour.new[integration_id]
+        usual = _far_from(rows, [one.new[integration_id] for one in earlier], limits)
         if usual is not None:
             said = words.volume(name, integration_id, rows, usual)
             yield Finding(Subject(Condition.VOLUME, name, integration_id), at, at, said)

@@ -60,6 +60,7 @@ class Teller:
                 self._tell_one(name, send, claimed)
             self._close(claimed)
         finally:
+            # What a failure left untold is for the next watch, which need not wait for the claim to end.
             with self._ledger.transaction() as conn:
                 alerts.release(conn, self._conn_id, claimant)
         return self.told
@@ -72,6 +73,7 @@ class Teller:
             try:
                 send(message)
             except NotifierError as exc:
+                # One message may be what it cannot take, so the others are tried; it is not tried with all of them.
                 failures += 1
                 self.told.failed[name] = str(exc)
                 self._note_failed(message)
@@ -82,15 +84,29 @@ class Teller:
 
     def _messages(self, name: str, claimed: Sequence[Alert]) -> Iterator[Message]:
         """Yield what a notifier has to hear: of each condition first that it is on, then that it is over."""
-        news = [alert for alert in claimed if name not in self._progress[alert.alert_id] and alert.told_at is None]
-        yield from messages.of_raised(news)
-        over = [alert for alert in claimed if alert.resolved_at and self._progress[alert.alert_id].get(name) == RAISED]
-        yield from messages.of_over(over)
+        unheard = [alert for alert in claimed if self._heard(name, alert) is None]
+        yield from messages.of_raised(unheard)
+        # Read once the first messages are sent: an alert that began and ended since the last watch is told as both.
+        ended = [alert for alert in claimed if alert.resolved_at is not None]
+        yield from messages.of_over([alert for alert in ended if self._heard(name, alert) == RAISED])
+
+    def _heard(self, name: str, alert: Alert) -> str | None:
+        """Return how far a notifier got with an alert; one that is new and missed the beginning need not hear the end.
+
+        `told_at` says that all notifiers of that time knew of it.
+        """
+        step = self._progress[alert.alert_id].get(name)
+        if step is None and alert.told_at is not None:
+            return OVER
+        return step
 
     def _note(self, name: str, message: Message) -> None:
+        step = RAISED
+        if message.is_over:
+            step = OVER
         with self._ledger.transaction() as conn:
             for alert in message.alerts:
-                self._progress[alert.alert_id][name] = OVER if message.is_over else RAISED
+                self._progress[alert.alert_id][name] = step
                 self._write(conn, alert)
 
     def _note_failed(self, message: Message) -> None:
@@ -109,9 +125,8 @@ class Teller:
         alerts.note_told(conn, alert, progress, self._at, complete=self._is_complete(alert))
 
     def _is_complete(self, alert: Alert) -> bool:
-        """Tell whether every notifier knows all; one that is new and missed the beginning need not hear the end."""
-        progress = self._progress[alert.alert_id]
-        known = [progress.get(name, OVER if alert.told_at else None) for name in self._notifiers]
+        """Tell whether every notifier knows all there is to know by now."""
+        heard = {self._heard(name, alert) for name in self._notifiers}
         if alert.resolved_at is not None:
-            return all(step == OVER for step in known)
-        return all(step is not None for step in known)
+            return heard <= {OVER}
+        return None not in heard

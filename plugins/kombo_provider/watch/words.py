@@ -38,14 +38,16 @@ def duration(lasts: timedelta) -> str:
 
 def counted(number: int, what: str = "row") -> str:
     """Return a number of things in words."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what}s"
 
 
 def lane(name: str, stands: Lane, waiting: int, since: datetime) -> Said:
     """A lane that is blocked or paused."""
-    code = f" ({neutral(stands.code)})" if stands.code else ""
-    what = f"It has been {stands.state} since {instant(since)}. {_wait(waiting)}"
-    return Said(f"Integration {neutral(name)} is {stands.state}{code}", what, _DO_OF_LANE[LaneState(stands.state)])
+    headline = f"Integration {neutral(name)} is {stands.state}{_in_brackets(stands.code)}"
+    what = f"It has been {stands.state} since {instant(since)}. {_waiting(waiting)}"
+    return Said(headline, what, _DO_OF_LANE[LaneState(stands.state)])
 
 
 _DO_OF_LANE: Final = {
@@ -56,15 +58,28 @@ _DO_OF_LANE: Final = {
 }
 
 
+def _in_brackets(code: str | None) -> str:
+    if not code:
+        return ""
+    return f" ({neutral(code)})"
+
+
+def _waiting(rows: int) -> str:
+    return f"{counted(rows)} {_wait(rows)}; nothing is lost."
+
+
 def _wait(rows: int) -> str:
-    return f"{counted(rows)} {'waits' if rows == 1 else 'wait'}; nothing is lost."
+    """Return the verb beside a number of rows."""
+    if rows == 1:
+        return "waits"
+    return "wait"
 
 
 def all_lanes(stop: Lane, waiting: int, since: datetime) -> Said:
     """Everything stands, for one reason."""
-    code = f" ({neutral(stop.code)})" if stop.code else ""
-    what = f"All lanes of the connection have been {stop.state} since {instant(since)}. {_wait(waiting)}"
-    return Said(f"Nothing leaves: all lanes are {stop.state}{code}", what, _DO_OF_ALL[LaneState(stop.state)])
+    headline = f"Nothing leaves: all lanes are {stop.state}{_in_brackets(stop.code)}"
+    what = f"All lanes of the connection have been {stop.state} since {instant(since)}. {_waiting(waiting)}"
+    return Said(headline, what, _DO_OF_ALL[LaneState(stop.state)])
 
 
 _DO_OF_ALL: Final = {
@@ -84,13 +99,14 @@ def doubts(source: str, name: str, rows: int, since: datetime) -> Said:
 
 def freshness(source: str, name: str, rows: int, since: datetime, *, stopped: bool) -> Said:
     """Rows that wait although their lane does not stand by itself."""
-    what = (
-        f"{counted(rows)} of {neutral(source)} {'waits' if rows == 1 else 'wait'}, the oldest since {instant(since)}."
-    )
-    do = "Look at the last run of the DAG, and whether it is behind: the page says how many hours are left."
+    headline = f"Integration {neutral(name)} is not up to date"
+    what = f"{counted(rows)} of {neutral(source)} {_wait(rows)}, the oldest since {instant(since)}."
     if stopped:
+        # Nothing else tells of such a lane: the person who stopped it may have forgotten it.
         do = "A person stopped this lane, and only a person opens it: on the page, or with airflow kombo lanes open."
-    return Said(f"Integration {neutral(name)} is not up to date", what, do)
+    else:
+        do = "Look at the last run of the DAG, and whether it is behind: the page says how many hours are left."
+    return Said(headline, what, do)
 
 
 def refused(source: str, name: str, rows: int, judged: int) -> Said:
@@ -103,13 +119,16 @@ def refused(source: str, name: str, rows: int, judged: int) -> Said:
 
 def volume(source: str, name: str, rows: int, usual: int) -> Said:
     """Far more or far fewer new rows than usual at this hour."""
-    direction = "more" if rows > usual else "fewer"
-    of_whom = f"Integration {neutral(name)}" if name else f"Source {neutral(source)}"
     what = f"{counted(rows)} of {neutral(source)} in the last full hour; in the same hour of the last weeks {usual:,}."
-    do = "Look whether the customer's load is right. What was sent is not taken back; stop the lane if it is wrong."
+    if name:
+        of_whom = f"Integration {neutral(name)}"
+    else:
+        of_whom = f"Source {neutral(source)}"
     if rows < usual:
-        do = "Look whether the load of the source's table is complete."
-    return Said(f"{of_whom} brings far {direction} new rows than usual", what, do)
+        fewer = "Look whether the load of the source's table is complete."
+        return Said(f"{of_whom} brings far fewer new rows than usual", what, fewer)
+    more = "Look whether the customer's load is right. What was sent is not taken back; stop the lane if it is wrong."
+    return Said(f"{of_whom} brings far more new rows than usual", what, more)
 
 
 def empty(source: str, usual: int) -> Said:
@@ -121,21 +140,24 @@ def empty(source: str, usual: int) -> Said:
 
 def not_run(source: str, dag_id: str, last: datetime, usual: timedelta, *, paused: bool) -> Said:
     """A DAG that does not run."""
-    why = " It is paused." if paused else ""
-    what = (
-        f"The last run for {neutral(source)} began at {instant(last)}; usually {duration(usual)} lie between two.{why}"
-    )
-    do = "Look at the DAG in Airflow: is it paused, does its file load, is a run stuck, does the scheduler run?"
+    headline = f"DAG {neutral(dag_id)} does not run"
+    what = f"The last run for {neutral(source)} began at {instant(last)}; usually {duration(usual)} lie between two."
     if paused:
         do = "Unpause the DAG if nobody wants it so: its next run sends everything that came meanwhile."
-    return Said(f"DAG {neutral(dag_id)} does not run", what, do)
+        return Said(headline, f"{what} It is paused.", do)
+    do = "Look at the DAG in Airflow: is it paused, does its file load, is a run stuck, does the scheduler run?"
+    return Said(headline, what, do)
 
 
 def no_report(source: str, dag_id: str, run_ids: Sequence[str], since: datetime) -> Said:
     """Runs that died before their report."""
-    named = ", ".join(neutral(run_id) for run_id in run_ids[:_RUNS_NAMED])
-    more = f" and {len(run_ids) - _RUNS_NAMED} more" if len(run_ids) > _RUNS_NAMED else ""
-    began = "which began" if len(run_ids) == 1 else "the first of which began"
-    what = f"{counted(len(run_ids), 'run')} for {neutral(source)} ended without a report: {named}{more}, {began} at "
+    named = ", ".join(map(neutral, run_ids[:_RUNS_NAMED]))
+    if len(run_ids) > _RUNS_NAMED:
+        named += f" and {len(run_ids) - _RUNS_NAMED} more"
+    began = "which began"
+    if len(run_ids) > 1:
+        began = "the first of which began"
+    dead = f"{counted(len(run_ids), 'run')} for {neutral(source)} ended without a report"
+    what = f"{dead}: {named}, {began} at {instant(since)}."
     do = "Run the DAG again: nobody is sent twice. The task's log, or the worker's, says what ended it."
-    return Said(f"DAG {neutral(dag_id)} died before its report", f"{what}{instant(since)}.", do)
+    return Said(f"DAG {neutral(dag_id)} died before its report", what, do)
