@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from kombo_provider.client.envelope import id_text
@@ -47,11 +47,12 @@ def found(application: Mapping[str, Any], candidate: Mapping[str, Any]) -> Itera
     application_id = id_text(application.get("id"))
     if application_id is not None:
         yield Found(
-            application_id,
-            id_text(application.get("remote_id")),
-            id_text(candidate.get("id")) or id_text(application.get("candidate_id")),
-            id_text(candidate.get("remote_id")),
-            instant(application.get("remote_created_at")),
+            application_id=application_id,
+            application_remote_id=id_text(application.get("remote_id")),
+            # A nested candidate may be null where its id beside the record is known.
+            candidate_id=id_text(candidate.get("id")) or id_text(application.get("candidate_id")),
+            candidate_remote_id=id_text(candidate.get("remote_id")),
+            created_at=instant(application.get("remote_created_at")),
         )
 
 
@@ -61,22 +62,28 @@ def instant(value: object) -> datetime | None:
         return None
     try:
         stamp = datetime.fromisoformat(value)
-        at = stamp.astimezone(UTC) if stamp.tzinfo is not None else None
+        if stamp.tzinfo is None:
+            return None
+        at = stamp.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if at is None or (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0):
+    if at.time() == time.min:
         return None
     return at
 
 
 def objects(value: object) -> list[dict[str, Any]]:
     """Return the objects of a list, none for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, dict)]
 
 
 def object_of(value: object) -> dict[str, Any]:
     """Return an object, an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 def is_for_job(application: Mapping[str, Any], job_id: str) -> bool:
@@ -89,12 +96,18 @@ def is_for_job(application: Mapping[str, Any], job_id: str) -> bool:
 
 def is_about(candidate: Mapping[str, Any], doubt: Doubt, digest_of: DigestOf) -> bool:
     """Tell whether one of a candidate's addresses is the delivery's; nobody has an unknown address."""
+    addresses = addresses_of(candidate)
     if doubt.email is not None:
-        return doubt.email.strip().lower() in addresses_of(candidate)
-    return doubt.email_sha256 is not None and doubt.email_sha256 in map(digest_of, addresses_of(candidate))
+        return doubt.email.strip().lower() in addresses
+    # The payload is emptied, and with it the address; what is left is its digest.
+    return doubt.email_sha256 is not None and doubt.email_sha256 in map(digest_of, addresses)
 
 
 def addresses_of(candidate: Mapping[str, Any]) -> list[str]:
     """Return a candidate's e-mail addresses, in lower case."""
-    entries = [entry.get("email_address") for entry in objects(candidate.get("email_addresses"))]
-    return [address.strip().lower() for address in entries if isinstance(address, str)]
+    addresses = []
+    for entry in objects(candidate.get("email_addresses")):
+        address = entry.get("email_address")
+        if isinstance(address, str):
+            addresses.append(address.strip().lower())
+    return addresses

@@ -17,10 +17,12 @@ def collect(ledger: Ledger, selection: Selection, *, open_for: timedelta, asked_
     collected: list[Asked] = []
     with ledger.transaction() as conn:
         found = {held.integration_id: held.rows for held in holds.held(conn, selection) if held.hold is Hold.APPROVAL}
+        # Rows are also released by `confirm_rows`: the number told of would then keep later ones from being news.
         open_questions.forget_settled(conn, selection.source, About.APPROVAL, found)
         for integration_id, rows in found.items():
-            key = _key(selection, integration_id)
-            if len(collected) < QUESTIONS_AT_MOST and open_questions.open_one(conn, key, asked_by, open_for):
+            if len(collected) == QUESTIONS_AT_MOST:
+                break
+            if open_questions.open_one(conn, _key(selection, integration_id), asked_by, open_for):
                 collected.append(Asked(integration_id, {}, About.APPROVAL, rows))
     return collected
 
@@ -29,18 +31,22 @@ def put(
     ledger: Ledger, selection: Selection, asked: Asked, *, max_in_flight: int = estimate.USUAL_CAP
 ) -> Question | None:
     """Return the question about the rows; None where none of them is held any more."""
+    lane = [asked.integration_id]
     with ledger.transaction() as conn:
-        found = [h for h in holds.held(conn, selection, [asked.integration_id]) if h.hold is Hold.APPROVAL]
-        told = open_questions.rows_told(conn, _key(selection, asked.integration_id))
-        counts = estimate.count_held(conn, selection, Hold.APPROVAL, [asked.integration_id])
+        found = [held for held in holds.held(conn, selection, lane) if held.hold is Hold.APPROVAL]
+        told_before = open_questions.rows_told(conn, _key(selection, asked.integration_id))
+        counts = estimate.count_held(conn, selection, Hold.APPROVAL, lane)
         foreseen = estimate.foresee(conn, selection.kombo_conn_id, counts, max_in_flight=max_in_flight)
     if not found:
         return None
-    rows, since = min(asked.rows, found[0].rows), found[0].since
+    # Some may have been released since it was collected; those that came are of the next question, whose answer
+    # carry_out() bounds by the rows asked about.
+    rows = min(asked.rows, found[0].rows)
     introduction = (
         f"{rows} rows of {markdown.text(selection.source)} for {markdown.text(asked.integration_id)} are held: a "
-        f"run would have sent more at once than `approve_above` lets it. They wait since {since:%Y-%m-%d %H:%M} "
-        f"UTC; nothing of them was sent. Held now: {foreseen[asked.integration_id].in_words()}."
+        f"run would have sent more at once than `approve_above` lets it. They wait since "
+        f"{found[0].since:%Y-%m-%d %H:%M} UTC; nothing of them was sent. "
+        f"Held now: {foreseen[asked.integration_id].in_words()}."
     )
     body = "\n".join(
         [
@@ -51,8 +57,10 @@ def put(
             f"* **{HeldReply.LEAVE}**: they stay held; asks again in a day, and tells of it only where there are more.",
         ]
     )
-    what = "row" if rows == 1 else "rows"
-    return Question(f"{rows} {what} held for {asked.integration_id}", body, rows > told)
+    what = "rows"
+    if rows == 1:
+        what = "row"
+    return Question(f"{rows} {what} held for {asked.integration_id}", body, is_news=rows > told_before)
 
 
 def told(ledger: Ledger, selection: Selection, asked: Asked) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from kombo_provider.client.envelope import id_text
 from kombo_provider.errors import ReplyError
@@ -19,9 +19,9 @@ def read_ids(written: str, applicant_ids: Collection[str]) -> dict[str, str]:
     """
     given: dict[str, str] = {}
     unread: list[str] = []
-    longest_first = sorted(applicant_ids, key=len, reverse=True)
+    longest_first = sorted(applicant_ids, key=len, reverse=True)  # of `7` and `7 b`, a line may begin with both
     for number, line in _lines(written):
-        applicant_id = next((name for name in longest_first if _begins(line, name)), None)
+        applicant_id = _whose(line, longest_first)
         if applicant_id is None:
             unread.append(f"line {number} begins with no applicant_id of the question and an id after it")
             continue
@@ -38,9 +38,15 @@ def read_ids(written: str, applicant_ids: Collection[str]) -> dict[str, str]:
 
 def _lines(written: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(written.splitlines(), start=1):
-        if stripped := line.strip(" \t|"):
+        stripped = line.strip(" \t|")  # a row that is copied from the question's table has its bars with it
+        if stripped:
             yield number, stripped
 
 
-def _begins(line: str, applicant_id: str) -> bool:
-    return line.startswith(applicant_id) and line[len(applicant_id) : len(applicant_id) + 1] in tuple(_BETWEEN)
+def _whose(line: str, applicant_ids: Sequence[str]) -> str | None:
+    """Return the first of the applicants whose id the line begins with, and something after it."""
+    for applicant_id in applicant_ids:
+        rest = line.removeprefix(applicant_id)
+        if rest != line and rest.startswith(tuple(_BETWEEN)):
+            return applicant_id
+    return None

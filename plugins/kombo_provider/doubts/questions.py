@@ -58,11 +58,14 @@ def collect(ledger: Ledger, source: str, *, timeout: timedelta, open_for: timede
     collected: list[Asked] = []
     with ledger.transaction() as conn:
         for integration_id in doubt_store.integrations_to_ask(conn, source, timeout):
+            if len(collected) == QUESTIONS_AT_MOST:
+                break
             key = QuestionKey(source, integration_id, About.DOUBTS)
-            if len(collected) == QUESTIONS_AT_MOST or not open_questions.open_one(conn, key, asked_by, open_for):
-                continue
-            doubts = doubt_store.to_ask(conn, source, integration_id, timeout)[:LISTED_AT_MOST]
-            collected.append(Asked(integration_id, {doubt.key.applicant_id: doubt.attempts for doubt in doubts}))
+            if not open_questions.open_one(conn, key, asked_by, open_for):
+                continue  # another run's question about it waits for an answer
+            doubts = doubt_store.to_ask(conn, source, integration_id, timeout)
+            attempts = {doubt.key.applicant_id: doubt.attempts for doubt in doubts[:LISTED_AT_MOST]}
+            collected.append(Asked(integration_id, attempts))
     return collected
 
 
@@ -95,6 +98,7 @@ def still_in_doubt(ledger: Ledger, source: str, asked: Asked) -> list[Doubt]:
     """Return the rows of a question that are in doubt about the same attempt."""
     with ledger.transaction() as conn:
         doubts = doubt_store.in_doubt(conn, source, asked.integration_id)
+    # A question may wait for days, and meanwhile a row be settled, or sent again and in doubt once more.
     return [doubt for doubt in doubts if asked.attempts.get(doubt.key.applicant_id) == doubt.attempts]
 
 
@@ -137,6 +141,7 @@ def carry_out(
     (see read_ids); raises ReplyError, and does nothing, where they cannot be what is meant.
     """
     remote_ids = read_ids(ids_written, asked.attempts)
+    # Who found an application and has it sent again would make a second one, so one of the two is a slip.
     if remote_ids and reply is not Reply.WERE_SENT:
         raise ReplyError(f'Ids in the ATS were given with "{reply}". Nothing was changed; answer again.')
     doubts = still_in_doubt(ledger, source, asked)
@@ -154,13 +159,14 @@ def carry_out(
 
 def _refuse_borne(conn: Connection, source: str, integration_id: str, remote_ids: Mapping[str, str]) -> None:
     """Refuse ids that other deliveries of the integration bear already: one application is not two rows."""
-    borne = delivered_ids.who_bears(conn, "kombo_application_remote_id", set(remote_ids.values()))
-    own = {id_: DeliveryKey(source, integration_id, applicant_id) for applicant_id, id_ in remote_ids.items()}
-    taken = [
-        id_
-        for id_, keys in borne.items()
-        if any(key.integration_id == integration_id and key != own[id_] for key in keys)
-    ]
+    who_bears = delivered_ids.who_bears(conn, "kombo_application_remote_id", set(remote_ids.values()))
+    taken = set()
+    for applicant_id, remote_id in remote_ids.items():
+        own = DeliveryKey(source, integration_id, applicant_id)
+        for key in who_bears.get(remote_id, ()):
+            # Ids are the ATS's: those of another integration may be equal, and mean another application.
+            if key.integration_id == integration_id and key != own:
+                taken.add(remote_id)
     if taken:
         raise ReplyError(
             f"{len(taken)} of the ids in the ATS belong to other deliveries to {integration_id}. "
@@ -169,8 +175,12 @@ def _refuse_borne(conn: Connection, source: str, integration_id: str, remote_ids
 
 
 def _row(doubt: Doubt) -> str:
-    sent_at = f"{doubt.sent_at:%Y-%m-%d %H:%M:%S} UTC" if doubt.sent_at else "unknown"
-    page = markdown.link("log page", doubt.log_url) if is_link(doubt.log_url) else ""
+    sent_at = "unknown"
+    if doubt.sent_at is not None:
+        sent_at = f"{doubt.sent_at:%Y-%m-%d %H:%M:%S} UTC"
+    page = ""
+    if is_link(doubt.log_url):
+        page = markdown.link("log page", doubt.log_url)
     cells = (
         markdown.text(doubt.key.applicant_id),
         markdown.text(doubt.job_id),

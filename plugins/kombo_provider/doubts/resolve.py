@@ -11,6 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError, KomboError
@@ -53,17 +55,17 @@ def resolve(
     A row that cannot be looked up keeps no other from it. None is begun once `is_over`: the rest is `left` for the
     next run. Raises AccountError where Kombo refuses the API key.
     """
-    by = By(Actor.LOOK_UP, run)
     with ledger.transaction() as conn:
         wanted = doubt_store.to_look_up(conn, source, kombo_conn_id, LOOK_UPS_AT_MOST)
     by_integration: dict[str, list[Doubt]] = defaultdict(list)
     for doubt in wanted:
         by_integration[doubt.key.integration_id].append(doubt)
+    integrations = list(by_integration.values())
+    # Where several hang, the time is over before the last ones: not for the same ones each run.
+    random.shuffle(integrations)
     counts: Counter[str] = Counter()
-    lanes = list(by_integration.values())
-    random.shuffle(lanes)  # where several hang, the time is over before the last: not for the same ones each run
-    for doubts in lanes:
-        counts += look_up(ledger, client, doubts, doubts, by, is_over)
+    for doubts in integrations:
+        counts += look_up(ledger, client, doubts, doubts, By(Actor.LOOK_UP, run), is_over)
     return counts
 
 
@@ -76,19 +78,23 @@ def look_up(
     is_over: Callable[[], bool] = never,
 ) -> Counter[str]:
     """Look up rows of one integration, until it cannot be read; `unsettled` are all of it that could own a record."""
-    same = Counter(_identity(ledger, doubt) for doubt in unsettled if doubt.ids.kombo_application_id is None)
-    counts: Counter[str] = Counter()
+    unowned = [doubt for doubt in unsettled if doubt.ids.kombo_application_id is None]
+    alike = Counter(_identity(ledger, doubt) for doubt in unowned)
     rivals = Rivals()
+    counts: Counter[str] = Counter()
     failures = 0
     for number, doubt in enumerate(doubts):
         if is_over():
             return counts + Counter(left=len(doubts) - number, unreadable=number - counts.total())
         try:
-            alone = same[_identity(ledger, doubt)] <= 1
-            counts[_look_up(ledger, client, doubt, by, rivals if alone else None)] += 1
+            if alike[_identity(ledger, doubt)] > 1:
+                outcome = _look_up(ledger, client, doubt, by, None)
+            else:
+                outcome = _look_up(ledger, client, doubt, by, rivals)
+            counts[outcome] += 1
             failures = 0
         except AccountError:
-            raise
+            raise  # no other row, and no other integration, could be looked up
         except IntegrationError as exc:
             log.warning("%s cannot be looked up now: %s", doubt.key.integration_id, exc)
             break
@@ -96,7 +102,7 @@ def look_up(
             _pass_over(ledger, doubt, str(exc), is_the_rows_own=_is_the_rows_own(exc))
             failures += 1
         except KomboError:
-            raise
+            raise  # the ledger's above all: what is found could not be stored
         except Exception as exc:  # noqa: BLE001 - one row's records must not end the look-ups of all others
             said = f"what Kombo has of it cannot be read ({type(exc).__name__}); please report this as a bug"
             _pass_over(ledger, doubt, said, is_the_rows_own=True)
@@ -108,6 +114,7 @@ def look_up(
 
 def _pass_over(ledger: Ledger, doubt: Doubt, said: str, *, is_the_rows_own: bool) -> None:
     log.warning("%s of %s: %s", markdown.plain(doubt.key.applicant_id), doubt.key.integration_id, said)
+    # Counted as looked up, it comes last in the next run, and a person may be asked about it.
     if is_the_rows_own:
         with ledger.transaction() as conn:
             doubt_store.looked_up(conn, [doubt.key])
@@ -129,21 +136,29 @@ def _identity(ledger: Ledger, doubt: Doubt) -> tuple[str, str | None]:
 
 def _look_up(ledger: Ledger, client: Reads, doubt: Doubt, by: By, rivals: Rivals | None) -> str:
     """Look for one row; without `rivals` it is known that another row could own what is found."""
-    hits = find(client, doubt, ledger.email_digest)
+    hits = find(client, doubt, ledger.email_digest)  # before the transaction: Kombo may take minutes to answer
     with ledger.transaction() as conn:
-        applications = [(hit.application_id, hit.application_remote_id) for hit in hits]
-        owners = delivered_ids.owned(conn, doubt.key.integration_id, applications)
-        free = [hit for hit in hits if owners.get(hit.application_id) in (None, doubt.key)]
-        is_theirs = len(free) == 1 and (_is_named(doubt) or (rivals is not None and not rivals.of(conn, doubt)))
+        free = _without_owned(conn, doubt, hits)
+        # Of two that may be theirs neither is proven, and a wrong id in the user's table is worse than none.
+        is_theirs = len(free) == 1 and _has_no_rival(conn, doubt, rivals)
         if is_theirs and doubt_store.fill_ids(conn, doubt, free[0].ids(), by):
             return "delivered" if doubt.status is Status.IN_DOUBT else "ids filled in"
         doubt_store.looked_up(conn, [doubt.key])
     return "still in doubt" if doubt.status is Status.IN_DOUBT else "ids still missing"
 
 
-def _is_named(doubt: Doubt) -> bool:
-    """Tell whether an id says which application is theirs."""
-    return doubt.ids.kombo_application_id is not None or doubt.ids.kombo_application_remote_id is not None
+def _without_owned(conn: Connection, doubt: Doubt, hits: Sequence[Found]) -> list[Found]:
+    """Leave out applications that another delivery bears already."""
+    applications = [(hit.application_id, hit.application_remote_id) for hit in hits]
+    owners = delivered_ids.owned(conn, doubt.key.integration_id, applications)
+    return [hit for hit in hits if owners.get(hit.application_id) in (None, doubt.key)]
+
+
+def _has_no_rival(conn: Connection, doubt: Doubt, rivals: Rivals | None) -> bool:
+    """Tell whether no other delivery could own what was found for this one."""
+    if doubt.ids.kombo_application_id is not None or doubt.ids.kombo_application_remote_id is not None:
+        return True  # an id says which application is theirs
+    return rivals is not None and not rivals.of(conn, doubt)
 
 
 def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
@@ -155,8 +170,15 @@ def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
         return list(_by_application_id(client, doubt, doubt.ids.kombo_application_id))
     if doubt.ids.kombo_application_remote_id is not None:
         return list(_by_remote_id(client, doubt, doubt.ids.kombo_application_remote_id))
-    hits = list(_by_candidate(client, doubt, digest_of)) or list(_by_job(client, doubt, digest_of))
-    young = {hit.application_id: hit for hit in hits if hit.made_after(doubt.first_sent_at)}
+    # By candidate first: that is one page, while a job may have any number of applications.
+    hits = list(_by_candidate(client, doubt, digest_of))
+    if not hits:
+        hits = list(_by_job(client, doubt, digest_of))
+    # A candidate may be on two pages, if the list moves while it is read: each application counts once.
+    young = {}
+    for hit in hits:
+        if hit.made_after(doubt.first_sent_at):
+            young[hit.application_id] = hit
     return list(young.values())
 
 
@@ -186,8 +208,13 @@ def _by_candidate(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[
         return
     if not doubt.job_id.startswith(REMOTE) and "," not in doubt.job_id:
         filters["job_ids"] = [doubt.job_id]
-    for candidate in _bounded(client.candidates(doubt.key.integration_id, include_deleted=True, **filters), doubt):
-        is_theirs = candidate.get("id") == known_id if known_id is not None else is_about(candidate, doubt, digest_of)
+    records = client.candidates(doubt.key.integration_id, include_deleted=True, **filters)
+    for candidate in _bounded(records, doubt):
+        # Read again here: a filter that an integration does not support is skipped, and all records come back.
+        if known_id is not None:
+            is_theirs = candidate.get("id") == known_id
+        else:
+            is_theirs = is_about(candidate, doubt, digest_of)
         if not is_theirs:
             continue
         for application in objects(candidate.get("applications")):
@@ -196,14 +223,18 @@ def _by_candidate(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[
 
 
 def _by_job(client: Reads, doubt: Doubt, digest_of: DigestOf) -> Iterator[Found]:
-    remote_id = doubt.job_id.removeprefix(REMOTE)
-    if "," in remote_id or doubt.first_sent_at is None:
-        return  # Kombo takes a comma for the end of the id, and without a date a job's whole history would be read.
-    job = {"job_remote_ids" if doubt.job_id.startswith(REMOTE) else "job_ids": [remote_id]}
-    since = doubt.first_sent_at.date()
+    if doubt.first_sent_at is None:
+        return  # without a date a job's whole history would be read
+    if "," in doubt.job_id:
+        return  # Kombo takes a comma for the end of the id
+    if doubt.job_id.startswith(REMOTE):
+        job = {"job_remote_ids": [doubt.job_id.removeprefix(REMOTE)]}
+    else:
+        job = {"job_ids": [doubt.job_id]}
+    since = doubt.first_sent_at.date()  # by day: Kombo's filter knows nothing finer (API reference, section 7.2)
     records = client.applications(doubt.key.integration_id, include_deleted=True, remote_created_after=since, **job)
     for application in _bounded(records, doubt):
-        candidate = object_of(application.get("candidate"))
+        candidate = object_of(application.get("candidate"))  # the list has no filter for an address
         if is_about(candidate, doubt, digest_of):
             yield from found(application, candidate)
 

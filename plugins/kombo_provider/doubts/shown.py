@@ -39,8 +39,10 @@ class Shown:
         found = set()
         for candidate, application in _applications(records):
             for name in self._names(candidate):
-                doubts = by_name.get(name, ())
-                found |= {doubt.key for doubt in doubts if is_for_job(application, doubt.job_id)}
+                for doubt in by_name.get(name, ()):
+                    if is_for_job(application, doubt.job_id):
+                        found.add(doubt.key)
+        # Pages of other integrations come on other threads, and may add a first entry at the same time.
         with self._lock:
             self._shown[integration_id] |= found
 
@@ -58,15 +60,18 @@ class Shown:
             yield candidate_id
         for address in addresses_of(candidate):
             yield address
-            yield self._ledger.email_digest(address) or address
+            digest = self._ledger.email_digest(address)
+            if digest is not None:  # None in a ledger that keeps no digests
+                yield digest
 
 
 def _by_name(doubts: Sequence[Doubt]) -> dict[str, list[Doubt]]:
     found: defaultdict[str, list[Doubt]] = defaultdict(list)
     for doubt in doubts:
-        if doubt.ids.kombo_application_id is None:
-            for name in _names_of(doubt):
-                found[name].append(doubt)
+        if doubt.ids.kombo_application_id is not None:
+            continue  # the sync itself fills in what is missing of an application that is known
+        for name in _names_of(doubt):
+            found[name].append(doubt)
     return dict(found)
 
 
@@ -84,7 +89,8 @@ def _applications(
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Yield (candidate, application) of records of either kind."""
     for record in records:
-        if "applications" in record:
-            yield from ((record, application) for application in objects(record.get("applications")))
-        else:
+        if "applications" not in record:
             yield object_of(record.get("candidate")), record
+            continue
+        for application in objects(record.get("applications")):
+            yield record, application

@@ -81,7 +81,11 @@ class RunReport:
 
     def open_rows(self, what: str) -> int:
         """Return how many rows of the source stand so, whichever run left them."""
-        return sum(count.rows for count in self.open_counts if count.what == what)
+        rows = 0
+        for count in self.open_counts:
+            if count.what == what:
+                rows += count.rows
+        return rows
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, as JSON can carry them."""
@@ -97,10 +101,7 @@ class RunReport:
             "answers_429": self.answers_429,
             "peak_in_flight": self.peak_in_flight,
             "open_totals": self._open_totals(),
-            "older_open_issues": [
-                issue._asdict() | {"since": issue.since.isoformat() if issue.since else None}
-                for issue in self.open_issues
-            ],
+            "older_open_issues": [issue._asdict() | {"since": _as_text(issue.since)} for issue in self.open_issues],
         }
         if self.foreseen:
             numbers["foreseen"] = {name: found._asdict() for name, found in self.foreseen.items()}
@@ -112,12 +113,21 @@ class RunReport:
         for count in self.open_counts:
             total = found.setdefault(count.what, {"rows": 0, "since": None})
             total["rows"] += count.rows
-            since = count.since.isoformat() if count.since else None
-            total["since"] = min(filter(None, (total["since"], since)), default=None)
+            since = _as_text(count.since)
+            if total["since"] is None or (since is not None and since < total["since"]):
+                total["since"] = since
+            # The run sends under its own connection only: these rows wait until somebody sees that they do.
             if count.kombo_conn_id not in (None, self.kombo_conn_id):
                 others = total.setdefault("other_connections", {})
                 others[count.kombo_conn_id] = others.get(count.kombo_conn_id, 0) + count.rows
         return found
+
+
+def _as_text(at: datetime | None) -> str | None:
+    """Return an instant as JSON can carry it; all are in UTC, so their order stays."""
+    if at is None:
+        return None
+    return at.isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +155,7 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_ov
         _set_apart(statuses, handed_over.left)
         p50_ms, p95_ms = summary.latency_ms(conn, source, run)
         answered = sum(one.answered for one in requests.values())
-        seconds = _seconds(requests)
+        answers_429 = sum(one.answers_429 for one in requests.values())
         return RunReport(
             run=run,
             kombo_conn_id=kombo_conn_id,
@@ -162,10 +172,10 @@ def read(ledger: Ledger, source: str, kombo_conn_id: str, run: RunRef, handed_ov
             errors=summary.top_errors(conn, source, run),
             open_issues=summary.unsettled(conn, source, kombo_conn_id),
             requests=answered,
-            rows_per_second=answered / seconds if seconds else 0.0,
+            rows_per_second=_a_second(answered, requests),
             p50_ms=p50_ms,
             p95_ms=p95_ms,
-            answers_429=sum(one.answers_429 for one in requests.values()),
+            answers_429=answers_429,
             peak_in_flight=summary.peak_in_flight(conn, source, run),
             in_doubt=summary.keys_of_run(conn, source, run, Status.IN_DOUBT, _KEYS_NAMED),
         )
@@ -178,24 +188,33 @@ def foresee(ledger: Ledger, source: str, kombo_conn_id: str, max_in_flight: int)
         return estimate.foresee(conn, kombo_conn_id, counts, max_in_flight=max_in_flight)
 
 
-def _seconds(requests: Mapping[str, summary.Requests]) -> float:
-    """Return how long the run was sending, from its first intent to its last answer."""
+def _a_second(answered: int, requests: Mapping[str, summary.Requests]) -> float:
+    """Return how many were answered a second, from the run's first intent to its last answer."""
     if not requests:
         return 0.0
-    first, last = min(one.first_at for one in requests.values()), max(one.last_at for one in requests.values())
-    return (last - first).total_seconds()
+    first = min(one.first_at for one in requests.values())
+    last = max(one.last_at for one in requests.values())
+    seconds = (last - first).total_seconds()
+    if not seconds:  # one intent that was given back, or a clock that stands
+        return 0.0
+    return answered / seconds
 
 
 def _set_apart(statuses: dict[str, dict[str, int]], left: Mapping[str, int]) -> None:
     """Count rows that the next run sends as `left`: they are `ready` by plan."""
     for integration_id, rows in left.items():
         counts = statuses.get(integration_id, {})
-        planned = min(rows, counts.get(Status.READY, 0))
-        if planned:
-            counts[LEFT] = planned
-            counts[Status.READY] -= planned
-            if not counts[Status.READY]:
-                del counts[Status.READY]
+        ready = counts.get(Status.READY, 0)
+        # `deliver` counted the lane's rows, the statuses are those of this run: an earlier run's may be among them,
+        # and somebody else may have sent some since.
+        planned = min(rows, ready)
+        if not planned:
+            continue
+        counts[LEFT] = planned
+        if planned < ready:
+            counts[Status.READY] = ready - planned
+        else:
+            del counts[Status.READY]  # a 0 would be told as a status that the run has
 
 
 def _new_failures(
@@ -210,4 +229,5 @@ def _new_failures(
         found[count.integration_id][count.kind] += count.rows
     for integration_id, rows in missed.items():
         found[integration_id]["missed"] += rows
-    return {integration_id: +kinds for integration_id, kinds in found.items() if +kinds}
+    # Without zeros: they would be stored for each integration of each run.
+    return {integration_id: +kinds for integration_id, kinds in found.items() if kinds.total()}

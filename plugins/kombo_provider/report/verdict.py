@@ -11,7 +11,6 @@ from kombo_provider.errors import IncompleteRunError
 from kombo_provider.ledger import COUNTERS, UNFINISHED, DeliveryKey, Status
 from kombo_provider.report.numbers import RunReport
 
-_NEVER_TO_BE_SENT = (Status.CANCELLED,)
 _NAMED_AT_MOST = 10
 _WINDOW = "the log of stage names them; with window=all the run takes the rows of the whole source."
 _LOOK_FOR = {
@@ -52,20 +51,26 @@ def complaint(report: RunReport, limits: Limits) -> str | None:
     complaints = [*_accounts(report), *_not_found(report), *_unfinished(report), *_failed_rows(report, limits)]
     if not complaints:
         return None
-    what = " ".join(one.what for one in complaints)
-    do = " ".join(dict.fromkeys(one.do for one in complaints))
-    return f"{what}\nTo do: {do}"
+    what = [one.what for one in complaints]
+    to_do = dict.fromkeys(one.do for one in complaints)  # each advice once, in the order of the complaints
+    return f"{' '.join(what)}\nTo do: {' '.join(to_do)}"
 
 
 def _accounts(report: RunReport) -> Iterator[Complaint]:
     if report.failed_tasks:
         tasks = ", ".join(report.failed_tasks)
         yield Complaint(f"Tasks failed: {tasks}.", "read the first line of each failed task's error.")
-    missing = report.extracted["extracted"] - sum(report.extracted[name] for name in COUNTERS)
-    if missing and any(name.rpartition(".")[2] == "stage" for name in report.failed_tasks):
+    # P3: every row that was read is in exactly one of the other counts.
+    missing = report.extracted["extracted"]
+    for name in COUNTERS:
+        missing -= report.extracted[name]
+    if not missing:
+        return
+    # In a task group the name of its task begins with the group's.
+    if any(name.rpartition(".")[2] == "stage" for name in report.failed_tasks):
         what = f"{missing} rows were read, but not staged before stage failed."
         yield Complaint(what, "run the DAG again: it reads them again.")
-    elif missing:
+    else:
         what = f"{missing} extracted rows are not accounted for."
         yield Complaint(what, "report this as a bug of the provider.")
 
@@ -83,6 +88,7 @@ def _unfinished(report: RunReport) -> Iterator[Complaint]:
     if not unfinished:
         return
     worded = ", ".join(f"{count} {status}" for status, count in unfinished.items())
+    # What each of these rows waits for is different, so each status has advice of its own.
     to_do = []
     if Status.READY in unfinished:
         to_do.append("run the DAG again for the ready rows.")
@@ -109,6 +115,7 @@ class Failures(NamedTuple):
         if not failed:
             return None
         kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in self.failed.most_common())
+        # Both: the share alone would fail a run over one of two rows, the number alone one over six of a million.
         if failed > limits.min_failed and failed > limits.max_failed_share * self.rows:
             return f"{failed} of {self.rows} rows were refused, more than {limits.max_failed_share:.0%}: {kinds}."
         if not self.delivered:
@@ -118,16 +125,14 @@ class Failures(NamedTuple):
 
 def _failed_rows(report: RunReport, limits: Limits) -> Iterator[Complaint]:
     """Judge the run as a whole, and each integration: a broken customer is not outvoted by the healthy ones."""
-    each = {name: failures(report, [name]) for name in report.new_failures if name}
-    complaints = {name: found for name, one in each.items() if (found := one.complaint(limits))}
     concerned = {*report.statuses, *report.new_failures}
     of_run = failures(report, concerned).complaint(limits)
-    if len(concerned) == 1 and of_run:
-        complaints.clear()  # the run is that integration
-    said = [f"{name}: {found}" for name, found in sorted(complaints.items())]
+    said = []
+    if of_run is None or len(concerned) > 1:  # else the run is that integration, and all is said
+        said = _failed_integrations(report, limits)
     if len(said) > _NAMED_AT_MOST:
         said[_NAMED_AT_MOST:] = [f"And {len(said) - _NAMED_AT_MOST} more integrations."]
-    if of_run:
+    if of_run is not None:
         said.insert(0, of_run[0].upper() + of_run[1:])
     if said:
         do = (
@@ -135,6 +140,16 @@ def _failed_rows(report: RunReport, limits: Limits) -> Iterator[Complaint]:
             "error_code in kombo_deliveries); correct the rows, run again."
         )
         yield Complaint(" ".join(said), do)
+
+
+def _failed_integrations(report: RunReport, limits: Limits) -> list[str]:
+    """Say what is too much of which integration; rows of none are judged with the run only."""
+    said = []
+    for name in sorted(filter(None, report.new_failures)):
+        found = failures(report, [name]).complaint(limits)
+        if found is not None:
+            said.append(f"{name}: {found}")
+    return said
 
 
 def failures(report: RunReport, integration_ids: Sequence[str] | set[str]) -> Failures:
@@ -148,9 +163,10 @@ def failures(report: RunReport, integration_ids: Sequence[str] | set[str]) -> Fa
         failed.update(report.new_failures.get(name, {}))
         statuses.update(report.statuses.get(name, {}))
         statuses[Status.DELIVERED] -= report.imported.get(name, 0)
-    for status in _NEVER_TO_BE_SENT:
-        del statuses[status]
+    del statuses[Status.CANCELLED]
+    # They are of no status, for the ledger has no row of theirs.
     outside_of_ledger = failed["without_key"] + failed["duplicate"]
+    # Rows that the target could not take are of an earlier run as often as of this one: no share is above 100 %.
     rows = max(statuses.total() + outside_of_ledger, failed.total())
     return Failures(failed, statuses[Status.DELIVERED], rows)
 
@@ -158,4 +174,6 @@ def failures(report: RunReport, integration_ids: Sequence[str] | set[str]) -> Fa
 def _named(keys: Sequence[DeliveryKey], count: int) -> str:
     """Name rows by their keys, and say how many more there are."""
     named = ", ".join(f"{key.applicant_id} of {key.integration_id}" for key in keys)
-    return f"{named} and {count - len(keys)} more" if count > len(keys) else named
+    if count > len(keys):
+        return f"{named} and {count - len(keys)} more"
+    return named

@@ -33,17 +33,21 @@ class Why(NamedTuple):
 
     def __str__(self) -> str:
         """Word it as one line for a log; ids belong there and nowhere else."""
-        new = f", {self.new} of them new" if self.new else ""
+        words = f"{self.integration_id}: {self.rows} refused"
+        if self.new:
+            words += f", {self.new} of them new"
         shown = self.reasons[:_REASONS_NAMED]
-        reasons = "; ".join(_worded(reason, _IDS_NAMED // len(shown)) for reason in shown)
-        more = f"; and {len(self.reasons) - len(shown)} other reasons" if len(self.reasons) > len(shown) else ""
-        return f"{self.integration_id}: {self.rows} refused{new}: {reasons}{more}"
+        words += ": " + "; ".join(_worded(reason, _IDS_NAMED // len(shown)) for reason in shown)
+        if len(self.reasons) > len(shown):
+            words += f"; and {len(self.reasons) - len(shown)} other reasons"
+        return words
 
 
 def _worded(reason: Reason, ids: int) -> str:
     named = ", ".join(reason.applicant_ids[:ids])
-    more = ", …" if len(reason.applicant_ids) > ids else ""
-    return f"{len(reason.applicant_ids)} {reason.what} ({named}{more})"
+    if len(reason.applicant_ids) > ids:
+        named += ", …"
+    return f"{len(reason.applicant_ids)} {reason.what} ({named})"
 
 
 def why(rows: Sequence[OpenRow], run: RunRef) -> list[Why]:
@@ -60,11 +64,16 @@ def _why(integration_id: str, rows: Sequence[OpenRow], run: RunRef) -> Why:
     for row in rows:
         for what in _reasons(row):
             ids[what].append(row.applicant_id)
-    reasons = sorted((Reason(*one) for one in ids.items()), key=lambda one: (-len(one.applicant_ids), one.what))
-    return Why(integration_id, len(rows), sum(row.run == run for row in rows), reasons)
+    reasons = [Reason(what, applicant_ids) for what, applicant_ids in ids.items()]
+    reasons.sort(key=lambda one: (-len(one.applicant_ids), one.what))
+    new = [row for row in rows if row.run == run]
+    return Why(integration_id, len(rows), len(new), reasons)
 
 
 def _reasons(row: OpenRow) -> list[str]:
     """Return what is wrong with a row, each thing once."""
     named = [f"{field}: {problem}" for field, problem in row.fields()]
-    return list(dict.fromkeys(named)) or [row.code or row.what]
+    if not named:  # Kombo refused it: of that there is a code, and at least the status
+        return [row.code or row.what]
+    # A row counts once for a reason, however often it has it.
+    return list(dict.fromkeys(named))

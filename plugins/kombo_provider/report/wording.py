@@ -26,9 +26,10 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def in_one_line(report: RunReport) -> str:
     """Sum the run up, with numbers and names of tasks only."""
-    counts = Counter(report.totals)
+    counts = report.totals
     for kinds in report.new_failures.values():
-        counts.update({kind: kinds[kind] for kind in _OUTSIDE_OF_LEDGER})
+        for kind in _OUTSIDE_OF_LEDGER:  # the others are statuses, and counted already
+            counts[kind] += kinds[kind]
     said = [counted(counts) or "nothing to send"]
     for name, (missing, asked) in report.not_found.items():
         said.append(f"{name}: {missing} of {asked} not found")
@@ -51,10 +52,13 @@ def _open_worded(counts: Sequence[OpenCount], at: datetime) -> str:
         rows[count.what] += count.rows
         if count.since is not None:
             since[count.what] = min(count.since, since.get(count.what, count.since))
-    return ", ".join(
-        f"{number} {what.replace('_', ' ')}" + (f" (oldest {age(since[what], at)})" if what in since else "")
-        for what, number in rows.most_common()
-    )
+    worded = []
+    for what, number in rows.most_common():
+        words = f"{number} {what.replace('_', ' ')}"
+        if what in since:
+            words += f" (oldest {age(since[what], at)})"
+        worded.append(words)
+    return ", ".join(worded)
 
 
 def log_why(found: Sequence[Why]) -> None:
@@ -96,7 +100,8 @@ def _elsewhere(report: RunReport) -> Iterator[str]:
 
 
 def _log_numbers(report: RunReport) -> None:
-    log.info("Source rows: %s", ", ".join(f"{name} {count}" for name, count in report.extracted.items()))
+    extracted = [f"{name} {count}" for name, count in report.extracted.items()]
+    log.info("Source rows: %s", ", ".join(extracted))
     if report.same_person:
         named = ", ".join(report.same_person["such_as"])
         log.warning("%d rows are of the same person and job as another: %s", report.same_person["rows"], named)
@@ -122,12 +127,20 @@ def _log_numbers(report: RunReport) -> None:
 
 
 def _issue(issue: Unsettled, at: datetime) -> str:
-    lasts = f"for {age(issue.since, at)}" if issue.since else ""
-    count = f"{issue.rows} rows " if issue.rows else ""
-    return f"{issue.integration_id}: {count}{issue.what} {lasts} {issue.log_url or ''}".rstrip()
+    words = f"{issue.integration_id}: "
+    if issue.rows:  # a lane that is not open has none of its own
+        words += f"{issue.rows} rows "
+    words += issue.what
+    if issue.since is not None:
+        words += f" for {age(issue.since, at)}"
+    if issue.log_url:
+        words += f" {issue.log_url}"
+    return words
 
 
 def age(since: datetime, at: datetime) -> str:
     """Word how long something has lasted."""
-    hours = max(0.0, (at - since).total_seconds() / 3600)
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} d"
+    hours = max(0.0, (at - since).total_seconds() / 3600)  # another machine's clock may be ahead
+    if hours < 48:
+        return f"{hours:.1f} h"
+    return f"{hours / 24:.0f} d"
