@@ -30,14 +30,21 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Se
                 copy.write_row(row)
         return
     named, values = _without_empty(columns, rows)
-    marks = ", ".join(["?" if conn.dialect.paramstyle == "qmark" else "%s"] * len(named))
+    mark = "%s"
+    if conn.dialect.paramstyle == "qmark":
+        mark = "?"
+    marks = ", ".join([mark] * len(named))
     into = f"{qualified(conn, table.name)} ({', '.join(named)})"
     conn.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", values)  # noqa: S608 - our own names
 
 
 def _without_empty(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return columns and rows without the columns that are NULL in all rows: each costs SQLite a value to bind."""
-    filled = [number for number, values in enumerate(zip(*rows, strict=True)) if values.count(None) < len(rows)]
+    filled = []
+    for number, values in enumerate(zip(*rows, strict=True)):
+        if values.count(None) < len(rows):
+            filled.append(number)
+    # itemgetter makes each row's tuple without a loop in Python: thousands of rows come by here.
     return [columns[number] for number in filled], list(map(itemgetter(*filled), rows))
 
 
@@ -55,15 +62,25 @@ _POSTGRESQL_TYPES: dict[type[TypeEngine[Any]], str] = {
 }
 
 
+def insert_into(conn: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that may say ON CONFLICT: each database has a construct of its own for it."""
+    if conn.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
 Changes = Callable[[Any], dict[str, Any]]
 """From the columns of a row that could not be inserted to what changes in the one that is there."""
 
 
 def upsert(conn: Connection, table: Table, changes: Changes | None = None) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that changes the row of a key that is there: all of it, or what `changes` names."""
-    insert = postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+    insert = insert_into(conn, table)
+    if changes is None:
+        values = all_columns(table, insert.excluded)
+    else:
+        values = changes(insert.excluded)
     keys = [column.name for column in table.primary_key]
-    values = changes(insert.excluded) if changes is not None else all_columns(table, insert.excluded)
     return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
@@ -74,19 +91,27 @@ def all_columns(table: Table, new: Any) -> dict[str, Any]:
 
 def qualified(conn: Connection, name: str) -> str:
     """Return a table's or view's name, with the schema that the ledger lives in."""
-    schema: str | None = (conn.get_execution_options().get("schema_translate_map") or {}).get(None)
-    return f"{conn.dialect.identifier_preparer.quote_schema(schema)}.{name}" if schema else name
+    # Where SQL is written by hand, nobody else puts the schema before the name.
+    translated = conn.get_execution_options().get("schema_translate_map") or {}
+    schema: str | None = translated.get(None)
+    if not schema:
+        return name
+    return f"{conn.dialect.identifier_preparer.quote_schema(schema)}.{name}"
 
 
 def stamper(conn: Connection) -> Callable[[datetime | None], Any]:
     """Return what makes a driver's value of an instant (see tables.UtcDateTime)."""
-    return _sqlite_text if conn.dialect.name == "sqlite" else _as_it_is
+    if conn.dialect.name == "sqlite":
+        return _sqlite_text
+    return _as_it_is
 
 
 def _sqlite_text(at: datetime | None) -> str | None:
     if at is None:
         return None
-    in_utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    in_utc = at
+    if at.tzinfo is not UTC:  # each row of staging comes by here, and nearly all are in UTC
+        in_utc = at.astimezone(UTC)
     return in_utc.isoformat(" ", "microseconds").removesuffix("+00:00")
 
 

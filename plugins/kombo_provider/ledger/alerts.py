@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._run_tables import ALERT_SUBJECT, alerts
 
 KEPT_FOR: Final = timedelta(days=100)
@@ -33,7 +33,7 @@ class Subject(NamedTuple):
     dag_id: str = ""
 
 
-class News(NamedTuple):
+class Beginning(NamedTuple):
     """A condition that begins to be on; nobody is told before `due_at`."""
 
     subject: Subject
@@ -82,31 +82,28 @@ def live(conn: Connection, kombo_conn_id: str) -> list[Alert]:
 
 def times_raised(conn: Connection, kombo_conn_id: str, since: datetime) -> Counter[Subject]:
     """Count how often each condition began since then."""
-    subject = ALERT_SUBJECT[1:]
+    subject = ALERT_SUBJECT[1:]  # without the connection
     began = alerts.c.kombo_conn_id == kombo_conn_id, alerts.c.raised_at >= since
     query = select(*subject, func.count()).where(*began).group_by(*subject)
-    return Counter({Subject(*row[:4]): row[4] for row in conn.execute(query)})
+    counts: Counter[Subject] = Counter()
+    for *parts, times in conn.execute(query):
+        counts[Subject(*parts)] = times
+    return counts
 
 
-def enter(conn: Connection, kombo_conn_id: str, news: Sequence[News]) -> None:
+def enter(conn: Connection, kombo_conn_id: str, beginnings: Sequence[Beginning]) -> None:
     """Remember conditions that begin; one that is on already stays as it is."""
-    if not news:
+    if not beginnings:
         return
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement: Any = insert(alerts).on_conflict_do_nothing(
+    # The unique index of what is on; it is partial, so its condition has to be named for it to be found.
+    statement = insert_into(conn, alerts).on_conflict_do_nothing(
         index_elements=list(ALERT_SUBJECT), index_where=text("resolved_at IS NULL")
     )
-    rows = [
-        {
-            **one.subject._asdict(),
-            "kombo_conn_id": kombo_conn_id,
-            "text": one.text,
-            "raised_at": one.raised_at,
-            "due_at": one.due_at,
-        }
-        for one in news
-    ]
-    conn.execute(statement, rows)
+    conn.execute(statement, [{"kombo_conn_id": kombo_conn_id, **_columns(one)} for one in beginnings])
+
+
+def _columns(one: Beginning) -> dict[str, Any]:
+    return {**one.subject._asdict(), "text": one.text, "raised_at": one.raised_at, "due_at": one.due_at}
 
 
 def change(conn: Connection, alert_id: int, **values: datetime | str | None) -> None:
@@ -138,6 +135,7 @@ def claim(conn: Connection, kombo_conn_id: str, claimant: str, at: datetime, las
     wanted = and_(*_is_live(kombo_conn_id), free, is_due)
     conn.execute(update(alerts).where(wanted).values(claimed_by=claimant, claimed_until=at + lasts))
     mine = select(alerts).where(*_is_live(kombo_conn_id), alerts.c.claimed_by == claimant)
+    # One that a notifier failed over would else keep those behind it untold at each watch.
     untried_first = alerts.c.failed_at.is_not(None), alerts.c.raised_at, alerts.c.alert_id
     return [_alert(row) for row in conn.execute(mine.order_by(*untried_first))]
 
@@ -148,7 +146,7 @@ def note_told(conn: Connection, alert: Alert, told: Mapping[str, str], at: datet
     if complete:
         values["told_at"] = func.coalesce(alerts.c.told_at, at)
         if alert.resolved_at is not None:
-            values["resolution_told_at"] = at
+            values["resolution_told_at"] = at  # from now on it is no longer live
     conn.execute(update(alerts).where(alerts.c.alert_id == alert.alert_id).values(values))
 
 

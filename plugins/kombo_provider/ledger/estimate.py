@@ -20,8 +20,9 @@ from kombo_provider.ledger.status import Hold, Status
 RATE_PER_HOUR = 300 * 60
 """What Kombo's documents show of its rate limit; all lanes of a connection share it."""
 
+
 USUAL_CAP = 30
-"""Kombo's own limit, where a lane has shown no other."""
+"""Requests at once that Kombo allows an integration of which no other limit was seen."""
 
 _MS_PER_HOUR = 3_600_000
 
@@ -42,14 +43,18 @@ class Foreseen(NamedTuple):
 
     def in_words(self) -> str:
         """Say what is to be sent, in a few words with numbers."""
-        further = {
-            "delivered to another integration already": self.delivered_elsewhere,
-            "delivered": self.delivered,
-            "invalid": self.invalid,
-        }
-        takes = [] if self.hours is None else [f"{self.hours:.1f} h"]
-        more = ", ".join([*takes, *(f"{rows} {what}" for what, rows in further.items() if rows)])
-        return f"{self.to_send} ({more})" if more else f"{self.to_send}"
+        more = []
+        if self.hours is not None:
+            more.append(f"{self.hours:.1f} h")
+        if self.delivered_elsewhere:
+            more.append(f"{self.delivered_elsewhere} delivered to another integration already")
+        if self.delivered:
+            more.append(f"{self.delivered} delivered")
+        if self.invalid:
+            more.append(f"{self.invalid} invalid")
+        if not more:
+            return f"{self.to_send}"
+        return f"{self.to_send} ({', '.join(more)})"
 
 
 def foresee(
@@ -61,15 +66,23 @@ def foresee(
     lasting = hours(conn, kombo_conn_id, to_send, max_in_flight=max_in_flight)
     found: dict[str, Foreseen] = {}
     for name in names:
-        rows = {what: counts[name, what] for what in Foreseen._fields[:-1]}
-        found[name] = Foreseen(**rows, hours=lasting.get(name))
+        found[name] = Foreseen(
+            to_send=counts[name, "to_send"],
+            delivered=counts[name, "delivered"],
+            delivered_elsewhere=counts[name, "delivered_elsewhere"],
+            invalid=counts[name, "invalid"],
+            other=counts[name, "other"],
+            hours=lasting.get(name),
+        )
     return found
 
 
 def count_held(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> Counts:
     """Count the rows of a selection that are held for a reason; the ids narrow where given."""
-    held = holds.held(conn, selection, integration_ids)
-    counts: Counts = Counter({(one.integration_id, "to_send"): one.rows for one in held if one.hold is hold})
+    counts: Counts = Counter()
+    for held in holds.held(conn, selection, integration_ids):
+        if held.hold is hold:
+            counts[held.integration_id, "to_send"] = held.rows
     if counts:
         conditions = [*holds.are_held(selection, integration_ids), deliveries.c.hold == hold]
         counts += _count_elsewhere(conn, selection.source, deliveries, and_(*conditions))
@@ -103,11 +116,15 @@ def what_becomes(decision: str, becomes: str | None, *, is_delivered: bool) -> s
         return "to_send"
     if is_delivered or decision == "imported":
         return "delivered"
-    return "invalid" if becomes == Status.INVALID else "other"
+    if becomes == Status.INVALID:
+        return "invalid"
+    return "other"
 
 
 def _count_elsewhere(conn: Connection, source: str, table: Table, conditions: ColumnElement[bool]) -> Counts:
     """Count those of a table's rows, by integration, whose applicant was delivered to another integration."""
+    # One row for each applicant. Where the first and the last of several integrations are the row's own, there is no
+    # other; a list of all of them would take an aggregate that each database calls by another name.
     there = (
         select(
             deliveries.c.applicant_id,
@@ -125,7 +142,10 @@ def _count_elsewhere(conn: Connection, source: str, table: Table, conditions: Co
         .where(conditions, or_(there.c.first != own, there.c.last != own))
         .group_by(own)
     )
-    return Counter({(name, "delivered_elsewhere"): rows for name, rows in conn.execute(query)})
+    counts: Counts = Counter()
+    for name, rows in conn.execute(query):
+        counts[name, "delivered_elsewhere"] = rows
+    return counts
 
 
 def hours(
@@ -136,20 +156,34 @@ def hours(
     measured = _median_ms(conn, kombo_conn_id, rows)
     found: dict[str, float | None] = {}
     for name, count in rows.items():
+        if name not in measured:
+            found[name] = None
+            continue
         cap = min(max_in_flight, caps.get(name) or max_in_flight)
-        by_latency = count * measured[name] / _MS_PER_HOUR / cap if name in measured else None
-        found[name] = None if by_latency is None else max(by_latency, count / RATE_PER_HOUR)
+        by_latency = count * measured[name] / _MS_PER_HOUR / cap
+        # However quick the ATS, the connection's rate limit lets no more through.
+        found[name] = max(by_latency, count / RATE_PER_HOUR)
     return found
 
 
 def in_all(foreseen: Mapping[str, Foreseen]) -> Foreseen:
     """Sum the integrations up, and say how long their lanes take side by side; None where one's time is unknown."""
-    sums = [sum(column) for column in zip(*(found[:-1] for found in foreseen.values()), strict=True)]
-    lasting = [found.hours for found in foreseen.values() if found.to_send]
+    total = Foreseen()
+    lasting = []
+    for found in foreseen.values():
+        total = Foreseen(
+            to_send=total.to_send + found.to_send,
+            delivered=total.delivered + found.delivered,
+            delivered_elsewhere=total.delivered_elsewhere + found.delivered_elsewhere,
+            invalid=total.invalid + found.invalid,
+            other=total.other + found.other,
+        )
+        if found.to_send:
+            lasting.append(found.hours)
     known = [value for value in lasting if value is not None]
-    total = Foreseen(*sums)
     if len(known) < len(lasting):
         return total
+    # Lanes send side by side, so the slowest decides; but all of them share the rate limit.
     return total._replace(hours=max([*known, total.to_send / RATE_PER_HOUR]))
 
 
@@ -184,4 +218,4 @@ def _median_ms(conn: Connection, kombo_conn_id: str, names: Collection[str]) -> 
         )
         .order_by(runs.c.ended_at)
     )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(query)}  # the last of a name's rows stays

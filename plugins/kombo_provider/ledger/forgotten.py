@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, and_, func, or_, select, update
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates, forgotten
 from kombo_provider.ledger.ledger import now
 
@@ -18,19 +18,27 @@ Record = Mapping[str, Any]
 
 def forget_records(conn: Connection, integration_id: str, application_id: str | None, candidate_id: str | None) -> None:
     """Empty what is stored of a person, and keep it from coming back; the other applications of the person as well."""
-    of_person = [applications.c.candidate_id == candidate_id] if candidate_id else []
-    by_id = applications.c.id == application_id
+    of_person = applications.c.id == application_id
+    if candidate_id:
+        of_person = or_(of_person, applications.c.candidate_id == candidate_id)
     query = select(applications.c.id, applications.c.candidate_id).where(
-        applications.c.integration_id == integration_id, or_(by_id, *of_person)
+        applications.c.integration_id == integration_id, of_person
     )
-    found = conn.execute(query).all()
-    application_ids = {application_id, *(row.id for row in found)} - {None}
-    candidate_ids = {candidate_id, *(row.candidate_id for row in found)} - {None}
-    _remember(conn, integration_id, "application", application_ids)
-    _remember(conn, integration_id, "candidate", candidate_ids)
-    for table, ids in ((applications, application_ids), (candidates, candidate_ids)):
-        blank = dict.fromkeys(PERSONAL[table.name])
-        conn.execute(update(table).where(table.c.integration_id == integration_id, table.c.id.in_(ids)).values(blank))
+    application_ids = {application_id}
+    candidate_ids = {candidate_id}
+    for row in conn.execute(query):
+        application_ids.add(row.id)
+        candidate_ids.add(row.candidate_id)
+    _forget(conn, integration_id, "application", applications, application_ids)
+    _forget(conn, integration_id, "candidate", candidates, candidate_ids)
+
+
+def _forget(conn: Connection, integration_id: str, model: str, table: Table, found: Collection[str | None]) -> None:
+    """Remember the ids, stored or not: a later pull may bring the record for the first time."""
+    ids = [name for name in found if name is not None]
+    _remember(conn, integration_id, model, ids)
+    blank = dict.fromkeys(PERSONAL[table.name])
+    conn.execute(update(table).where(table.c.integration_id == integration_id, table.c.id.in_(ids)).values(blank))
 
 
 def candidates_with_email(conn: Connection, email: str) -> list[tuple[str, str]]:
@@ -40,12 +48,18 @@ def candidates_with_email(conn: Connection, email: str) -> list[tuple[str, str]]
     plain = max(re.split(r"[^ -~]+", wanted), key=len)
     has_text = func.lower(candidates.c.email_addresses).contains(plain, autoescape=True)
     query = select(candidates.c.integration_id, candidates.c.id, candidates.c.email_addresses).where(has_text)
-    return [(row[0], row[1]) for row in conn.execute(query) if wanted in _addresses(row[2])]
+    found = []
+    for integration_id, candidate_id, addresses in conn.execute(query):
+        if _is_among(wanted, addresses):
+            found.append((integration_id, candidate_id))
+    return found
 
 
-def _addresses(written: str) -> list[str]:
-    entries = json.loads(written)
-    return [str(entry.get("email_address")).strip().lower() for entry in entries if isinstance(entry, dict)]
+def _is_among(email: str, addresses: str) -> bool:
+    for entry in json.loads(addresses):
+        if isinstance(entry, dict) and str(entry.get("email_address")).strip().lower() == email:
+            return True
+    return False
 
 
 def of_applications(conn: Connection, integration_id: str, records: Sequence[Record]) -> set[str]:
@@ -54,22 +68,32 @@ def of_applications(conn: Connection, integration_id: str, records: Sequence[Rec
     candidate_ids = {record["candidate_id"] for record in records} - {None}
     known_applications = _known(conn, integration_id, "application", ids)
     known_candidates = _known(conn, integration_id, "candidate", candidate_ids)
-    if not known_applications and not known_candidates:
-        return set()
-    of_forgotten = [
-        record for record in records if record["id"] in known_applications or record["candidate_id"] in known_candidates
-    ]
-    _remember(conn, integration_id, "application", {record["id"] for record in of_forgotten})
-    _remember(conn, integration_id, "candidate", {record["candidate_id"] for record in of_forgotten} - {None})
-    return {record["id"] for record in of_forgotten}
+    found: set[str] = set()
+    their_candidates: set[str] = set()
+    for record in records:
+        if record["id"] in known_applications or record["candidate_id"] in known_candidates:
+            found.add(record["id"])
+            if record["candidate_id"] is not None:
+                their_candidates.add(record["candidate_id"])
+    # Each leads to the other: the candidate's record comes in a list of its own, without the application that is known.
+    _remember(conn, integration_id, "application", found)
+    _remember(conn, integration_id, "candidate", their_candidates)
+    return found
 
 
-def of_candidates(conn: Connection, integration_id: str, records: Iterable[tuple[Record, Collection[str]]]) -> set[str]:
+def of_candidates(conn: Connection, integration_id: str, records: Sequence[tuple[Record, Collection[str]]]) -> set[str]:
     """Return the ids of those candidates who are forgotten; each record comes with the ids of its applications."""
-    given = list(records)
-    known = _known(conn, integration_id, "candidate", {record["id"] for record, _ in given})
-    applied = _known(conn, integration_id, "application", {name for _, names in given for name in names})
-    found = {record["id"] for record, names in given if record["id"] in known or not applied.isdisjoint(names)}
+    ids: set[str] = set()
+    application_ids: set[str] = set()
+    for record, applied in records:
+        ids.add(record["id"])
+        application_ids.update(applied)
+    known = _known(conn, integration_id, "candidate", ids)
+    known_applications = _known(conn, integration_id, "application", application_ids)
+    found = set()
+    for record, applied in records:
+        if record["id"] in known or not known_applications.isdisjoint(applied):
+            found.add(record["id"])
     _remember(conn, integration_id, "candidate", found - known)
     return found
 
@@ -84,7 +108,7 @@ def _known(conn: Connection, integration_id: str, model: str, ids: Collection[st
 def _remember(conn: Connection, integration_id: str, model: str, ids: Collection[str]) -> None:
     if not ids:
         return
-    at = now(conn)
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"integration_id": integration_id, "model": model, "id": name, "at": at} for name in sorted(ids)]
-    conn.execute(insert(forgotten).on_conflict_do_nothing(), rows)
+    of_all = {"integration_id": integration_id, "model": model, "at": now(conn)}
+    # In one order everywhere: of two that enter the same ids, neither waits for the other for ever.
+    rows = [of_all | {"id": name} for name in sorted(ids)]
+    conn.execute(insert_into(conn, forgotten).on_conflict_do_nothing(), rows)

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Update, and_, bindparam, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._tables import EVERYWHERE, lanes
 from kombo_provider.ledger._wishes import Wish, wish_of
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
@@ -32,7 +32,9 @@ class LaneStatus:
     @property
     def pause_seconds(self) -> float:
         """How long the lane's pause lasts in all."""
-        return (self.paused_until - self.since).total_seconds() if self.paused_until and self.since else 0.0
+        if self.paused_until is None or self.since is None:
+            return 0.0
+        return (self.paused_until - self.since).total_seconds()
 
     def pause_lasts(self, at: datetime) -> bool:
         """Tell whether the lane is paused at this time; a pause that begins later was written by a wrong clock."""
@@ -50,8 +52,10 @@ def statuses(conn: Connection, kombo_conn_id: str, integration_ids: Iterable[str
     states: dict[str, LaneStatus] = {}
     for name in wanted:
         own = found.get((kombo_conn_id, name))
-        strictest = _strictest([*general, own])
-        states[name] = replace(strictest, wish=wish_of(own)) if own is not None else strictest
+        states[name] = _strictest([*general, own])
+        if own is not None:
+            # Whatever holds the lane, it is this lane that somebody waits for.
+            states[name] = replace(states[name], wish=wish_of(own))
     return states
 
 
@@ -73,16 +77,19 @@ _STRICTNESS = (LaneState.OPEN, LaneState.PAUSED, LaneState.BLOCKED, LaneState.ST
 
 
 def _strictest(rows: Sequence[Row[Any] | None]) -> LaneStatus:
-    states = [
-        LaneStatus(LaneState(row.state), row.code, row.log_url, row.since, row.paused_until, row.pauses)
-        for row in rows
-        if row is not None
-    ]
-    default = LaneStatus(LaneState.OPEN, None, None, None, None, 0)
-    return max(
-        states or [default],
-        key=lambda status: (_STRICTNESS.index(status.state), status.paused_until or _EPOCH),
-    )
+    states = []
+    for row in rows:
+        if row is not None:
+            state = LaneState(row.state)
+            states.append(LaneStatus(state, row.code, row.log_url, row.since, row.paused_until, row.pauses))
+    if not states:
+        return LaneStatus(LaneState.OPEN, None, None, None, None, 0)
+    return max(states, key=_how_strict)
+
+
+def _how_strict(status: LaneStatus) -> tuple[int, datetime]:
+    """Of two pauses the one that ends later counts."""
+    return _STRICTNESS.index(status.state), status.paused_until or _EPOCH
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -103,6 +110,7 @@ def set_state(
 
     A lane that a person stopped stays as it is: only a person opens it (`lane_actions.open_lane`).
     """
+    # Locked, so that nobody stops it between the look and the change.
     if locked_lane(conn, kombo_conn_id, integration_id).state == LaneState.STOPPED:
         return
     conn.execute(
@@ -143,10 +151,13 @@ def count_stopped(conn: Connection, kombo_conn_id: str) -> int:
 def pause_for_rate_limit(conn: Connection, kombo_conn_id: str, until: datetime) -> None:
     """Pause all lanes of a connection until Kombo's rate limit is reset; a longer pause, or a stop, stays."""
     status = own_status(conn, kombo_conn_id, EVERYWHERE)
-    at = now(conn)
-    longer = status.paused_until is not None and status.pause_lasts(at) and status.paused_until >= until
-    if status.state in (LaneState.OPEN, LaneState.PAUSED) and not longer:
-        set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.PAUSED, code=RATE_LIMIT_CODE, paused_until=until)
+    if status.state not in (LaneState.OPEN, LaneState.PAUSED):
+        return
+    is_paused_longer = status.paused_until is not None and status.paused_until >= until
+    # One that a wrong clock wrote does not last, however late it ends.
+    if is_paused_longer and status.pause_lasts(now(conn)):
+        return
+    set_state(conn, kombo_conn_id, EVERYWHERE, LaneState.PAUSED, code=RATE_LIMIT_CODE, paused_until=until)
 
 
 def see_cap(conn: Connection, kombo_conn_id: str, integration_id: str, cap: int) -> None:
@@ -201,10 +212,9 @@ def lane_update(kombo_conn_id: str, integration_id: str) -> Update:
 
 def locked_lane(conn: Connection, kombo_conn_id: str, integration_id: str) -> Row[Any]:
     """Make the lane's row if there is none, lock it for the rest of the transaction and return it."""
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    conn.execute(
-        insert(lanes).values(kombo_conn_id=kombo_conn_id, integration_id=integration_id).on_conflict_do_nothing()
-    )
+    made = insert_into(conn, lanes).values(kombo_conn_id=kombo_conn_id, integration_id=integration_id)
+    conn.execute(made.on_conflict_do_nothing())
+    # A second statement: an INSERT that finds the row there locks nothing.
     query = (
         select(lanes)
         .where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)

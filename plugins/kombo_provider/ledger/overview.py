@@ -22,12 +22,11 @@ from sqlalchemy import (
 
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, lanes
+from kombo_provider.ledger.estimate import USUAL_CAP
 from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import REFUSED, UNFINISHED, LaneState, Status
 
-USUAL_CAP = 30
-"""Requests at once that Kombo allows an integration of which no other limit was seen."""
 DAYS_SHOWN = 30
 
 

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import upsert
 from kombo_provider.ledger._run_tables import passed_over
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import RunRef
@@ -68,14 +68,19 @@ def note(conn: Connection, source: str, run: RunRef, rows: Sequence[PassedOver])
     """Remember rows that a run saw; those that are known keep the run that saw them first."""
     if not rows:
         return
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement: Any = insert(passed_over)
-    again = {name: statement.excluded[name] for name in ("changed_at", "problem", "last_seen_at")}
-    statement = statement.on_conflict_do_update(index_elements=list(passed_over.primary_key), set_=again)
     at = now(conn)
-    first = {"first_seen_at": at, "first_dag_id": run.dag_id, "first_run_id": run.run_id}
-    seen = {"source": source, "last_seen_at": at, **first}
-    conn.execute(statement, [row._asdict() | seen for row in rows])
+    seen = {
+        "source": source,
+        "first_seen_at": at,
+        "first_dag_id": run.dag_id,
+        "first_run_id": run.run_id,
+        "last_seen_at": at,
+    }
+
+    def seen_again(new: Any) -> dict[str, Any]:
+        return {"changed_at": new.changed_at, "problem": new.problem, "last_seen_at": new.last_seen_at}
+
+    conn.execute(upsert(conn, passed_over, seen_again), [row._asdict() | seen for row in rows])
 
 
 def forget_gone(conn: Connection, source: str, read: Span, *, started_at: datetime) -> None:

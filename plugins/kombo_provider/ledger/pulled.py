@@ -39,30 +39,40 @@ def store_applications(conn: Connection, integration_id: str, records: Sequence[
     ours = _bearing(conn, integration_id, deliveries.c.kombo_application_id, ids)
     for record, borne_by in _known_to_the_ats(conn, integration_id, records):
         ours.setdefault(record["id"], []).extend(borne_by)
-    kept = [record for record in records if keep.everyone or record["id"] in ours]
+    kept = records
+    if not keep.everyone:
+        kept = [record for record in records if record["id"] in ours]
     persons = forgotten.of_applications(conn, integration_id, kept)
     _store(conn, applications, integration_id, kept, keep, persons)
-    return sum(_complete(conn, integration_id, _ids(record), ours.get(record["id"], ())) for record in records)
+    completed = 0
+    for record in records:
+        completed += _complete(conn, integration_id, _ids(record), ours.get(record["id"], ()))
+    return completed
 
 
 def store_candidates(
     conn: Connection, integration_id: str, records: Sequence[tuple[Record, Collection[str]]], keep: Keep
 ) -> int:
     """Store one page of candidates, each with the ids of its applications; return how many deliveries got ids."""
-    application_ids = [name for _, names in records for name in names]
-    ours = _bearing(conn, integration_id, deliveries.c.kombo_candidate_id, [record["id"] for record, _ in records])
-    applied = _bearing(conn, integration_id, deliveries.c.kombo_application_id, application_ids)
-    kept = [
-        (record, names)
-        for record, names in records
-        if keep.everyone or record["id"] in ours or not applied.keys().isdisjoint(names)
-    ]
+    ids: list[str] = []
+    application_ids: list[str] = []
+    for record, applied in records:
+        ids.append(record["id"])
+        application_ids.extend(applied)
+    by_candidate = _bearing(conn, integration_id, deliveries.c.kombo_candidate_id, ids)
+    by_application = _bearing(conn, integration_id, deliveries.c.kombo_application_id, application_ids)
+    kept = []
+    for record, applied in records:
+        # By an application too: a delivery may bear that id alone, if Kombo's answer left the candidate's out.
+        is_ours = record["id"] in by_candidate or not by_application.keys().isdisjoint(applied)
+        if keep.everyone or is_ours:
+            kept.append((record, applied))
     persons = forgotten.of_candidates(conn, integration_id, kept)
     _store(conn, candidates, integration_id, [record for record, _ in kept], keep, persons)
     completed = 0
     for record, _ in records:
-        ids = KomboIds(kombo_candidate_id=record["id"], kombo_candidate_remote_id=record["remote_id"])
-        completed += _complete(conn, integration_id, ids, ours.get(record["id"], ()))
+        kombo_ids = KomboIds(kombo_candidate_id=record["id"], kombo_candidate_remote_id=record["remote_id"])
+        completed += _complete(conn, integration_id, kombo_ids, by_candidate.get(record["id"], ()))
     return completed
 
 
@@ -79,40 +89,51 @@ def learned(conn: Connection, kombo_conn_id: str, model: str, at_most: int) -> d
 
     Kombo need not have changed such a record since, so no pull of changes would show it. At most so many of each.
     """
-    table, bearing = _TABLES[model], _BEARING[model]
-    of_model = syncs.c.kombo_conn_id == kombo_conn_id, syncs.c.model == model, syncs.c.watermark.is_not(None)
-    rows = conn.execute(select(syncs.c.integration_id, syncs.c.watermark).where(*of_model))
-    # A result's time is read before its commit, which the pull may not have waited for.
-    since = {row.integration_id: row.watermark - CLOCKS_DIFFER_BY for row in rows}
+    table = _TABLES[model]
+    id_column = _ID_COLUMN[model]
+    since = _learned_since(conn, kombo_conn_id, model)
     if not since:
         return {}
-    got_at = deliveries.c.finished_at, deliveries.c.looked_up_at
-    stored = exists().where(table.c.integration_id == deliveries.c.integration_id, table.c.id == bearing)
-    query = select(deliveries.c.integration_id, bearing, *got_at).where(
+    earliest = min(since.values())
+    # Ids come with a delivery's end, or with a later look-up or sync.
+    got_since = or_(deliveries.c.finished_at >= earliest, deliveries.c.looked_up_at >= earliest)
+    stored = exists().where(table.c.integration_id == deliveries.c.integration_id, table.c.id == id_column)
+    query = select(deliveries.c.integration_id, id_column, deliveries.c.finished_at, deliveries.c.looked_up_at).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.status == Status.DELIVERED,
-        bearing.is_not(None),
-        or_(*(at >= min(since.values()) for at in got_at)),
+        id_column.is_not(None),
+        got_since,
         not_(stored),
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for integration_id, name, *times in conn.execute(query):
-        latest = max((at for at in times if at is not None), default=None)
         after = since.get(integration_id)
-        if after is None or latest is None or latest < after or len(found[integration_id]) == at_most:
-            continue
-        found[integration_id].append(name)
+        if after is None:
+            continue  # its first pull reads everything anyway
+        latest = max(filter(None, times))
+        if latest >= after and len(found[integration_id]) < at_most:
+            found[integration_id].append(name)
     return dict(found)
+
+
+def _learned_since(conn: Connection, kombo_conn_id: str, model: str) -> dict[str, datetime]:
+    """Return, for each integration with a finished pull, since when its deliveries' ids are new to the next one."""
+    query = select(syncs.c.integration_id, syncs.c.watermark).where(
+        syncs.c.kombo_conn_id == kombo_conn_id, syncs.c.model == model, syncs.c.watermark.is_not(None)
+    )
+    # A result's time is read before its commit, which the pull may not have waited for.
+    return {row.integration_id: row.watermark - CLOCKS_DIFFER_BY for row in conn.execute(query)}
 
 
 def without_record(conn: Connection, model: str, integration_id: str, at_most: int) -> list[str]:
     """Return ids that deliveries of an integration bear and whose record is not stored, so many at most."""
-    table, bearing = _TABLES[model], _BEARING[model]
-    stored = exists().where(table.c.integration_id == integration_id, table.c.id == bearing)
-    query = select(bearing).where(
+    table = _TABLES[model]
+    id_column = _ID_COLUMN[model]
+    stored = exists().where(table.c.integration_id == integration_id, table.c.id == id_column)
+    query = select(id_column).where(
         deliveries.c.integration_id == integration_id,
         deliveries.c.status == Status.DELIVERED,
-        bearing.is_not(None),
+        id_column.is_not(None),
         not_(stored),
     )
     return sorted(conn.scalars(query.distinct().limit(at_most)))
@@ -125,26 +146,28 @@ def empty_old(conn: Connection, model: str, integration_id: str, personal_since:
     filled = or_(*(table.c[name].is_not(None) for name in columns))
     conditions: list[ColumnElement[bool]] = [table.c.integration_id == integration_id, filled]
     if personal_since is not None:
+        # One whose age is not known is not stored either (see _is_personal).
         conditions.append(or_(table.c.changed_at.is_(None), table.c.changed_at < personal_since))
     return conn.execute(update(table).where(*conditions).values(dict.fromkeys(columns))).rowcount
 
 
 _TABLES = {"applications": applications, "candidates": candidates}
-_BEARING = {"applications": deliveries.c.kombo_application_id, "candidates": deliveries.c.kombo_candidate_id}
+_ID_COLUMN = {"applications": deliveries.c.kombo_application_id, "candidates": deliveries.c.kombo_candidate_id}
 
 
 def _bearing(
     conn: Connection, integration_id: str, column: ColumnElement[Any], ids: Sequence[str], *also: ColumnElement[bool]
 ) -> dict[str, list[RowMapping]]:
     """Return the deliveries of an integration, of whatever source, by which of the ids they bear in the column."""
+    if not ids:
+        return {}
+    columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *ID_COLUMNS)]
+    query = select(column.label("id"), *columns).where(
+        deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids))), *also
+    )
     found: defaultdict[str, list[RowMapping]] = defaultdict(list)
-    if ids:
-        columns = [deliveries.c[name] for name in ("source", "applicant_id", "status", *ID_COLUMNS)]
-        query = select(column.label("id"), *columns).where(
-            deliveries.c.integration_id == integration_id, column.in_(sorted(set(ids))), *also
-        )
-        for row in conn.execute(query).mappings():
-            found[row["id"]].append(row)
+    for row in conn.execute(query).mappings():
+        found[row["id"]].append(row)
     return dict(found)
 
 
@@ -152,9 +175,10 @@ def _known_to_the_ats(
     conn: Connection, integration_id: str, records: Sequence[Record]
 ) -> Iterator[tuple[Record, list[RowMapping]]]:
     """Yield the records whose deliveries bear the ATS's id alone, as those that an earlier tool made."""
-    remote_id, without_id = deliveries.c.kombo_application_remote_id, deliveries.c.kombo_application_id.is_(None)
     remote_ids = [record["remote_id"] for record in records if record["remote_id"] is not None]
-    found = _bearing(conn, integration_id, remote_id, remote_ids, without_id)
+    # The condition of the index `kombo_deliveries_remote`; those with Kombo's id were found by it already.
+    without_id = deliveries.c.kombo_application_id.is_(None)
+    found = _bearing(conn, integration_id, deliveries.c.kombo_application_remote_id, remote_ids, without_id)
     for record in records:
         if record["remote_id"] in found:
             yield record, found[record["remote_id"]]
@@ -168,11 +192,15 @@ def _store(
         return
     common = {"integration_id": integration_id, "synced_at": now(conn)}
     blank = dict.fromkeys(PERSONAL[table.name])
-    rows = [
-        record | common if _is_personal(record, keep) and record["id"] not in persons else record | blank | common
-        for record in records
-    ]
-    changes = _hired_once if table is applications else None
+    rows = []
+    for record in records:
+        if record["id"] in persons or not _is_personal(record, keep):
+            rows.append(record | blank | common)  # also over what an earlier pull stored
+        else:
+            rows.append(record | common)
+    changes = None
+    if table is applications:
+        changes = _hired_once
     conn.execute(upsert(conn, table, changes), rows)
 
 
@@ -192,14 +220,19 @@ def _complete(conn: Connection, integration_id: str, ids: KomboIds, borne_by: Se
     """Fill in ids that the deliveries of a record lack, never overwriting one; return of how many deliveries."""
     completed = 0
     for delivery in borne_by:
-        values = {name: value for name, value in ids._asdict().items() if value is not None and delivery[name] is None}
+        if delivery["status"] != Status.DELIVERED:
+            continue
+        known = {name: value for name, value in ids._asdict().items() if value is not None}
+        values: dict[str, Any] = {name: value for name, value in known.items() if delivery[name] is None}
         # An ATS may have merged the candidate into another: the ids of two are not mixed.
         if delivery["kombo_candidate_id"] not in (None, ids.kombo_candidate_id):
             values.pop("kombo_candidate_remote_id", None)
-        if not values or delivery["status"] != Status.DELIVERED:
+        if not values:
             continue
         key = DeliveryKey(delivery["source"], integration_id, delivery["applicant_id"])
+        # Asked again in the statement: a look-up may have filled one in since the delivery was read.
         lacking = [deliveries.c[name].is_(None) for name in values]
+        # `written_back_at` goes, so that the next write-back takes the new ids into the user's table.
         filled = values | {"looked_up_at": now(conn), "written_back_at": None}
         statement = update(deliveries).where(is_key(key), *lacking).values(filled)
         completed += conn.execute(statement).rowcount

@@ -26,17 +26,16 @@ def store(conn: Connection, integration_id: str, found: Sequence[Job]) -> None:
     """Store one page; what a job no longer has goes."""
     if not found:
         return
-    at = now(conn)
-    once = list({job.record["id"]: job for job in found}.values())
-    rows = [job.record | {"integration_id": integration_id, "synced_at": at} for job in once]
-    conn.execute(upsert(conn, jobs), rows)
-    ids = [job.record["id"] for job in once]
-    for table, parts in ((job_stages, [j.stages for j in once]), (job_questions, [j.questions for j in once])):
-        conn.execute(delete(table).where(table.c.integration_id == integration_id, table.c.job_id.in_(ids)))
-        of_jobs = [
-            part | {"integration_id": integration_id, "job_id": name}
-            for name, several in zip(ids, parts, strict=True)
-            for part in several
-        ]
-        if of_jobs:
-            conn.execute(upsert(conn, table), of_jobs)
+    once = {job.record["id"]: job for job in found}  # a list that moves while it is read may name a job twice
+    own = {"integration_id": integration_id, "synced_at": now(conn)}
+    conn.execute(upsert(conn, jobs), [job.record | own for job in once.values()])
+    stages: list[dict[str, Any]] = []
+    questions: list[dict[str, Any]] = []
+    for job_id, job in once.items():
+        of_job = {"integration_id": integration_id, "job_id": job_id}
+        stages.extend(part | of_job for part in job.stages)
+        questions.extend(part | of_job for part in job.questions)
+    for table, parts in ((job_stages, stages), (job_questions, questions)):
+        conn.execute(delete(table).where(table.c.integration_id == integration_id, table.c.job_id.in_(list(once))))
+        if parts:
+            conn.execute(upsert(conn, table), parts)

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._run_tables import questions
 from kombo_provider.ledger._tables import deliveries, is_key
 from kombo_provider.ledger.doubts import Doubt
@@ -34,10 +34,10 @@ class QuestionKey(NamedTuple):
 def open_one(conn: Connection, key: QuestionKey, asked_by: str, open_for: timedelta) -> bool:
     """Count a question as open for so long; return False where another one about the same is open, or not yet due."""
     at = now(conn)
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     opened: dict[str, Any] = {"asked_by": asked_by, "open_until": at + open_for, "ask_after": None}
+    # One statement, so that of two runs only one gets the row back: the other's condition finds it open.
     statement = (
-        insert(questions)
+        insert_into(conn, questions)
         .values(**key._asdict(), **opened)
         .on_conflict_do_update(index_elements=list(questions.primary_key), set_=opened, where=_may_open(at))
         .returning(questions.c.integration_id)
@@ -46,14 +46,19 @@ def open_one(conn: Connection, key: QuestionKey, asked_by: str, open_for: timede
 
 
 def _may_open(at: datetime) -> ColumnElement[bool]:
+    # It also ends by itself: the task that put it may have been killed before it could close it.
     closed = or_(questions.c.open_until.is_(None), questions.c.open_until <= at)
-    return and_(closed, or_(questions.c.ask_after.is_(None), questions.c.ask_after <= at))
+    due = or_(questions.c.ask_after.is_(None), questions.c.ask_after <= at)
+    return and_(closed, due)
 
 
 def close(conn: Connection, key: QuestionKey, asked_by: str, *, ask_again_after: timedelta | None = None) -> None:
     """Count the question as answered, unless another run has put it since."""
-    again = None if ask_again_after is None else now(conn) + ask_again_after
-    conn.execute(_of(key).where(questions.c.asked_by == asked_by).values(open_until=None, ask_after=again))
+    ask_after = None
+    if ask_again_after is not None:
+        ask_after = now(conn) + ask_again_after
+    mine = questions.c.asked_by == asked_by
+    conn.execute(_of(key).where(mine).values(open_until=None, ask_after=ask_after))
 
 
 def rows_told(conn: Connection, key: QuestionKey) -> int:
@@ -70,6 +75,7 @@ def tell_of_rows(conn: Connection, doubts: Sequence[Doubt]) -> None:
     """Remember that somebody was told of these requests in doubt."""
     at = now(conn)
     for doubt in doubts:
+        # Of a later request, sent since, nobody was told.
         same_request = [is_key(doubt.key), deliveries.c.attempts == doubt.attempts]
         conn.execute(update(deliveries).where(*same_request).values(asked_at=at))
 

@@ -31,7 +31,9 @@ class LedgerReader:
         else:
             event.listen(engine, "do_connect", _give_up_connecting)
         event.listen(engine, "begin", self._begin)
-        self._engine = engine.execution_options(schema_translate_map={None: schema}) if schema else engine
+        self._engine = engine
+        if schema:
+            self._engine = engine.execution_options(schema_translate_map={None: schema})
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -49,12 +51,15 @@ class LedgerReader:
 
     def _refuse_missing_file(self) -> None:
         """Connecting would make an empty file."""
-        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
-        if file and not file.startswith("file:") and not Path(file).exists():
+        file = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or not file or file.startswith("file:"):
+            return
+        if not Path(file).exists():
             raise LedgerError("There is no ledger yet: no run has made one that can be reached from here.")
 
     def _begin(self, conn: Connection) -> None:
         if conn.dialect.name == "sqlite":
+            # It has no time limit of its own for a statement: a handler that returns true ends it.
             until = time.monotonic() + self._seconds
             driver: Any = conn.connection.driver_connection
             driver.set_progress_handler(lambda: time.monotonic() > until, _SQLITE_STEPS)
@@ -62,6 +67,7 @@ class LedgerReader:
             return
         conn.exec_driver_sql("SET TRANSACTION READ ONLY")
         settings = {"statement_timeout": int(self._seconds * 1000), "lock_timeout": 1000, "TimeZone": "UTC"}
+        # One round trip for all, and for this transaction only: the pool hands the connection on.
         calls = [f"set_config('{name}', '{value}', true)" for name, value in settings.items()]
         conn.execute(text(f"SELECT {', '.join(calls)}"))
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.ledger import now
@@ -57,6 +57,7 @@ def begin(conn: Connection, source: str, kombo_conn_id: str, run: RunRef) -> Non
 def note_counts(conn: Connection, source: str, kombo_conn_id: str, run: RunRef, counts: Counts) -> None:
     """Note what staging counted, in place of what an earlier try did."""
     rows = [{"integration_id": name, "counts": json.dumps(of_name)} for name, of_name in sorted(counts.items())]
+    # An earlier try may have counted integrations that this one met no row of.
     conn.execute(runs.update().where(*_of(source, run)).values(counts=None))
     if rows:
         _enter(conn, source, kombo_conn_id, run, rows, replaced=("counts",))
@@ -71,15 +72,14 @@ def _enter(
     *,
     replaced: Sequence[str],
 ) -> None:
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement: Any = insert(runs)
+    statement = insert_into(conn, runs)
     if replaced:
         values = {name: statement.excluded[name] for name in replaced}
         statement = statement.on_conflict_do_update(index_elements=list(runs.primary_key), set_=values)
     else:
         statement = statement.on_conflict_do_nothing()
-    same = {"source": source, **run._asdict(), "kombo_conn_id": kombo_conn_id, "began_at": now(conn)}
-    conn.execute(statement, [{**same, **row} for row in rows])
+    of_run = {"source": source, **run._asdict(), "kombo_conn_id": kombo_conn_id, "began_at": now(conn)}
+    conn.execute(statement, [{**of_run, **row} for row in rows])
 
 
 def staged(conn: Connection, source: str, run: RunRef) -> dict[str, dict[str, int]]:
@@ -95,26 +95,33 @@ def complete(
 
     That one says that the run was there: whoever looks for runs reads it alone, however many integrations there are.
     """
-    began_at = conn.scalar(select(runs.c.began_at).where(*_of(source, run)).order_by(runs.c.began_at).limit(1))
+    first = select(runs.c.began_at).where(*_of(source, run)).order_by(runs.c.began_at).limit(1)
+    began_at = conn.scalar(first)
+    # Not an upsert: of an integration that has nothing to tell any more the row of an earlier report goes.
     conn.execute(delete(runs).where(*_of(source, run)))
     at = now(conn)
-    same = {"source": source, **run._asdict(), "kombo_conn_id": kombo_conn_id, "ended_at": at}
-    rows = [
-        {
-            **same,
-            **one._asdict(),
-            **{name: json.dumps(getattr(one, name)) for name in ("counts", "statuses", "top_codes")},
-            "began_at": began_at or at,
-        }
-        for one in _with_the_run_itself(integrations)
-    ]
-    conn.execute(runs.insert(), rows)
+    of_run = {
+        "source": source,
+        **run._asdict(),
+        "kombo_conn_id": kombo_conn_id,
+        "began_at": began_at or at,
+        "ended_at": at,
+    }
+    conn.execute(runs.insert(), [of_run | _columns(one) for one in _with_the_run_itself(integrations)])
     _forget_old(conn, source, at - KEPT_FOR)
 
 
+def _columns(one: IntegrationRun) -> dict[str, Any]:
+    columns = one._asdict()
+    for name in ("counts", "statuses", "top_codes"):
+        columns[name] = json.dumps(columns[name])
+    return columns
+
+
 def _with_the_run_itself(integrations: Sequence[IntegrationRun]) -> list[IntegrationRun]:
-    if any(one.integration_id == EVERYWHERE for one in integrations):
-        return list(integrations)
+    for one in integrations:
+        if one.integration_id == EVERYWHERE:
+            return list(integrations)
     return [IntegrationRun(EVERYWHERE, {}, {}, {}), *integrations]
 
 
@@ -137,8 +144,10 @@ def unfinished(conn: Connection, source: str, run: RunRef) -> list[Unfinished]:
 
 def _forget_old(conn: Connection, source: str, before: datetime) -> None:
     """Remove runs whose end, or else whose beginning, lies long ago."""
-    for old in ((runs.c.ended_at < before,), (runs.c.ended_at.is_(None), runs.c.began_at < before)):
-        conn.execute(delete(runs).where(runs.c.source == source, *old))
+    # Two statements: the first is answered by the index `kombo_runs_ended`, which an OR of both would not use.
+    conn.execute(delete(runs).where(runs.c.source == source, runs.c.ended_at < before))
+    unreported = runs.c.ended_at.is_(None)
+    conn.execute(delete(runs).where(runs.c.source == source, unreported, runs.c.began_at < before))
 
 
 def _of(source: str, run: RunRef) -> list[ColumnElement[bool]]:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._run_tables import same_person as table
 from kombo_provider.ledger._tables import deliveries
@@ -26,6 +26,11 @@ class Applied(NamedTuple):
     job_id: str
     email: str
 
+    @property
+    def key(self) -> Pair:
+        """The row within its source."""
+        return self.integration_id, self.applicant_id
+
 
 def has_secret(conn: Connection) -> bool:
     """Tell whether the ledger can keep digests."""
@@ -38,15 +43,20 @@ def others_before(conn: Connection, source: str, rows: Sequence[Applied]) -> dic
     `lock_source` was called in the same transaction, and the rows are staged in it. First is who was entered first; of
     rows that come together, one that the ledger has ready or sent. Who never left makes way.
     """
-    statuses = _statuses(conn, source, [(row.integration_id, row.applicant_id) for row in rows])
+    statuses = _statuses(conn, source, [row.key for row in rows])
     digests = {row: _digest(conn, row) for row in rows}
     changeable = [key for key, status in statuses.items() if status in RESTAGED_WHEN_CHANGED]
-    _leave_others(conn, source, changeable, {row[:2]: digest for row, digest in digests.items()})
-    first_known = sorted(rows, key=lambda row: statuses.get(row[:2], Status.INVALID) in NEVER_LEFT)
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    entered = [_entry(source, row, digests[row]) for row in first_known]
-    conn.execute(insert(table).on_conflict_do_nothing(), entered)
+    _leave_others(conn, source, changeable, {row.key: digest for row, digest in digests.items()})
+    # The first of two that are entered together has the place.
+    known_first = sorted(rows, key=lambda row: _never_left(statuses, row.key))
+    entered = [_entry(source, row, digests[row]) for row in known_first]
+    conn.execute(insert_into(conn, table).on_conflict_do_nothing(), entered)
     return _seconds(conn, source, digests)
+
+
+def _never_left(statuses: Mapping[Pair, Status], key: Pair) -> bool:
+    """Tell whether a row is not in the ATS nor about to be; so is one that the ledger does not have."""
+    return statuses.get(key, Status.INVALID) in NEVER_LEFT
 
 
 def forget(conn: Connection, source: str, key: Pair) -> None:
@@ -58,30 +68,37 @@ def _leave_others(conn: Connection, source: str, keys: Sequence[Pair], digests: 
     """Take rows out that have not been sent and now name another person or job."""
     if not keys:
         return
-    columns = table.c.integration_id, table.c.applicant_id, table.c.person
-    entered = conn.execute(select(*columns).where(*_of(source, keys))).all()
-    stale = [(row[0], row[2]) for row in entered if digests[row[0], row[1]] != row[2]]
+    query = select(table.c.integration_id, table.c.applicant_id, table.c.person).where(*_of(source, keys))
+    stale = []
+    for integration_id, applicant_id, person in conn.execute(query):
+        if digests[integration_id, applicant_id] != person:
+            stale.append((integration_id, person))
     if stale:
-        conn.execute(
-            delete(table).where(table.c.source == source, tuple_(table.c.integration_id, table.c.person).in_(stale))
-        )
+        are_stale = tuple_(table.c.integration_id, table.c.person).in_(stale)
+        conn.execute(delete(table).where(table.c.source == source, are_stale))
 
 
 def _seconds(conn: Connection, source: str, digests: Mapping[Applied, str]) -> dict[Pair, str]:
     """Return the first of each row that is a second, once rows whose first never left have taken its place."""
     owners = _owners(conn, source, set(digests.values()))
-    here = {row[:2] for row in digests}
-    seconds = {row: owners[row.integration_id, digest] for row, digest in digests.items()}
-    seconds = {row: owner for row, owner in seconds.items() if owner != row.applicant_id}
+    seconds: dict[Applied, str] = {}
+    for row, digest in digests.items():
+        owner = owners[row.integration_id, digest]
+        if owner != row.applicant_id:
+            seconds[row] = owner
+    here = {row.key for row in digests}
     statuses = _statuses(conn, source, [(row.integration_id, owner) for row, owner in seconds.items()])
     found: dict[Pair, str] = {}
     taken: dict[tuple[str, str], str] = {}
     for row, owner in seconds.items():
         place = row.integration_id, digests[row]
-        owner = taken.get(place, owner)
-        key = row.integration_id, owner
-        if place in taken or key in here or statuses.get(key, Status.INVALID) not in NEVER_LEFT:
-            found[row[:2]] = owner
+        if place in taken:  # by another row of these, a moment ago
+            found[row.key] = taken[place]
+            continue
+        first = row.integration_id, owner
+        # A first that is staged with it may leave, whatever the ledger says of it by now.
+        if first in here or not _never_left(statuses, first):
+            found[row.key] = owner
             continue
         taken[place] = row.applicant_id
         at = table.c.source == source, table.c.integration_id == place[0], table.c.person == place[1]

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import alerts
-from kombo_provider.ledger.alerts import Alert, News
+from kombo_provider.ledger.alerts import Alert, Beginning
 from kombo_provider.watch.conditions import Finding, Judgement
 
 FLAPS_FROM: Final = 3
@@ -27,7 +27,7 @@ def write_down(conn: Connection, kombo_conn_id: str, judgement: Judgement, at: d
     alerts.lock(conn)
     on = {one.subject: one for one in alerts.live(conn, kombo_conn_id) if one.resolved_at is None}
     raised = alerts.times_raised(conn, kombo_conn_id, at - A_DAY)
-    news = []
+    beginnings = []
     for subject, finding in sorted(judgement.on.items()):
         if subject in on:
             _goes_on(conn, on[subject], finding, at, text_of)
@@ -36,8 +36,8 @@ def write_down(conn: Connection, kombo_conn_id: str, judgement: Judgement, at: d
         if raised[subject] + 1 >= FLAPS_FROM:
             remarks = (_FLAPS,)
         due_at = max(finding.due_at, finding.since)
-        news.append(News(subject, text_of(finding, remarks), at, due_at))
-    alerts.enter(conn, kombo_conn_id, news)
+        beginnings.append(Beginning(subject, text_of(finding, remarks), at, due_at))
+    alerts.enter(conn, kombo_conn_id, beginnings)
     for subject, alert in on.items():
         if subject not in judgement.on:
             _not_found(conn, alert, judgement, at, flaps=raised[subject] >= FLAPS_FROM)
