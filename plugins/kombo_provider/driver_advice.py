@@ -36,9 +36,17 @@ _BY_TEXT: Final = (
 
 def advice(sqlstate: str | None, text: str) -> str:
     """Return a sentence that says what to do, or nothing where only the one who asked knows."""
-    found = None
     if sqlstate is not None:
         found = _BY_STATE.get(sqlstate) or _BY_STATE.get(sqlstate[:2])
     else:
-        found = next((words for pattern, words in _BY_TEXT if re.search(pattern, text)), None)
-    return f"{found}. " if found else ""
+        found = _by_text(text)  # libpq, SQLite and MySQL's drivers give no SQLSTATE
+    if found is None:
+        return ""
+    return f"{found}. "
+
+
+def _by_text(text: str) -> str | None:
+    for pattern, words in _BY_TEXT:
+        if re.search(pattern, text):
+            return words
+    return None

@@ -68,20 +68,31 @@ _FIXED_TEXTS: Final = (
 def describe(exc: BaseException) -> str:
     """Say what a driver complained about a statement of ours, without any value of a row."""
     original = _original(exc)
-    kind, state, text = type(original).__name__, sqlstate(exc), _text(original)
-    text = text.partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
+    kind = type(original).__name__
+    state = sqlstate(exc)
+    number = _number(original)
+    text = _text(original).partition(" with text ")[0]  # SQLite quotes a text that is not UTF-8
     if _at_run_time(original, state):
         return f"{describe_value(exc)}{_named_objects(original)}"
-    number = _number(original)
+    # MySQL's numbers before states: many of its errors share one, and some come without.
     if number in _SAFE_NUMBERS_OF_MYSQL or kind in _SAFE_KINDS_OF_DUCKDB:
-        return f"{kind}{f' ({number})' if number else ''}: {text}"
+        return f"{kind}{_in_brackets(number)}: {text}"
     if number is not None and state in (None, "HY000"):
         return f"{kind} ({number})"
-    if state is None:
-        return f"{kind}: {text}" if kind in ("OperationalError", "ProgrammingError") else kind
-    if state[:2] in _SAFE_CLASSES:
+    if state is not None and state[:2] in _SAFE_CLASSES:
         return f"{kind} ({state}): {text}"
-    return f"{kind} (SQLSTATE {state}){_named_objects(original)}"
+    if state is not None:
+        return f"{kind} (SQLSTATE {state}){_named_objects(original)}"
+    # SQLite's, whose words name no value in these; a constraint that fails is an IntegrityError.
+    if kind in ("OperationalError", "ProgrammingError"):
+        return f"{kind}: {text}"
+    return kind
+
+
+def _in_brackets(code: object) -> str:
+    if not code:
+        return ""
+    return f" ({code})"
 
 
 def _at_run_time(original: BaseException, state: str | None) -> bool:
@@ -103,29 +114,47 @@ def describe_unread(exc: BaseException) -> str:
     original, state = _original(exc), sqlstate(exc)
     if type(original).__name__ in ("IntegrityError", "DataError") or (state or "")[:2] in ("22", "23"):
         return describe_value(exc)
-    return f"{type(original).__name__}{f' ({state})' if state else ''}: {_text(original)}"
+    return f"{type(original).__name__}{_in_brackets(state)}: {_text(original)}"
 
 
 def describe_value(exc: BaseException) -> str:
     """Say of what kind an error is that a row's value may have caused: none of the driver's words may quote it."""
-    original, state = _original(exc), sqlstate(exc)
-    text = _text(original)
-    known = _KIND_OF_VALUE.match(text) if state is not None and state.startswith("22") else None
-    words = known.group() if known is not None else text if text in _FIXED_TEXTS else ""
-    code = f"SQLSTATE {state}" if state else getattr(original, "sqlite_errorname", None) or _number(original)
-    return f"{type(original).__name__}{f' ({code})' if code else ''}{f': {words}' if words else ''}"
+    original = _original(exc)
+    state = sqlstate(exc)
+    code = getattr(original, "sqlite_errorname", None) or _number(original)
+    if state:
+        code = f"SQLSTATE {state}"
+    said = f"{type(original).__name__}{_in_brackets(code)}"
+    words = _words_without_value(_text(original), state)
+    if not words:
+        return said
+    return f"{said}: {words}"
+
+
+def _words_without_value(text: str, state: str | None) -> str:
+    """Return what may be told of a driver's words: their beginning, or the whole of what is always the same."""
+    known = None
+    if state is not None and state.startswith("22"):
+        known = _KIND_OF_VALUE.match(text)
+    if known is not None:
+        return known.group()
+    if text in _FIXED_TEXTS:
+        return text
+    return ""
 
 
 def may_pass(exc: BaseException) -> bool:
     """Tell whether a later try of the same may succeed: a server that is away, a lock, a full disk."""
     if isinstance(exc, PoolTimeoutError) or getattr(exc, "connection_invalidated", False):
         return True
-    original, state = _original(exc), sqlstate(exc)
+    original = _original(exc)
     on_sqlite = getattr(original, "sqlite_errorcode", None)
     if on_sqlite is not None:
-        return on_sqlite & 0xFF in _PASSING_ON_SQLITE
+        return on_sqlite & 0xFF in _PASSING_ON_SQLITE  # the other bits say which kind of SQLITE_BUSY, and so on
+    state = sqlstate(exc)
     if state is not None:
         return state[:2] not in _LASTING_CLASSES and state not in _LASTING_STATES
+    # No code at all: the classes of PEP 249, which every driver has, and what it says.
     kinds = {kind.__name__ for kind in type(original).__mro__}
     if kinds & _LASTING_KINDS or not kinds & _PASSING_KINDS:
         return False
@@ -135,13 +164,23 @@ def may_pass(exc: BaseException) -> bool:
 def sqlstate(exc: BaseException) -> str | None:
     """Return the SQLSTATE that a driver gives: psycopg, psycopg2, pg8000 and ODBC each in their own place."""
     original = _original(exc)
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    first = original.args[0] if original.args else None
-    if state is None and isinstance(first, dict):
-        state = first.get("C")
-    if state is None and isinstance(first, str) and re.fullmatch("[0-9A-Z]{5}", first):
-        state = first
-    return state if isinstance(state, str) else None
+    state: object = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if state is None:
+        first = _first_argument(original)
+        if isinstance(first, dict):  # pg8000's: the fields of the server's message by their letters
+            state = first.get("C")
+        elif isinstance(first, str) and re.fullmatch("[0-9A-Z]{5}", first):  # ODBC's
+            state = first
+    if isinstance(state, str):
+        return state
+    return None
+
+
+def _first_argument(original: BaseException) -> object:
+    """Return what a driver made its error of first: a number, a state, a dict of fields or a text."""
+    if not original.args:
+        return None
+    return original.args[0]
 
 
 class Failure(NamedTuple):
@@ -173,12 +212,14 @@ def driver_errors(
     except KomboError:
         raise
     except (StatementError, PoolTimeoutError, driver.Error, UnicodeError, *catch) as exc:
-        failure = passing if may_pass(exc) else lasting
+        failure = lasting
+        if may_pass(exc):
+            failure = passing
         name = engine.get_execution_options().get(CONNECTION_OPTION)
-        on = f" on connection {name!r}" if name else ""
+        if name:
+            what_failed = f"{what_failed} on connection {name!r}"
         hint = advice(sqlstate(exc), _text(_original(exc)))
-        words = f"{what_failed}{on}: {describe(exc)}. {hint}{failure.what_to_do}."
-        raise failure.error(words) from None
+        raise failure.error(f"{what_failed}: {describe(exc)}. {hint}{failure.what_to_do}.") from None
 
 
 def _original(exc: BaseException) -> BaseException:
@@ -187,31 +228,43 @@ def _original(exc: BaseException) -> BaseException:
 
 def _text(original: BaseException) -> str:
     """Return the first line of a driver's message."""
-    first = original.args[0] if original.args else ""
+    first = _first_argument(original)
     if isinstance(first, dict):  # pg8000
         said = str(first.get("M", ""))
     elif len(original.args) > 1 and isinstance(original.args[1], str):  # MySQL's and ODBC's: a number or a state first
         said = original.args[1]
     else:
         said = str(original)
-    return (said.strip().splitlines() or [""])[0]
+    # The lines below the first quote the statement, a row, or the context of a function.
+    lines = said.strip().splitlines()
+    if not lines:
+        return ""
+    return lines[0]
 
 
 def _number(original: BaseException) -> int | None:
-    first = original.args[0] if original.args else None
-    return first if isinstance(first, int) else None
+    first = _first_argument(original)
+    if isinstance(first, int):
+        return first
+    return None
 
 
 def _diagnosis(original: BaseException, name: str, letter: str) -> Any:
     """Return a field of PostgreSQL's error; `letter` is what its protocol calls it."""
-    first = original.args[0] if original.args else None
+    first = _first_argument(original)
     if isinstance(first, dict):  # pg8000
         return first.get(letter)
     return getattr(getattr(original, "diag", None), name, None)
 
 
 def _named_objects(original: BaseException) -> str:
+    """Return which table, column and constraint PostgreSQL names: names are never a value, and say where to look."""
     diag = getattr(original, "diag", None)
-    parts = {label: getattr(diag, f"{label}_name", None) for label in ("table", "column", "constraint")}
-    names = [f"{label} {value}" for label, value in parts.items() if value]
-    return f" at {', '.join(names)}" if names else ""
+    names = []
+    for label in ("table", "column", "constraint"):
+        value = getattr(diag, f"{label}_name", None)
+        if value:
+            names.append(f"{label} {value}")
+    if not names:
+        return ""
+    return f" at {', '.join(names)}"
