@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine
 
 from bench.fleet import CONN, Fleet, lane_name
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger, lane_view, overview
+from kombo_provider.ledger import Ledger, lane_view, overview, past_days
 from kombo_provider.ledger.reader import LedgerReader
 from tests.page_server import page_of
 from tests.postgres import PostgresServer
@@ -29,7 +29,7 @@ REPETITIONS = 5
 
 def questions(lanes: int) -> dict[str, Callable[[Connection], object]]:
     """What each view asks the ledger."""
-    since, today = overview.first_day_shown(datetime.now(UTC)), overview.today(datetime.now(UTC))
+    since, today = past_days.first_day_shown(datetime.now(UTC)), past_days.today(datetime.now(UTC))
     lane, shown = lane_name(10), [lane_name(number) for number in range(25)]
 
     def fleet(conn: Connection) -> object:
@@ -40,7 +40,7 @@ def questions(lanes: int) -> dict[str, Callable[[Connection], object]]:
     def one_lane(conn: Connection) -> object:
         return (
             overview.lane_numbers(conn, SOURCE, CONN, lane),
-            overview.days_of_lanes(conn, SOURCE, [lane], since),
+            past_days.days_of_lanes(conn, SOURCE, [lane], since),
             lane_view.recent_runs(conn, SOURCE, lane),
             lane_view.codes(conn, SOURCE, lane),
             overview.sources_on(conn, lane, [SOURCE]),
@@ -53,8 +53,8 @@ def questions(lanes: int) -> dict[str, Callable[[Connection], object]]:
 
     return {
         "fleet": fleet,
-        "fleet, bars of a day": lambda conn: overview.day(conn, SOURCE, today),
-        "fleet, bars of 25 lanes": lambda conn: overview.days_of_lanes(conn, SOURCE, shown, since),
+        "fleet, bars of a day": lambda conn: past_days.day(conn, SOURCE, today),
+        "fleet, bars of 25 lanes": lambda conn: past_days.days_of_lanes(conn, SOURCE, shown, since),
         "lane": one_lane,
         "lane, refused rows": lambda conn: lane_view.rows(conn, (SOURCE, CONN, lane), "invalid"),
         "lane, waiting rows": lambda conn: lane_view.rows(conn, (SOURCE, CONN, lane), "waiting"),

@@ -20,7 +20,19 @@ from kombo_provider.client import KomboClient
 from kombo_provider.doubts.questions import Asked, carry_out, question
 from kombo_provider.doubts.replies import REPLIES, Reply
 from kombo_provider.doubts.resolve import resolve
-from kombo_provider.ledger import Actor, By, DeliveryKey, Endpoint, Ledger, RunRef, Selection, doubts, history, staging
+from kombo_provider.ledger import (
+    Actor,
+    By,
+    DeliveryKey,
+    Endpoint,
+    Ledger,
+    RunRef,
+    Selection,
+    asking,
+    doubts,
+    history,
+    staging,
+)
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver
@@ -249,13 +261,13 @@ def test_one_question_is_open_for_an_integration_and_shows_no_personal_data(desk
     with desk.losing("ada@example.com"):
         desk.deliver()
     with desk.ledger.transaction() as conn:
-        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == []  # not looked up yet
+        assert asking.integrations_to_ask(conn, "s", NO_TIME) == []  # not looked up yet
     desk.resolve()
     with desk.ledger.transaction() as conn:
-        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == [INTEGRATION]
+        assert asking.integrations_to_ask(conn, "s", NO_TIME) == [INTEGRATION]
         asked = doubts.in_doubt(conn, "s", INTEGRATION)
-        doubts.ask_again_after(conn, asked, timedelta(days=7))
-        assert doubts.integrations_to_ask(conn, "s", NO_TIME) == []
+        asking.ask_again_after(conn, asked, timedelta(days=7))
+        assert asking.integrations_to_ask(conn, "s", NO_TIME) == []
     text = json.dumps(question("s", INTEGRATION, asked))
     assert "ada@example.com" not in text
     assert "Lovelace" not in text

@@ -13,7 +13,7 @@ from kombo_provider.doubts import markdown
 from kombo_provider.doubts.ids_given import read_ids
 from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
 from kombo_provider.errors import ReplyError
-from kombo_provider.ledger import By, DeliveryKey, Doubt, Ledger, delivered_ids
+from kombo_provider.ledger import By, DeliveryKey, Doubt, Ledger, asking, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
 from kombo_provider.ledger import questions as open_questions
 from kombo_provider.ledger.questions import About, QuestionKey
@@ -57,13 +57,13 @@ def collect(ledger: Ledger, source: str, *, timeout: timedelta, open_for: timede
     """
     collected: list[Asked] = []
     with ledger.transaction() as conn:
-        for integration_id in doubt_store.integrations_to_ask(conn, source, timeout):
+        for integration_id in asking.integrations_to_ask(conn, source, timeout):
             if len(collected) == QUESTIONS_AT_MOST:
                 break
             key = QuestionKey(source, integration_id, About.DOUBTS)
             if not open_questions.open_one(conn, key, asked_by, open_for):
                 continue  # another run's question about it waits for an answer
-            doubts = doubt_store.to_ask(conn, source, integration_id, timeout)
+            doubts = asking.to_ask(conn, source, integration_id, timeout)
             attempts = {doubt.key.applicant_id: doubt.attempts for doubt in doubts[:LISTED_AT_MOST]}
             collected.append(Asked(integration_id, attempts))
     return collected
@@ -153,7 +153,7 @@ def carry_out(
             return doubt_store.order_resend(conn, doubts, timeout, by)
         if reply is Reply.GIVE_UP:
             return doubt_store.give_up(conn, doubts, by)
-        doubt_store.ask_again_after(conn, doubts, ask_again_after)
+        asking.ask_again_after(conn, doubts, ask_again_after)
         return len(doubts)
 
 

@@ -5,6 +5,7 @@ What other rooms need is exported here; modules whose names begin with an unders
 
 from kombo_provider.ledger import (
     alerts,
+    asking,
     claims,
     delivered_ids,
     doubts,
@@ -23,6 +24,7 @@ from kombo_provider.ledger import (
     open_rows,
     overview,
     passed_over,
+    past_days,
     pulled,
     pulled_jobs,
     pulls,
@@ -104,6 +106,7 @@ __all__ = [
     "Status",
     "Unsettled",
     "alerts",
+    "asking",
     "claims",
     "delivered_ids",
     "doubts",
@@ -123,6 +126,7 @@ __all__ = [
     "open_rows",
     "overview",
     "passed_over",
+    "past_days",
     "pulled",
     "pulled_jobs",
     "pulls",

@@ -1,4 +1,4 @@
-"""Indexes that keep `overview` and `lane_view` under a second on a ledger of any size."""
+"""Indexes that keep `overview`, `past_days` and `lane_view` under a second on a ledger of any size."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import (
@@ -29,9 +29,6 @@ MISSING_IDS_FOR = timedelta(days=7)
 """How long after a delivery its missing ids are looked up: an ATS may have none to give."""
 
 AUTOMATIC_RESENDS_AT_MOST = 3
-
-ASKED_UNREAD_AFTER = timedelta(hours=12)
-"""How long after its request a row is asked about that no look-up could read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,8 @@ class Doubt:
         return self.asked_at is None or (self.sent_at is not None and self.asked_at < self.sent_at)
 
 
-_COLUMNS = (
+# Not the payload, which may hold megabytes of files.
+COLUMNS = (
     deliveries.c.source,
     deliveries.c.integration_id,
     deliveries.c.applicant_id,
@@ -91,22 +89,24 @@ def to_look_up(conn: Connection, source: str, kombo_conn_id: str, limit: int) ->
         deliveries.c.email_sha256.is_not(None),
     )
     recent = deliveries.c.finished_at > now(conn) - MISSING_IDS_FOR
-    missing = and_(LACKS_AN_ID, known_by, recent)
     of_source = deliveries.c.source == source, deliveries.c.kombo_conn_id == kombo_conn_id
-    columns = (*_COLUMNS, deliveries.c.staged_at)
-    found = union_all(*(select(*columns).where(*of_source, kind) for kind in (IS_IN_DOUBT, missing))).subquery()
+    rows = select(*COLUMNS, deliveries.c.staged_at).where(*of_source)
+    # Two queries, not one with OR: each has a partial index, and an OR of both conditions would use neither.
+    in_doubt = rows.where(IS_IN_DOUBT)
+    without_an_id = rows.where(LACKS_AN_ID, known_by, recent)
+    found = union_all(in_doubt, without_an_id).subquery()
     turn = func.row_number().over(
         partition_by=found.c.integration_id,
         order_by=[func.coalesce(found.c.looked_up_at, found.c.staged_at), found.c.applicant_id],
     )
     wanted = select(found, turn.label("turn")).subquery()
-    query = (
-        select(*(wanted.c[column.name] for column in _COLUMNS))
-        .where(wanted.c.turn <= limit)
-        .order_by(wanted.c.turn, wanted.c.integration_id)
-    )
-    doubts = [_doubt(row) for row in conn.execute(query)]
-    return [replace(doubt, email=email_of(payload_of(conn, doubt.key))) for doubt in doubts]
+    columns = [wanted.c[column.name] for column in COLUMNS]
+    query = select(*columns).where(wanted.c.turn <= limit).order_by(wanted.c.turn, wanted.c.integration_id)
+    doubts = []
+    for row in conn.execute(query).all():
+        doubt = doubt_of(row)
+        doubts.append(replace(doubt, email=email_of(payload_of(conn, doubt.key))))
+    return doubts
 
 
 def disbelieve_future(conn: Connection, source: str) -> int:
@@ -115,12 +115,13 @@ def disbelieve_future(conn: Connection, source: str) -> int:
     A clock that was ahead wrote it: nobody would be asked, and nothing resent, until it has come.
     """
     at = now(conn)
-    in_future = [*_of_source_in_doubt(source), deliveries.c.sent_at > at + CLOCKS_DIFFER_BY]
+    in_future = [*are_in_doubt(source), deliveries.c.sent_at > at + CLOCKS_DIFFER_BY]
     return conn.execute(update(deliveries).where(*in_future).values(sent_at=at)).rowcount
 
 
 def sources_to_look_up(conn: Connection, kombo_conn_id: str) -> list[str]:
     """Return the sources that send through a connection and have anything to look up, or could have."""
+    # Fewer conditions than `to_look_up` has: a source too many is asked for, and has nothing.
     waiting = or_(deliveries.c.status == Status.IN_DOUBT, deliveries.c.kombo_application_id.is_(None))
     query = select(deliveries.c.source).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
@@ -140,15 +141,17 @@ def in_doubt(conn: Connection, source: str, integration_id: str | None = None) -
     conditions = [deliveries.c.source == source, IS_IN_DOUBT]
     if integration_id is not None:
         conditions.append(deliveries.c.integration_id == integration_id)
-    query = select(*_COLUMNS).where(*conditions).order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
-    return [_doubt(row) for row in conn.execute(query)]
+    query = select(*COLUMNS).where(*conditions).order_by(deliveries.c.sent_at, deliveries.c.applicant_id)
+    return [doubt_of(row) for row in conn.execute(query)]
 
 
-def _doubt(row: Any) -> Doubt:
+def doubt_of(row: Any) -> Doubt:
+    """Return the doubt of a row with these columns."""
     values = dict(row._mapping)
-    key = DeliveryKey(*(values.pop(name) for name in DeliveryKey._fields))
-    ids = KomboIds(*(values.pop(name) for name in ID_COLUMNS))
-    return Doubt(key, Status(values.pop("status")), **values, ids=ids)
+    key = DeliveryKey(*map(values.pop, DeliveryKey._fields))
+    ids = KomboIds(*map(values.pop, ID_COLUMNS))
+    status = Status(values.pop("status"))
+    return Doubt(key, status, **values, ids=ids)
 
 
 def looked_up(conn: Connection, keys: Sequence[DeliveryKey]) -> None:
@@ -164,12 +167,16 @@ def fill_ids(conn: Connection, doubt: Doubt, ids: KomboIds, by: By) -> bool:
     Return False where nothing was new, or the row moved meanwhile.
     """
     known = doubt.ids._asdict()
-    fresh = {name: value for name, value in ids._asdict().items() if value is not None and known[name] is None}
+    found = {name: value for name, value in ids._asdict().items() if value is not None}
+    fresh = {name: value for name, value in found.items() if known[name] is None}
     if not fresh:
         return False
     at = now(conn)
-    values: dict[str, Any] = {name: func.coalesce(deliveries.c[name], value) for name, value in fresh.items()}
-    values |= {"looked_up_at": at, "written_back_at": None}
+    # `written_back_at` goes, so that the next write-back takes the new ids into the user's table.
+    values: dict[str, Any] = {"looked_up_at": at, "written_back_at": None}
+    for name, value in fresh.items():
+        # A sync or another look-up may have stored one since the doubt was read.
+        values[name] = func.coalesce(deliveries.c[name], value)
     if doubt.status is Status.IN_DOUBT:
         return _settle(conn, doubt, Status.DELIVERED, values | _delivered(at, Resolution.LOOKUP), by, at)
     statement = update(deliveries).where(*_unmoved(doubt), deliveries.c.status == doubt.status).values(values)
@@ -187,8 +194,10 @@ def settle_as_sent(
 
     `remote_ids` are the ATS's ids of applications that the person named, by applicant.
     """
-    at, count = now(conn), 0
+    at = now(conn)
+    count = 0
     for doubt in doubts:
+        # The payload goes; by the digest of its address the ids are looked up all the same.
         digest = payload_digest(conn, payload_of(conn, doubt.key)) or doubt.email_sha256
         values = _delivered(at, Resolution.HUMAN) | {"email_sha256": digest}
         if remote_ids and doubt.key.applicant_id in remote_ids:
@@ -199,7 +208,8 @@ def settle_as_sent(
 
 def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, by: By) -> int:
     """Someone orders the requests again: ready, but not before the ones in doubt have surely ended."""
-    at, count = now(conn), 0
+    at = now(conn)
+    count = 0
     for doubt in doubts:
         earliest = min(doubt.sent_at or at, at) + timeout + RESEND_MARGIN  # sent by now, whatever a clock said
         values = {"ordered_resend": 1, "not_before": earliest, "finished_at": None, "ask_after": None}
@@ -211,11 +221,12 @@ def order_automatic_resends(conn: Connection, source: str, timeout: timedelta, r
     """Order what `in_doubt="resend"` asks for: rows whose requests have surely ended, a few times each."""
     disbelieve_future(conn, source)
     latest = now(conn) - timeout - RESEND_MARGIN
-    due = [
-        doubt
-        for doubt in in_doubt(conn, source)
-        if doubt.attempts <= AUTOMATIC_RESENDS_AT_MOST and (doubt.sent_at is None or doubt.sent_at <= latest)
-    ]
+    due = []
+    for doubt in in_doubt(conn, source):
+        has_ended = doubt.sent_at is None or doubt.sent_at <= latest
+        # Each resend may make one more application: where none is ever answered, a person decides.
+        if has_ended and doubt.attempts <= AUTOMATIC_RESENDS_AT_MOST:
+            due.append(doubt)
     return order_resend(conn, due, timeout, By(Actor.POLICY, run, 'in_doubt="resend"'))
 
 
@@ -223,54 +234,15 @@ def give_up(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
     """A person gives up: cancelled, for good."""
     at = now(conn)
     values = {"resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
-    return sum(_settle(conn, doubt, Status.CANCELLED, values, by, at) for doubt in doubts)
-
-
-def ask_again_after(conn: Connection, doubts: Sequence[Doubt], wait: timedelta) -> None:
-    """Ask nobody about these rows for a while."""
-    at = now(conn) + wait
+    count = 0
     for doubt in doubts:
-        conn.execute(update(deliveries).where(is_key(doubt.key)).values(ask_after=at))
+        count += _settle(conn, doubt, Status.CANCELLED, values, by, at)
+    return count
 
 
-def integrations_to_ask(conn: Connection, source: str, timeout: timedelta) -> list[str]:
-    """Return the integrations with rows to ask about (see `to_ask`); those come first that nobody was asked about."""
-    query = (
-        select(deliveries.c.integration_id)
-        .where(*_to_ask(conn, source, timeout))
-        .group_by(deliveries.c.integration_id)
-        .order_by(func.min(_WAS_ASKED), func.min(deliveries.c.sent_at), deliveries.c.integration_id)
-    )
-    return list(conn.scalars(query))
-
-
-def to_ask(conn: Connection, source: str, integration_id: str, timeout: timedelta) -> list[Doubt]:
-    """Return the rows in doubt that a person may decide about, first those that nobody was asked about, by age."""
-    query = (
-        select(*_COLUMNS)
-        .where(*_to_ask(conn, source, timeout), deliveries.c.integration_id == integration_id)
-        .order_by(_WAS_ASKED, deliveries.c.sent_at, deliveries.c.applicant_id)
-    )
-    return [_doubt(row) for row in conn.execute(query)]
-
-
-_WAS_ASKED = case((deliveries.c.asked_at >= deliveries.c.sent_at, 1), else_=0)  # about its newest request
-
-
-def _to_ask(conn: Connection, source: str, timeout: timedelta) -> list[ColumnElement[bool]]:
-    may_ask = or_(deliveries.c.ask_after.is_(None), deliveries.c.ask_after <= now(conn))
-    return [*_of_source_in_doubt(source), may_ask, *_fruitless(conn, timeout)]
-
-
-def _of_source_in_doubt(source: str) -> list[ColumnElement[bool]]:
+def are_in_doubt(source: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that deliveries are the source's rows in doubt."""
     return [deliveries.c.source == source, IS_IN_DOUBT]
-
-
-def _fruitless(conn: Connection, timeout: timedelta) -> list[ColumnElement[bool]]:
-    """Nobody is asked while a request may still be executed, nor before a look-up has had its time to find it."""
-    at, sent_at = now(conn), func.coalesce(deliveries.c.sent_at, deliveries.c.staged_at)
-    looked_up_since = deliveries.c.looked_up_at >= sent_at
-    return [sent_at <= at - timeout, or_(looked_up_since, sent_at <= at - timeout - ASKED_UNREAD_AFTER)]
 
 
 def _settle(conn: Connection, doubt: Doubt, to_status: Status, values: dict[str, Any], by: By, at: datetime) -> bool:
@@ -279,4 +251,5 @@ def _settle(conn: Connection, doubt: Doubt, to_status: Status, values: dict[str,
 
 
 def _unmoved(doubt: Doubt) -> list[ColumnElement[bool]]:
+    # Every intent adds one to `attempts`: what is known of one request decides nothing about a later one.
     return [is_key(doubt.key), deliveries.c.attempts == doubt.attempts]

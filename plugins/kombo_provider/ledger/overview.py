@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Select,
-    Text,
     case,
-    cast,
     func,
     literal_column,
     select,
-    text,
 )
 
 from kombo_provider.ledger._run_tables import runs
@@ -25,9 +21,7 @@ from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, de
 from kombo_provider.ledger.estimate import USUAL_CAP
 from kombo_provider.ledger.lane_states import is_snoozed
 from kombo_provider.ledger.ledger import now
-from kombo_provider.ledger.status import REFUSED, UNFINISHED, LaneState, Status
-
-DAYS_SHOWN = 30
+from kombo_provider.ledger.status import LaneState, Status
 
 
 class LaneNumbers(NamedTuple):
@@ -64,16 +58,6 @@ class Stop(NamedTuple):
     until: datetime | None
 
 
-class Day(NamedTuple):
-    """What runs that ended on a day (UTC) left behind on a lane, or on all where `integration_id` is None."""
-
-    integration_id: str | None
-    day: str
-    delivered: int
-    refused: int
-    open: int
-
-
 def integrations_of(conn: Connection, source: str) -> list[str]:
     """Return the integrations of which the ledger holds rows of the source: one seek each, however many rows there are.
 
@@ -84,20 +68,22 @@ def integrations_of(conn: Connection, source: str) -> list[str]:
 
 def seek_integrations(source: str) -> Select[tuple[str]]:
     """Return the query of the integrations of a source, which jumps from one to the next."""
-    table = deliveries.alias("later")
+    later = deliveries.alias("later")
     first = select(func.min(deliveries.c.integration_id).label("integration_id")).where(deliveries.c.source == source)
     found = first.cte("integrations", recursive=True)
     following = (
-        select(func.min(table.c.integration_id))
-        .where(table.c.source == source, table.c.integration_id > found.c.integration_id)
+        select(func.min(later.c.integration_id))
+        .where(later.c.source == source, later.c.integration_id > found.c.integration_id)
         .scalar_subquery()
     )
+    # After the last one the minimum is NULL, and so ends the recursion.
     found = found.union_all(select(following).where(found.c.integration_id.is_not(None)))
     return select(found.c.integration_id).where(found.c.integration_id.is_not(None))
 
 
 def sources_on(conn: Connection, integration_id: str, sources: Collection[str]) -> set[str]:
     """Return those of the sources that have rows on an integration."""
+    # One seek for each: a DISTINCT over the integration would read all rows of all sources.
     return {name for name in sources if conn.scalar(select(_has_rows(name, integration_id)))}
 
 
@@ -113,8 +99,11 @@ def lane_numbers(
     """Return the source's lanes, by integration, or the one that is asked for if the source has rows on it."""
     if integration_id is None:
         names = integrations_of(conn, source)
+    elif sources_on(conn, integration_id, [source]):
+        names = [integration_id]
     else:
-        names = [integration_id] if sources_on(conn, integration_id, [source]) else []
+        names = []
+    # One query for each kind of number, whatever the number of lanes: the page shows a thousand within a second.
     waiting = _waiting(conn, source, kombo_conn_id, integration_id)
     held = _held(conn, source)
     doubts = _doubts(conn, source, kombo_conn_id)
@@ -136,9 +125,8 @@ def _numbers(
     rows, oldest, median_ms = waiting.get(name, (0, None, None))
     in_doubt, oldest_doubt = doubts.get((name, Status.IN_DOUBT), (0, None))
     on_the_wire, _ = doubts.get((name, Status.SENDING), (0, None))
-    expires = getattr(lane, "lease_expires_at", None)
-    cap = getattr(lane, "cap_seen", None) or USUAL_CAP
     left = rows - held.get(name, 0)
+    # Nothing was sent on it yet where the ledger has no row of the lane.
     return LaneNumbers(
         integration_id=name,
         state=getattr(lane, "state", LaneState.OPEN),
@@ -153,12 +141,27 @@ def _numbers(
         waiting=left,
         held=held.get(name, 0),
         oldest_waiting=oldest,
-        hours_left=None if median_ms is None else left * median_ms / 3_600_000 / cap,
+        hours_left=_hours_left(left, median_ms, getattr(lane, "cap_seen", None) or USUAL_CAP),
         in_doubt=in_doubt,
         on_the_wire=on_the_wire,
         oldest_doubt=oldest_doubt,
-        lease_holder=lane.lease_holder if lane is not None and expires and expires > at else None,  # type: ignore[attr-defined]
+        lease_holder=_holder(lane, at),
     )
+
+
+def _hours_left(rows: int, median_ms: int | None, cap: int) -> float | None:
+    if median_ms is None:
+        return None
+    return rows * median_ms / 3_600_000 / cap
+
+
+def _holder(lane: object, at: datetime) -> str | None:
+    """Return who may send on the lane; the row still names one whose lease has ended."""
+    expires: datetime | None = getattr(lane, "lease_expires_at", None)
+    if expires is None or expires <= at:
+        return None
+    holder: str | None = getattr(lane, "lease_holder", None)
+    return holder
 
 
 def _waiting(
@@ -224,57 +227,3 @@ def stops(conn: Connection, kombo_conn_id: str) -> list[Stop]:
         lasting,
     )
     return [Stop(row.kombo_conn_id == EVERYWHERE, *row[1:]) for row in conn.execute(query)]
-
-
-def day(conn: Connection, source: str, begins: datetime) -> Day | None:
-    """Return what the runs that ended on the day left behind, on all lanes of the source together."""
-    within = runs.c.ended_at >= begins, runs.c.ended_at < begins + timedelta(days=1)
-    sums = conn.execute(select(*_sums(conn)).where(runs.c.source == source, *within)).one()
-    return None if sums[0] is None else Day(None, f"{begins:%Y-%m-%d}", *_whole(sums))
-
-
-def days_of_lanes(conn: Connection, source: str, integration_ids: Sequence[str], since: datetime) -> list[Day]:
-    """Return the same of each of some lanes, by day, for runs that began since then."""
-    lane, name = runs.c.integration_id, _day_name(conn)
-    of_lanes = runs.c.source == source, lane.in_(list(integration_ids)), runs.c.began_at >= since
-    query = select(lane, name, *_sums(conn)).where(*of_lanes, runs.c.ended_at.is_not(None)).group_by(lane, name)
-    return [Day(row[0], row[1], *_whole(row[2:])) for row in conn.execute(query)]
-
-
-def first_day_shown(at: datetime) -> datetime:
-    """Return when the 30 days begin that end with the day of an instant (UTC)."""
-    return today(at) - timedelta(days=DAYS_SHOWN - 1)
-
-
-def today(at: datetime) -> datetime:
-    """Return when the day of an instant begins (UTC)."""
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-_OPEN = (*UNFINISHED, "held", "left", "snoozed")
-"""Standings of a row that a run left open, as `kombo_runs` has them."""
-
-
-def _sums(conn: Connection) -> list[ColumnElement[int]]:
-    kinds = [(Status.DELIVERED,), REFUSED, _OPEN]
-    return [sum((func.sum(_status(conn, name)) for name in names), start=literal_column("0")) for names in kinds]
-
-
-def _whole(sums: Sequence[int | None]) -> tuple[int, int, int]:
-    delivered, refused, left = (int(value or 0) for value in sums)
-    return delivered, refused, left
-
-
-def _day_name(conn: Connection) -> ColumnElement[str]:
-    if conn.dialect.name == "sqlite":
-        return func.substr(cast(runs.c.ended_at, Text), 1, 10)
-    return func.to_char(runs.c.ended_at, text("'YYYY-MM-DD'"))
-
-
-def _status(conn: Connection, status: str) -> ColumnElement[int]:
-    """Read one number out of a run's statuses, which are JSON text."""
-    if conn.dialect.name == "sqlite":
-        return func.coalesce(func.json_extract(runs.c.statuses, text(f"'$.{status}'")), 0)
-    from sqlalchemy.dialects.postgresql import JSON
-
-    return func.coalesce(cast(cast(runs.c.statuses, JSON)[str(status)].astext, Integer), 0)

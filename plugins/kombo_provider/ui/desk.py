@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from kombo_provider.deployment import KnownPipelines, Pipeline
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import now, overview
-from kombo_provider.ledger.overview import Day
+from kombo_provider.ledger import now, overview, past_days
+from kombo_provider.ledger.past_days import Day
 from kombo_provider.operators.connections import change_ledger, read_ledger
 from kombo_provider.ui.access import may_look, may_trigger
 from kombo_provider.ui.bounded import BoundedWork
@@ -75,15 +75,15 @@ class Desk:
 
         Days before today are over, so each is summed up once; how many at a time, the clock decides.
         """
-        today, source = overview.today(now(conn)), pipeline.source
+        today, source = past_days.today(now(conn)), pipeline.source
         known = self._closed_days.setdefault((pipeline.ledger_conn_id, pipeline.ledger_schema, source), {})
-        found = [overview.day(conn, source, today)]
+        found = [past_days.day(conn, source, today)]
         complete = True
         until = time.monotonic() + _SUM_UP_SECONDS
-        for back in range(1, overview.DAYS_SHOWN):
+        for back in range(1, past_days.DAYS_SHOWN):
             begins = today - timedelta(days=back)
             if begins not in known and time.monotonic() < until:
-                known[begins] = overview.day(conn, source, begins)
+                known[begins] = past_days.day(conn, source, begins)
             if begins in known:
                 found.append(known[begins])
             else:

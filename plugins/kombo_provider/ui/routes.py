@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from kombo_provider.deployment import Pipeline
 from kombo_provider.errors import KomboError
-from kombo_provider.ledger import DeliveryKey, lane_view, now, overview
+from kombo_provider.ledger import DeliveryKey, lane_view, now, overview, past_days
 from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.ui import airflow_side
 from kombo_provider.ui.access import may_trigger
@@ -96,8 +96,8 @@ async def days_of_lanes(desk: DeskDep, pipeline: PipelineDep, asked: Lanes) -> l
 
 
 def _days_of(conn: Connection, source: str, integration_ids: list[str]) -> list[dict[str, Any]]:
-    since = overview.first_day_shown(now(conn))
-    return all_shown(overview.days_of_lanes(conn, source, integration_ids, since))
+    since = past_days.first_day_shown(now(conn))
+    return all_shown(past_days.days_of_lanes(conn, source, integration_ids, since))
 
 
 @router.get("/dags/{dag_id}/lane")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from kombo_provider.ledger import Status, doubts
+from kombo_provider.ledger import Status, asking, doubts
 from kombo_provider.ledger.doubts import RESEND_MARGIN
 from tests.unit.ledger.book import RUN, STAGING, VALID, Book
 
@@ -27,8 +27,8 @@ def test_a_send_time_of_a_clock_that_was_a_year_ahead_is_taken_for_now(book: Boo
     assert doubt.sent_at <= datetime.now(UTC) + MINUTE
     with book.ledger.transaction() as conn:
         doubts.looked_up(conn, [doubt.key])
-        assert doubts.integrations_to_ask(conn, STAGING.source, MINUTE) == []  # it may run still
-        assert doubts.integrations_to_ask(conn, STAGING.source, LONG_AGO) == ["greenhouse:a"]
+        assert asking.integrations_to_ask(conn, STAGING.source, MINUTE) == []  # it may run still
+        assert asking.integrations_to_ask(conn, STAGING.source, LONG_AGO) == ["greenhouse:a"]
 
 
 def test_a_resend_by_policy_waits_no_year_for_a_clock_that_was_ahead(book: Book) -> None:

@@ -13,7 +13,18 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import LaneState, Ledger, RunRef, Selection, Staging, doubts, lane_states, leases, staging
+from kombo_provider.ledger import (
+    LaneState,
+    Ledger,
+    RunRef,
+    Selection,
+    Staging,
+    asking,
+    doubts,
+    lane_states,
+    leases,
+    staging,
+)
 from kombo_provider.ledger._run_tables import alerts, runs
 from kombo_provider.operators.settings import WatchSettings
 from kombo_provider.operators.watch import AirflowSide
@@ -198,8 +209,8 @@ def _look_after_doubts(ledger: Ledger) -> None:
     with ledger.transaction() as conn:
         leases.sweep(conn)
         doubts.to_look_up(conn, SOURCE, CONNECTION, 10)
-        for integration_id in doubts.integrations_to_ask(conn, SOURCE, timeout):
-            doubts.ask_again_after(conn, doubts.to_ask(conn, SOURCE, integration_id, timeout), timeout)
+        for integration_id in asking.integrations_to_ask(conn, SOURCE, timeout):
+            asking.ask_again_after(conn, asking.to_ask(conn, SOURCE, integration_id, timeout), timeout)
         doubts.order_automatic_resends(conn, SOURCE, timeout, RUN)
         doubts.give_up(conn, doubts.in_doubt(conn, SOURCE), GRACE)
 
