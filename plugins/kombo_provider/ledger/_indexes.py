@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Index, text
 
-from kombo_provider.ledger._tables import EMPTIED, deliveries, listed
+from kombo_provider.ledger._tables import EMPTIED, deliveries, sql_list
 from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.ledger.status import REFUSED, UNFINISHED, UNSETTLED
 
@@ -19,7 +19,7 @@ def _index(name: str, *columns: str, where: str | None = None) -> Index:
     return Index(f"kombo_deliveries_{name}", *(deliveries.c[column] for column in columns), **partial)
 
 
-_UNSETTLED = f"status IN {listed(UNSETTLED)}"
+_UNSETTLED = f"status IN {sql_list(UNSETTLED)}"
 _INCOMPLETE = " OR ".join(f"{name} IS NULL" for name in ID_COLUMNS)
 _PERSONAL = " OR ".join(f"{name} IS NOT NULL" for name in EMPTIED)
 
@@ -34,7 +34,7 @@ INDEXES = (
     _index(
         "refused",
         *("source", "finished_at", "integration_id", "status"),
-        where=f"status IN {listed(REFUSED)}",
+        where=f"status IN {sql_list(REFUSED)}",
     ),
     _index(
         "to_write_back",
@@ -45,7 +45,7 @@ INDEXES = (
     _index(
         "personal",
         *("source", "finished_at"),
-        where=f"status NOT IN {listed(UNFINISHED)} AND ({_PERSONAL})",
+        where=f"status NOT IN {sql_list(UNFINISHED)} AND ({_PERSONAL})",
     ),
     _index("by_person", "kombo_conn_id", "integration_id", "sent_at", where="resolution = 'human'"),
     _index("run", "run_id", "dag_id"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Index, text
 
 from kombo_provider.ledger._run_tables import runs
-from kombo_provider.ledger._tables import deliveries, listed
+from kombo_provider.ledger._tables import deliveries, sql_list
 from kombo_provider.ledger.status import REFUSED
 
-_REFUSED = text(f"status IN {listed(REFUSED)}")
+_REFUSED = text(f"status IN {sql_list(REFUSED)}")
 _HELD = text("hold IS NOT NULL")
 
 OVERVIEW_INDEXES = (

@@ -37,19 +37,26 @@ def recognise(
 
 def _digest(stored: str, status: str) -> str:
     """Return the digest of the source row; nothing is to be checked any more of one that is delivered."""
-    return stored.removeprefix(UNASKED) if status == Status.DELIVERED else stored
+    if status == Status.DELIVERED:
+        return stored.removeprefix(UNASKED)
+    return stored
 
 
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
     """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
+    # Locked in one order, and none that somebody else holds: a digest is worth no wait, the next run learns it.
     found = lockable(conn, source, list(digests), AT_REST)
-    if found:
-        conn.execute(
-            _LEARN,
-            [{"key": source, "integration": pair[0], "applicant": pair[1], "digest": digests[pair]} for pair in found],
-        )
+    if not found:
+        return
+    learnt = []
+    for pair in found:
+        integration_id, applicant_id = pair
+        key = {"key": source, "integration": integration_id, "applicant": applicant_id}
+        learnt.append({**key, "digest": digests[pair]})
+    conn.execute(_LEARN, learnt)
 
 
+# Built once: it runs for each chunk of every hourly run.
 _LEARN = (
     update(deliveries)
     .where(

@@ -49,7 +49,9 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if value.tzinfo is None:  # SQLite's text
+            return value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)  # PostgreSQL answers in the time zone of the session
 
 
 metadata = MetaData()
@@ -118,7 +120,7 @@ def is_of(source: str) -> ColumnElement[bool]:
     return deliveries.c.source.concat("") == source
 
 
-def listed(statuses: Sequence[Status]) -> str:
+def sql_list(statuses: Sequence[Status]) -> str:
     """Return the list in SQL, for the condition of a partial index."""
     quoted = [f"'{status}'" for status in statuses]
     return f"({', '.join(quoted)})"
@@ -137,7 +139,7 @@ IS_CLAIMABLE = and_(
 """Every condition for sending that lies in the row itself; when it is due, and whose lane it is, comes on top."""
 IS_UNSETTLED = _is_one_of(UNSETTLED)
 IS_REFUSED = _is_one_of(REFUSED)
-IS_IN_DOUBT = and_(IS_UNSETTLED, deliveries.c.status == literal_column("'in_doubt'"))
+IS_IN_DOUBT = and_(IS_UNSETTLED, deliveries.c.status == literal_column("'in_doubt'"))  # the index is on both statuses
 IS_BY_PERSON = deliveries.c.resolution == literal_column("'human'")
 IS_TO_WRITE_BACK = and_(deliveries.c.status == literal_column("'delivered'"), deliveries.c.written_back_at.is_(None))
 LACKS_AN_ID = and_(

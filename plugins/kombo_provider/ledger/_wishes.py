@@ -33,4 +33,6 @@ class Wish:
 
 def wish_of(lane: Row[Any]) -> Wish | None:
     """Return the wish on a row of `kombo_lanes`."""
-    return None if lane.wanted_by is None else Wish(lane.wanted_by, lane.wanted_source, lane.wanted_until)
+    if lane.wanted_by is None:
+        return None
+    return Wish(lane.wanted_by, lane.wanted_source, lane.wanted_until)

@@ -21,7 +21,9 @@ def email_of(payload: str | None) -> str | None:
     if payload is None:
         return None
     email = json.loads(payload).get("candidate", {}).get("email_address")
-    return email if isinstance(email, str) else None
+    if isinstance(email, str):
+        return email
+    return None
 
 
 def keyed_digest(email: str | None, secret: bytes | None) -> str | None:

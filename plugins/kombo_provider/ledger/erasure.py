@@ -23,6 +23,7 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
     was_foreseen = dry_run.forget(conn, key)
     same_person.forget(conn, key.source, (key.integration_id, key.applicant_id))
     cancelled = {"resolution": Resolution.HUMAN, "finished_at": at}
+    # What is on the wire, in doubt or delivered keeps its status: that is the proof.
     for status in CANCELLED_WHEN_FORGOTTEN:
         move_where(conn, status, Status.CANCELLED, [is_key(key)], cancelled, by, at)
     ids = deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
@@ -36,13 +37,16 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
 
 def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> list[DeliveryKey]:
     """Empty the data of every delivery for an address, in all sources and integrations; return their keys."""
-    has_text = func.lower(deliveries.c.payload).contains(email.strip().lower(), autoescape=True)
-    known_by = has_text if digest is None else or_(has_text, deliveries.c.email_sha256 == digest)
-    query = select(*KEY_COLUMNS, deliveries.c.payload, deliveries.c.email_sha256).where(known_by)
+    wanted = email.strip().lower()
+    # The address may stand anywhere in the text, also as a part of another one: each payload found is read below.
+    may_be_theirs = func.lower(deliveries.c.payload).contains(wanted, autoescape=True)
+    if digest is not None:
+        may_be_theirs = or_(may_be_theirs, deliveries.c.email_sha256 == digest)
+    query = select(*KEY_COLUMNS, deliveries.c.payload, deliveries.c.email_sha256).where(may_be_theirs)
     keys = dry_run.keys_of(conn, digest)
     for row in conn.execute(query):
         found = email_of(row.payload)
-        is_person = found is not None and found.strip().lower() == email.strip().lower()
+        is_person = found is not None and found.strip().lower() == wanted
         if is_person or (digest is not None and row.email_sha256 == digest):
             keys.add(DeliveryKey(*row[:3]))
     for key in sorted(keys):

@@ -31,28 +31,25 @@ class LaneLine(NamedTuple):
 
 def listed(conn: Connection) -> list[LaneLine]:
     """Return every lane that the ledger knows or that has rows waiting, by connection and integration."""
-    waiting_query = (
-        select(deliveries.c.kombo_conn_id, deliveries.c.integration_id, func.count())
-        .where(IS_READY)
-        .group_by(deliveries.c.kombo_conn_id, deliveries.c.integration_id)
-    )
-    waiting = {(row[0], row[1]): row[2] for row in conn.execute(waiting_query)}
-    found = {
-        (row.kombo_conn_id, row.integration_id): LaneLine(
+    found = {}
+    for row in conn.execute(select(lanes)):
+        found[row.kombo_conn_id, row.integration_id] = LaneLine(
             row.kombo_conn_id,
             row.integration_id,
             row.state,
             row.code,
             row.since,
-            waiting.get((row.kombo_conn_id, row.integration_id), 0),
+            0,
             row.snoozed_until,
             row.snoozed_code,
         )
-        for row in conn.execute(select(lanes))
-    }
-    for (conn_id, integration_id), rows in waiting.items():
-        unseen = LaneLine(conn_id, integration_id, LaneState.OPEN, None, None, rows, None, None)
-        found.setdefault((conn_id, integration_id), unseen)
+    by_lane = deliveries.c.kombo_conn_id, deliveries.c.integration_id
+    waiting = select(*by_lane, func.count()).where(IS_READY).group_by(*by_lane)
+    for kombo_conn_id, integration_id, rows in conn.execute(waiting):
+        # Nothing was sent yet on a lane that has no row of its own.
+        unseen = LaneLine(kombo_conn_id, integration_id, LaneState.OPEN, None, None, 0, None, None)
+        line = found.get((kombo_conn_id, integration_id), unseen)
+        found[kombo_conn_id, integration_id] = line._replace(waiting=rows)
     return [found[key] for key in sorted(found)]
 
 
@@ -88,7 +85,7 @@ def snooze_lane(
     at = now(conn)
     if not at < until <= at + LONGEST_SNOOZE:
         raise ValueError(f"a snooze ends within {LONGEST_SNOOZE.days} days from now")
-    lane = locked_lane(conn, kombo_conn_id, integration_id)
+    lane = locked_lane(conn, kombo_conn_id, integration_id)  # until its code is stored: a snooze is for that code only
     if lane.state not in (LaneState.BLOCKED, LaneState.PAUSED):
         return False
     values = {"snoozed_until": until, "snoozed_code": lane.code, "snoozed_by": by.name, "snooze_reason": reason}

@@ -118,8 +118,11 @@ _SHOWN = [column for column in deliveries.c if column.name not in _UNSEEN]
 def find(conn: Connection, source: str, applicant_id: str, integration_id: str | None) -> list[dict[str, Any]]:
     """Return the source's rows of an applicant id, on one integration or on each that the source has."""
     query: Select[Any] = select(*_SHOWN).where(deliveries.c.source == source, deliveries.c.applicant_id == applicant_id)
-    wanted = [integration_id] if integration_id is not None else seek_integrations(source)
-    query = query.where(deliveries.c.integration_id.in_(wanted))  # seeks: the id alone would read the whole source
+    if integration_id is not None:
+        query = query.where(deliveries.c.integration_id == integration_id)
+    else:
+        # Seeks in the primary key: without integrations the id alone would read the whole source.
+        query = query.where(deliveries.c.integration_id.in_(seek_integrations(source)))
     return [dict(row) for row in conn.execute(query.order_by(deliveries.c.integration_id)).mappings()]
 
 

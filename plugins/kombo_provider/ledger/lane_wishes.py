@@ -24,16 +24,18 @@ def note(conn: Connection, selection: Selection, integration_id: str, holder: st
 
     Only ordinary rows that are due are a reason to wish. Of several wishes the first stands until it is granted.
     """
-    lane, at = locked_lane(conn, selection.kombo_conn_id, integration_id), now(conn)
+    lane = locked_lane(conn, selection.kombo_conn_id, integration_id)
+    at = now(conn)
     found = wish_of(lane)
     if found is not None and found.is_against(holder, None, at):
         return False
-    mine = lane_update(selection.kombo_conn_id, integration_id)
+    own_lane = lane_update(selection.kombo_conn_id, integration_id)
     if not _has_ordinary_rows(conn, selection, integration_id, at):
-        if found is not None:
-            conn.execute(mine.values(NO_WISH))
+        if found is not None:  # its own, or one that has ended: nobody is kept off the lane for nothing
+            conn.execute(own_lane.values(NO_WISH))
         return False
-    conn.execute(mine.values(wanted_by=holder, wanted_source=selection.source, wanted_until=at + WISH))
+    conn.execute(own_lane.values(wanted_by=holder, wanted_source=selection.source, wanted_until=at + WISH))
+    # A holder with ordinary rows of its own sends them to the end: it need not give way to others of the same kind.
     return not _ordinary_on_wire(conn, selection.kombo_conn_id, integration_id)
 
 
@@ -48,8 +50,8 @@ def _ordinary_on_wire(conn: Connection, kombo_conn_id: str, integration_id: str)
     first = select(func.min(deliveries.c.priority)).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.integration_id == integration_id,
-        IS_UNSETTLED,
+        IS_UNSETTLED,  # the condition of an index, which `sending` alone would not be
         deliveries.c.status == Status.SENDING,
     )
     priority: int | None = conn.scalar(first)
-    return priority == 0
+    return priority == 0  # a backfill's rows have a greater one

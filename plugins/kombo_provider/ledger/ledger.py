@@ -37,9 +37,12 @@ class Ledger:
 
     def __init__(self, engine: Engine, *, schema: str | None = None, digest_secret: bytes | None = None) -> None:
         _refuse_unsupported(engine, schema)
-        self.schema, self._digest_secret = schema, digest_secret
-        prepared = prepare_ledger_engine(engine).execution_options(**{SECRET_OPTION: digest_secret})
-        self.engine = prepared.execution_options(schema_translate_map={None: schema}) if schema else prepared
+        self.schema = schema
+        self._digest_secret = digest_secret
+        # As options of the engine, both come with every connection: no function here needs the Ledger itself.
+        self.engine = prepare_ledger_engine(engine).execution_options(**{SECRET_OPTION: digest_secret})
+        if schema:
+            self.engine = self.engine.execution_options(schema_translate_map={None: schema})
 
     @property
     def dialect(self) -> str:
@@ -77,6 +80,7 @@ class Ledger:
             _refuse_narrow_encoding(conn)
             migrate(conn, self.schema)
             for table in metadata.sorted_tables:
+                # No row is touched, and rights are checked all the same, as they are before a statement runs.
                 column = next(iter(table.c))
                 conn.execute(table.insert().from_select([column], select(column).where(false())))
                 conn.execute(table.update().where(false()).values({column.name: column}))
@@ -85,8 +89,10 @@ class Ledger:
 
     def _missing_file(self) -> Path | None:
         """Return the SQLite file that is to hold the ledger, None where it is there or there is none."""
-        file = self.engine.url.database if self.dialect == "sqlite" else None
-        if not file or file.startswith("file:") or Path(file).exists():
+        file = self.engine.url.database
+        if self.dialect != "sqlite" or not file or file.startswith("file:"):
+            return None
+        if Path(file).exists():
             return None
         return Path(file)
 
@@ -128,8 +134,11 @@ def _missing_rights(engine: Engine, schema: str | None) -> Iterator[None]:
 
 
 def _grant(engine: Engine, schema: str | None, said: str) -> str:
+    """Return the GRANT for what PostgreSQL says is missing; it names the kind of object in its message only."""
     quote = engine.dialect.identifier_preparer.quote
-    role = quote(engine.url.username) if engine.url.username else "the_role"
+    role = "the_role"
+    if engine.url.username:
+        role = quote(engine.url.username)
     place = quote(schema or "public")
     if "for database" in said:
         return f"GRANT CREATE ON DATABASE {quote(engine.url.database or role)} TO {role};"
@@ -155,13 +164,15 @@ def _refuse_narrow_encoding(conn: Connection) -> None:
 def now(conn: Connection) -> datetime:
     """Read the clock that all leases and time stamps go by: the database's, on SQLite the machine's own."""
     if conn.dialect.name == "postgresql":
+        # Not now(), which stands still from the beginning of the transaction: it may have waited for a lock since.
         at: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
         return at.astimezone(UTC)
     return datetime.now(UTC)
 
 
 def _refuse_unsupported(engine: Engine, schema: str | None) -> None:
-    name, database = engine.dialect.name, engine.url.database
+    name = engine.dialect.name
+    database = engine.url.database
     if name == "postgresql":
         return
     if name == "sqlite" and schema:
@@ -171,7 +182,9 @@ def _refuse_unsupported(engine: Engine, schema: str | None) -> None:
     in_memory = not database or ":memory:" in database or engine.url.query.get("mode") == "memory"
     if name == "sqlite" and not in_memory:
         return
-    where = "an in-memory SQLite database" if name == "sqlite" else f"a database of type {name}"
+    where = f"a database of type {name}"
+    if name == "sqlite":
+        where = "an in-memory SQLite database"
     raise UnsupportedLedgerError(
         f"The ledger cannot live in {where}: it needs PostgreSQL, or SQLite in a local file. "
         "Name an Airflow connection to a PostgreSQL database in `ledger_conn_id`."

@@ -26,11 +26,14 @@ def goes_on(conn: Connection, selection: Selection, run: RunRef, integration_ids
 
 def _open(conn: Connection, kombo_conn_id: str, integration_ids: Collection[str]) -> set[str]:
     """Return the lanes that are open, also where their connection waits for its rate limit to be reset."""
-    found = statuses(conn, kombo_conn_id, integration_ids)
+    passable = set()
+    for name, status in statuses(conn, kombo_conn_id, integration_ids).items():
+        if status.state in (LaneState.OPEN, LaneState.PAUSED):
+            passable.add(name)
+    # Of these only the connection may be paused: a lane that is paused itself has failed, and its next try can wait.
     standing = select(lanes.c.integration_id).where(
         lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.state != LaneState.OPEN
     )
-    passable = {name for name, status in found.items() if status.state in (LaneState.OPEN, LaneState.PAUSED)}
     return passable.difference(conn.scalars(standing))
 
 

@@ -16,7 +16,8 @@ from kombo_provider.ledger.status import RunRef
 NEWEST = 10_000
 """So many refused rows are looked at for reasons: each hour, whatever has gathered over the years."""
 
-_WAITS: ColumnElement[str] = literal_column("'waiting'")
+# Not as bound parameters: PostgreSQL would not see that a query groups by what it selects.
+_WAITING: ColumnElement[str] = literal_column("'waiting'")
 _HELD: ColumnElement[str] = literal_column("'held'")
 
 
@@ -54,27 +55,40 @@ class OpenRow(NamedTuple):
 
 def counts(conn: Connection, source: str) -> list[OpenCount]:
     """Count all that is open of a source, by integration, under whatever connection."""
-    found = [OpenCount(*row) for query in _counting(source) for row in conn.execute(query)]
-    found.extend(
-        OpenCount(count.integration_id, count.kind, count.rows, count.since)
-        for count in passed_over.known(conn, source)
-        if count.kind is passed_over.Kind.WITHOUT_KEY
-    )
-    return found
+    counts = []
+    for query in (_counting_refused(source), _counting_ready(source), _counting_unsettled(source)):
+        counts += [OpenCount(*row) for row in conn.execute(query)]
+    for passed in passed_over.known(conn, source):
+        # A duplicate is no open row: the one whose key it has is in the ledger.
+        if passed.kind is passed_over.Kind.WITHOUT_KEY:
+            counts += [OpenCount(passed.integration_id, passed.kind, passed.rows, passed.since)]
+    return counts
 
 
-def _counting(source: str) -> Iterator[Select[Any]]:
-    refused = deliveries.c.integration_id, deliveries.c.status
-    since = func.min(deliveries.c.finished_at)
-    yield select(*refused, func.count(), since).where(is_of(source), IS_REFUSED).group_by(*refused)
-    waits = case((deliveries.c.hold.is_(None), _WAITS), else_=_HELD).label("what")
-    for condition, what, at in (
-        (IS_READY, waits, deliveries.c.staged_at),
-        (IS_UNSETTLED, deliveries.c.status, deliveries.c.sent_at),
-    ):
-        by = deliveries.c.integration_id, what, deliveries.c.kombo_conn_id
-        grouped = select(*by[:2], func.count(), func.min(at), by[2]).where(is_of(source), condition)
-        yield grouped.group_by(*by)
+# A query for each kind: each is answered by the partial index of its condition, and no index by all three.
+
+
+def _counting_refused(source: str) -> Select[Any]:
+    by = deliveries.c.integration_id, deliveries.c.status
+    query = select(*by, func.count(), func.min(deliveries.c.finished_at))
+    return query.where(is_of(source), IS_REFUSED).group_by(*by)
+
+
+def _counting_ready(source: str) -> Select[Any]:
+    by = deliveries.c.integration_id, _waits(), deliveries.c.kombo_conn_id
+    query = select(by[0], by[1], func.count(), func.min(deliveries.c.staged_at), by[2])
+    return query.where(is_of(source), IS_READY).group_by(*by)
+
+
+def _counting_unsettled(source: str) -> Select[Any]:
+    by = deliveries.c.integration_id, deliveries.c.status, deliveries.c.kombo_conn_id
+    query = select(by[0], by[1], func.count(), func.min(deliveries.c.sent_at), by[2])
+    return query.where(is_of(source), IS_UNSETTLED).group_by(*by)
+
+
+def _waits() -> ColumnElement[str]:
+    """Return what a row that is `ready` waits for: its turn, or a person."""
+    return case((deliveries.c.hold.is_(None), _WAITING), else_=_HELD).label("what")
 
 
 _CODE = func.coalesce(deliveries.c.error_code, "HTTP " + cast(deliveries.c.http_status, Text))
@@ -92,7 +106,7 @@ def refused(conn: Connection, source: str, limit: int = NEWEST) -> list[OpenRow]
     return [_open_row(row) for row in conn.execute(query)]
 
 
-class Waiting(NamedTuple):
+class WaitingIds(NamedTuple):
     """Which of some ids rows that are `ready` bear."""
 
     applicant_ids: set[str]
@@ -101,25 +115,29 @@ class Waiting(NamedTuple):
 
 def waiting_among(
     conn: Connection, source: str, applicant_ids: Collection[str], integration_ids: Collection[str]
-) -> Waiting:
+) -> WaitingIds:
     """Return which of the ids rows of the source bear that wait to be sent."""
-    asked = ((deliveries.c.applicant_id, applicant_ids), (deliveries.c.integration_id, integration_ids))
-    found = []
-    for column, ids in asked:
-        query = select(column).where(is_of(source), IS_READY, column.in_(sorted(ids))).distinct()
-        found.append(set(conn.scalars(query)) if ids else set())
-    return Waiting(*found)
+    return WaitingIds(
+        _ready_among(conn, source, deliveries.c.applicant_id, applicant_ids),
+        _ready_among(conn, source, deliveries.c.integration_id, integration_ids),
+    )
+
+
+def _ready_among(conn: Connection, source: str, column: ColumnElement[str], ids: Collection[str]) -> set[str]:
+    if not ids:
+        return set()
+    query = select(column).where(is_of(source), IS_READY, column.in_(sorted(ids)))
+    return set(conn.scalars(query.distinct()))
 
 
 def listed(conn: Connection, source: str) -> Iterator[OpenRow]:
     """Yield all rows of a source that are open, by integration and what is the matter."""
-    waits = case((deliveries.c.hold.is_(None), _WAITS), else_=_HELD)
-    query = union_all(
-        _rows(deliveries.c.status, deliveries.c.finished_at).where(deliveries.c.source == source, IS_REFUSED),
-        _rows(deliveries.c.status, deliveries.c.sent_at).where(is_of(source), IS_UNSETTLED),
-        _rows(waits, deliveries.c.staged_at).where(is_of(source), IS_READY),
-    ).subquery()
-    for row in conn.execute(select(query).order_by(query.c.integration_id, query.c.what, query.c.applicant_id)):
+    refused = _rows(deliveries.c.status, deliveries.c.finished_at).where(deliveries.c.source == source, IS_REFUSED)
+    unsettled = _rows(deliveries.c.status, deliveries.c.sent_at).where(is_of(source), IS_UNSETTLED)
+    ready = _rows(_waits(), deliveries.c.staged_at).where(is_of(source), IS_READY)
+    found = union_all(refused, unsettled, ready).subquery()
+    query = select(found).order_by(found.c.integration_id, found.c.what, found.c.applicant_id)
+    for row in conn.execute(query):
         yield _open_row(row)
 
 

@@ -40,20 +40,23 @@ def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
     """Return the integrations that the ledger has valid deliveries for, those first that wait longest for a pull."""
     last = func.min(func.coalesce(syncs.c.ended_at, syncs.c.began_at))
     query = select(syncs.c.integration_id, last).where(syncs.c.kombo_conn_id == kombo_conn_id)
-    pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
+    last_pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
     known = select(deliveries.c.integration_id).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,
         deliveries.c.status.not_in(NOT_IN_KOMBO),
     )
     found = sorted(conn.scalars(known.distinct()))
-    never = [name for name in found if name not in pulled]
-    return never + sorted((name for name in found if name in pulled), key=lambda name: pulled[name])
+    # By age, since a run may end before the last of them: the next one begins with those.
+    never = [name for name in found if name not in last_pulled]
+    pulled_before = [name for name in found if name in last_pulled]
+    return never + sorted(pulled_before, key=last_pulled.__getitem__)
 
 
 def begin(conn: Connection, kombo_conn_id: str, integration_id: str, model: str) -> Pull:
     """Begin a pull; one of the same records that still runs elsewhere stores nothing any more."""
     key = {"kombo_conn_id": kombo_conn_id, "integration_id": integration_id, "model": model}
     began_at = now(conn)
+    # The epoch is the fence: one statement counts it up, so that no two pulls have the same.
     begun = upsert(conn, syncs, lambda new: {"epoch": syncs.c.epoch + 1, "began_at": new.began_at})
     conn.execute(begun.values(**key, epoch=1, began_at=began_at))
     row = conn.execute(select(syncs).filter_by(**key)).one()
@@ -99,7 +102,7 @@ def finish(conn: Connection, pull: Pull, *, full: bool, scope: str, personal: bo
 def fail(conn: Connection, pull: Pull, code: str | None, log_url: str | None) -> None:
     """Remember why a pull ended early; the watermark stays."""
     at = now(conn)
-    since = func.coalesce(syncs.c.failed_since, at)
+    since = func.coalesce(syncs.c.failed_since, at)  # of the first failure in a row
     conn.execute(_of(pull).values(ended_at=at, failed_since=since, code=code, log_url=log_url))
 
 

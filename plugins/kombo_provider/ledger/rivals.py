@@ -34,8 +34,12 @@ class Rivals:
             deliveries.c.job_id == doubt.job_id,
             not_(is_key(doubt.key)),
         )
-        found = [(DeliveryKey(*key), attempts) for *key, attempts in conn.execute(others)]
-        return [key for key, attempts in found if _is_about(self._person(conn, key, attempts), doubt)]
+        rivals = []
+        for *key, attempts in conn.execute(others).all():
+            other = DeliveryKey(*key)
+            if _is_about(self._person(conn, other, attempts), doubt):
+                rivals.append(other)
+        return rivals
 
     def _person(self, conn: Connection, key: DeliveryKey, attempts: int) -> _Person:
         person = self._persons.get((key, attempts))

@@ -126,6 +126,7 @@ def top_errors(conn: Connection, source: str, run: RunRef, limit: int = 5) -> li
 
 def _what_was_answered() -> ColumnElement[str]:
     """Return the code, or else the HTTP status; where nothing was answered the title is our own."""
+    # A title of Kombo's, which may name a person, comes with an HTTP status, and so is not reached.
     status = "HTTP " + cast(deliveries.c.http_status, Text)
     return func.coalesce(deliveries.c.error_code, status, deliveries.c.error_title, "invalid")
 
@@ -194,6 +195,8 @@ def requests(conn: Connection, source: str, run: RunRef) -> dict[str, Requests]:
 
 def peak_in_flight(conn: Connection, source: str, run: RunRef) -> dict[str, int]:
     """Return the most intents that were open at once in the run, by integration."""
+    # The events tell each intent's beginning and end: the greatest sum of +1 and -1 up to one of them is the peak.
+    # Of what happens at one instant the ends come first, for the sender gives a place away before it takes it again.
     opened = delivery_events.c.to_status == Status.SENDING
     change = case((opened, 1), else_=-1).label("change")
     steps = (
@@ -229,10 +232,11 @@ def _closes_what_the_run_opened(source: str, run: RunRef) -> ColumnElement[bool]
 
 def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettled]:
     """Return the source's doubts and open requests, and the lanes of its connection that are not open, oldest first."""
+    in_doubt_or_sending = case((deliveries.c.status == Status.IN_DOUBT, "in doubt"), else_="on the wire")
     doubts = (
         select(
             deliveries.c.integration_id,
-            case((deliveries.c.status == Status.IN_DOUBT, "in doubt"), else_="on the wire"),
+            in_doubt_or_sending,
             func.count(),
             func.min(deliveries.c.sent_at),
             func.max(deliveries.c.log_url),
@@ -252,7 +256,7 @@ def unsettled(conn: Connection, source: str, kombo_conn_id: str) -> list[Unsettl
         or_(lanes.c.paused_until.is_(None), lanes.c.paused_until > now(conn)),
     )
     rows: Sequence[Unsettled] = [Unsettled(*row) for row in conn.execute(union_all(doubts, stopped))]
-    return sorted(rows, key=lambda row: (row.since is None, row.since))
+    return sorted(rows, key=lambda row: (row.since is None, row.since))  # None cannot be compared with an instant
 
 
 def _of_run(source: str, run: RunRef) -> list[ColumnElement[bool]]:

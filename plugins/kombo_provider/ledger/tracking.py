@@ -41,7 +41,11 @@ def untracked(conn: Connection, integration_id: str, limit: int) -> list[Untrack
         .order_by(remote_id)
         .limit(limit)
     )
-    return [Untracked(row[0], row[1], _remote(row[2]) or row[3]) for row in conn.execute(query)]
+    found = []
+    for application_id, candidate_id, job_id, job_remote_id in conn.execute(query):
+        # Kombo's own id of the job says nothing to the ATS; its remote id is known once the jobs are synced.
+        found.append(Untracked(application_id, candidate_id, _remote(job_id) or job_remote_id))
+    return found
 
 
 def asked_to_track(conn: Connection, integration_id: str, remote_id: str, code: str | None) -> None:
@@ -51,4 +55,7 @@ def asked_to_track(conn: Connection, integration_id: str, remote_id: str, code: 
 
 
 def _remote(job_id: str | None) -> str | None:
-    return job_id.removeprefix(REMOTE) if job_id is not None and job_id.startswith(REMOTE) else None
+    """Return the ATS's own id of a job, where the SELECT gave that."""
+    if job_id is None or not job_id.startswith(REMOTE):
+        return None
+    return job_id.removeprefix(REMOTE)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from kombo_provider.ledger._run_tables import runs
 from kombo_provider.ledger._tables import EVERYWHERE, IS_READY, IS_UNSETTLED, deliveries, lanes, sources
@@ -56,7 +56,10 @@ def lanes_of(conn: Connection, kombo_conn_id: str, at: datetime) -> dict[str, La
     query = select(lanes, is_snoozed(at).label("is_snoozed")).where(
         lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id != EVERYWHERE
     )
-    return {row.integration_id: _lane(row, snoozed=bool(row.is_snoozed)) for row in conn.execute(query)}
+    found = {}
+    for row in conn.execute(query):
+        found[row.integration_id] = _lane(row, snoozed=bool(row.is_snoozed))
+    return found
 
 
 def stops(conn: Connection, kombo_conn_id: str) -> list[Lane]:
@@ -74,24 +77,26 @@ def _lane(row: Row[Any], *, snoozed: bool) -> Lane:
 
 def waiting(conn: Connection, kombo_conn_id: str) -> dict[tuple[str, str], Rows]:
     """Count by source and integration what waits to be sent; what is held waits for a person instead."""
-    by = deliveries.c.source, deliveries.c.integration_id
-    query = (
-        select(*by, func.count(), func.min(deliveries.c.staged_at))
-        .where(IS_READY, deliveries.c.kombo_conn_id == kombo_conn_id, deliveries.c.hold.is_(None))
-        .group_by(*by)
-    )
-    return {(row[0], row[1]): Rows(row[2], row[3]) for row in conn.execute(query)}
+    not_held = deliveries.c.hold.is_(None)
+    return _rows(conn, deliveries.c.staged_at, IS_READY, deliveries.c.kombo_conn_id == kombo_conn_id, not_held)
 
 
 def doubts(conn: Connection, kombo_conn_id: str, before: datetime) -> dict[tuple[str, str], Rows]:
     """Count by source and integration the requests sent up to then that nothing has settled."""
+    sent_at = deliveries.c.sent_at
+    return _rows(conn, sent_at, deliveries.c.kombo_conn_id == kombo_conn_id, IS_UNSETTLED, sent_at <= before)
+
+
+def _rows(
+    conn: Connection, since: ColumnElement[datetime], *conditions: ColumnElement[bool]
+) -> dict[tuple[str, str], Rows]:
+    """Count deliveries by source and integration."""
     by = deliveries.c.source, deliveries.c.integration_id
-    query = (
-        select(*by, func.count(), func.min(deliveries.c.sent_at))
-        .where(deliveries.c.kombo_conn_id == kombo_conn_id, IS_UNSETTLED, deliveries.c.sent_at <= before)
-        .group_by(*by)
-    )
-    return {(row[0], row[1]): Rows(row[2], row[3]) for row in conn.execute(query)}
+    query = select(*by, func.count(), func.min(since)).where(*conditions).group_by(*by)
+    found = {}
+    for source, integration_id, rows, oldest in conn.execute(query):
+        found[source, integration_id] = Rows(rows, oldest)
+    return found
 
 
 def sources_of(conn: Connection) -> list[str]:
@@ -120,6 +125,7 @@ def last_began(conn: Connection, source: str, kombo_conn_id: str) -> datetime | 
 def parts_of(conn: Connection, source: str, some: Sequence[Run]) -> list[Part]:
     """Return what some runs of a source did for each integration that had anything in them."""
     found = []
+    # A query for each: a condition on many pairs of DAG and run would not be answered by the primary key.
     for run in some:
         query = select(runs.c.integration_id, runs.c.counts, runs.c.statuses).where(
             runs.c.source == source,
@@ -127,10 +133,14 @@ def parts_of(conn: Connection, source: str, some: Sequence[Run]) -> list[Part]:
             runs.c.run_id == run.run_id,
             runs.c.integration_id != EVERYWHERE,
         )
-        found += [Part(run.dag_id, run.run_id, row[0], _parsed(row[1]), _parsed(row[2])) for row in conn.execute(query)]
+        for integration_id, counts, statuses in conn.execute(query):
+            found.append(Part(run.dag_id, run.run_id, integration_id, _parsed(counts), _parsed(statuses)))
     return found
 
 
 def _parsed(value: str | None) -> Mapping[str, Any]:
+    """Return stored counts; none of a run that has noted none yet."""
     found = json.loads(value or "{}")
-    return found if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return found
+    return {}
