@@ -44,7 +44,7 @@ def _digest(stored: str, status: str) -> str:
 
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
     """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
-    # Locked in one order, and none that somebody else holds: a digest is worth no wait, the next run learns it.
+    # Without those that somebody else has locked: a digest is worth no wait, the next run learns it.
     found = lockable(conn, source, list(digests), AT_REST)
     if not found:
         return
