@@ -45,8 +45,8 @@ OUTCOMES = {
     "S": Outcome(OutcomeClass.SAFE, 429),
     "V": Outcome(OutcomeClass.RETRYABLE_CODE, 503, "REMOTE.SERVICE_UNAVAILABLE"),
     "A": Outcome(OutcomeClass.AMBIGUOUS),
-    "R": Outcome(OutcomeClass.REFUSED, 400, "REMOTE.INPUT_INVALID"),
-    "exists": Outcome(OutcomeClass.REFUSED, 400, ALREADY_EXISTS),
+    "R": Outcome(OutcomeClass.REJECTED, 400, "REMOTE.INPUT_INVALID"),
+    "exists": Outcome(OutcomeClass.REJECTED, 400, ALREADY_EXISTS),
     "I": Outcome(OutcomeClass.INTEGRATION, 403, "INTEGRATION.PERMISSION_MISSING"),
 }
 FREE_TO_REPEAT = {"S", "I", "R", "V", "exists"}

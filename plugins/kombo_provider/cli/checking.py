@@ -23,7 +23,7 @@ from kombo_provider.operators.fixture_rows import FixtureRow, map_fixture
 from kombo_provider.staging.transform import class_of
 
 _COLUMNS: tuple[str, ...] = ("row", "applicant_id", "becomes", "field", "problem")
-_REFUSED = ("invalid", "without_key", "duplicate_keys")
+_WOULD_FAIL = ("invalid", "without_key", "duplicate_keys")
 
 
 @speaking
@@ -39,7 +39,7 @@ def check(args: Namespace) -> None:
     for push in pushes_of(args.dag_id):
         for number, row in enumerate(_mapped(push, rows, questions), start=1):
             checked += 1
-            if row.becomes in _REFUSED:
+            if row.becomes in _WOULD_FAIL:
                 refused += 1
             lines += _lines(number, row, show_values=args.show_values, nested=args.output == "json")
     columns = _COLUMNS

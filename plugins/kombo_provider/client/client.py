@@ -105,7 +105,7 @@ class KomboClient:
         """
         problem = _unsendable(endpoint, integration_id, job_id)
         if problem is not None:
-            return Outcome(OutcomeClass.REFUSED, error_title="not sent", error_message=problem)
+            return Outcome(OutcomeClass.REJECTED, error_title="not sent", error_message=problem)
         path = "/ats/candidates" if endpoint == "candidate" else f"/ats/jobs/{_segment(job_id)}/applications"
         return self._post(path, integration_id, body, endpoint, job_id, may_begin)
 

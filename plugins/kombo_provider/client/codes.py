@@ -18,14 +18,14 @@ class OutcomeClass(StrEnum):
     SAFE = "S"  # surely not executed: may be sent again
     RETRYABLE_CODE = "V"  # Kombo declares it retryable, though earlier steps may have run in the ATS
     AMBIGUOUS = "A"  # may have been executed: look it up before anything else
-    REFUSED = "R"  # refused for good: the row has to change
+    REJECTED = "R"  # refused for good: the row has to change
     INTEGRATION = "I"  # refused until someone acts on the integration or the account
     WAY_OR_ROW = "way or row"  # something on the way refused it: every row, or only this one
     NOT_BEGUN = "not begun"  # given back before its first byte: nothing was sent, and nobody was asked
 
 
 _S, _V, _A = OutcomeClass.SAFE, OutcomeClass.RETRYABLE_CODE, OutcomeClass.AMBIGUOUS
-_R, _I = OutcomeClass.REFUSED, OutcomeClass.INTEGRATION
+_R, _I = OutcomeClass.REJECTED, OutcomeClass.INTEGRATION
 
 CLASS_OF_CODE: Final = MappingProxyType(
     {

@@ -35,7 +35,7 @@ __all__ = [
 
 _NO_IDS: Final = CreatedIds()
 # Neither is sent again, so that a `Retry-After` on it concerns no request of ours.
-_NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REFUSED})
+_NOTHING_TO_WAIT_FOR: Final = frozenset({OutcomeClass.EXECUTED, OutcomeClass.REJECTED})
 
 
 class NotSentError(Exception):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from kombo_provider.mapping.chunks import REFUSED, Chunk
+from kombo_provider.mapping.chunks import REPORTED, Chunk
 from kombo_provider.mapping.values import Cleaner, Glance, JsonText
 
 Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
@@ -36,7 +36,7 @@ def json_text(value: Any) -> str:
         return value
     if type(value) is int or type(value) is float:
         return repr(value)
-    return "null" if value is REFUSED else _encode(value)
+    return "null" if value is REPORTED else _encode(value)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kombo_provider.mapping.source_rows import SourceRows
 from kombo_provider.mapping.values import TOO_DEEP, Cleaner, Glance, Rules, is_missing, refuse
 from kombo_provider.mapping.whole_columns import cleaned_at_once, none_is_missing
 
-REFUSED: Final = object()  # stands for a value that was reported
+REPORTED: Final = object()  # stands for a value that was reported
 
 Report = Callable[[int, str, Exception, object], None]
 
@@ -51,7 +51,7 @@ class Chunk:
     def cleaned(
         self, alias: str, clean: Cleaner, report: Report | None = None, *, glance: Glance | None = None
     ) -> list[Any]:
-        """Return a column's cleaned values, None for absent ones, REFUSED for those reported as a problem."""
+        """Return a column's cleaned values, None for absent ones, REPORTED for those reported as a problem."""
         if alias not in self._positions:
             return [None] * self.rows
         cells, rules = self.cells(alias), self.rules
@@ -68,7 +68,7 @@ class Chunk:
             return None if value is None else clean(value, self.rules)
         except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad cell stops no other)
             report(row, alias, refuse(_UNREAD_JSON) if _is_unread_json(value) else exc, value)
-            return REFUSED
+            return REPORTED
 
     def report(self, row: int, alias: str, error: Exception, value: object) -> None:
         """Note that a row's value cannot be sent; of the value only a hash is kept."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from kombo_provider.errors import ConfigurationError, SourceError
 from kombo_provider.mapping.bodies import bodies
-from kombo_provider.mapping.chunks import REFUSED, Chunk
+from kombo_provider.mapping.chunks import REPORTED, Chunk
 from kombo_provider.mapping.columns import read_columns
 from kombo_provider.mapping.instants import instant, instants, zone_named
 from kombo_provider.mapping.keys import Key, already_sent, read_keys
@@ -260,4 +260,4 @@ def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[
 
 def _usable(values: list[Any]) -> list[Any]:
     """Return the values, None for refused ones: what is wrong with them stands in the row's problems."""
-    return [None if value is REFUSED else value for value in values]
+    return [None if value is REPORTED else value for value in values]

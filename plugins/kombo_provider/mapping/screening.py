@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kombo_provider.mapping.answers import SETTLE
 from kombo_provider.mapping.bodies import json_text
-from kombo_provider.mapping.chunks import REFUSED, Chunk, reason
+from kombo_provider.mapping.chunks import REPORTED, Chunk, reason
 from kombo_provider.mapping.digests import fingerprint
 from kombo_provider.mapping.problems import Problem
 from kombo_provider.mapping.questions import Question
@@ -30,7 +30,7 @@ def settle_answers(chunk: Chunk, alias: str, values: list[Any]) -> list[Any]:
     by_id = {job: {question.id: question for question in questions} for job, questions in jobs.items()}
     settled: list[Any] = []
     for row, (value, questions) in enumerate(zip(values, chunk.questions, strict=True)):
-        nothing_to_do = questions is None or value is REFUSED or not (questions or value)
+        nothing_to_do = questions is None or value is REPORTED or not (questions or value)
         settled.append(value if nothing_to_do else _settled(chunk, row, alias, value, by_id[id(questions)]))
     return settled
 
@@ -55,7 +55,7 @@ def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, by_id: 
         return JsonText(json_text(entries)) if value else None
     chunk.problems[row] += problems
     chunk.fingerprints[row].append(f"{alias} {fingerprint(value)}")
-    return REFUSED
+    return REPORTED
 
 
 def _is_lacking(question: Question, answered: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef, Status
 
 _CORRECT = "Correct it, then clear the task."
-_WHAT_TO_DO = {
+_TO_DO_FOR_ONE_ROW = {
     "ready": "Nothing was sent now: clear the task once its lane is open, and neither snoozed nor drained.",
     "cancelled": "It was taken out, and is not sent.",
 }
@@ -159,7 +159,9 @@ class _CreateOperator(SendingOperator):
                 f"{_named(key)} may be at Kombo already: a request was sent, no answer proved what became of it.{page} "
                 "Nothing was sent now. A kombo_resolve_dag of its source looks it up; else a person decides."
             )
-        raise NotDeliveredError(f"{_named(key)} {_why_not(row)}.{page} {_WHAT_TO_DO.get(row['status'], _CORRECT)}")
+        raise NotDeliveredError(
+            f"{_named(key)} {_why_not(row)}.{page} {_TO_DO_FOR_ONE_ROW.get(row['status'], _CORRECT)}"
+        )
 
 
 class KomboCreateApplicationOperator(_CreateOperator):

@@ -273,7 +273,7 @@ _NEEDS_SOMEBODY = frozenset({Ending.BLOCKED, Ending.WAY, Ending.FOREIGN, Ending.
 """Endings that trying again does not change until someone has acted."""
 
 _UNKNOWN_INTEGRATION = "PLATFORM.INTEGRATION_NOT_FOUND"
-_WHAT_TO_DO = {
+_TO_DO_BY_ENDING = {
     Ending.BLOCKED: "Correct it in Kombo's dashboard, then run the DAG again: it checks before it sends",
     Ending.WAY: "Look what stands between this host and Kombo (a proxy, a gateway, a firewall), then run the DAG again",
     Ending.FOREIGN: "Put the former key back, or use a connection id and a source of its own for the other environment",
@@ -289,7 +289,7 @@ def _problem(lane: Lane, waiting: int) -> str:
     ending = lane.ending or Ending.DONE
     code = f" ({lane.code})" if lane.code else ""
     page = f" Log page: {lane.log_url}." if lane.log_url else ""
-    doing = _WHAT_TO_DO.get(ending, "Run the DAG again")
+    doing = _TO_DO_BY_ENDING.get(ending, "Run the DAG again")
     if lane.code == _UNKNOWN_INTEGRATION:
         doing = "Check the integration_id that the SELECT returns, and the environment and region of the API key"
     waits = "1 row stays ready" if waiting == 1 else f"{waiting} rows stay ready"

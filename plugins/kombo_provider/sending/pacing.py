@@ -99,7 +99,7 @@ def _proves_the_way(outcome: Outcome) -> bool:
 
 
 _KOMBO_S = frozenset(
-    {OutcomeClass.EXECUTED, OutcomeClass.RETRYABLE_CODE, OutcomeClass.REFUSED, OutcomeClass.INTEGRATION}
+    {OutcomeClass.EXECUTED, OutcomeClass.RETRYABLE_CODE, OutcomeClass.REJECTED, OutcomeClass.INTEGRATION}
 )
 
 

@@ -27,7 +27,7 @@ _ACTIONS: Final = {"application": "ats_create_application", "candidate": "ats_cr
 _NOT_BUILT = ("UNSUPPORTED", "NOT_IMPLEMENTED")
 
 JOB_CLOSED: Final = Outcome(
-    OutcomeClass.REFUSED,
+    OutcomeClass.REJECTED,
     error_code="ATS.JOB_CLOSED",
     error_title="Kombo lists the job as closed",
     error_message="GET /ats/jobs says that the job takes no applications; nothing was sent.",

@@ -230,7 +230,7 @@ def test_an_answer_given_before_the_request_was_read_counts(serve: Serve, client
 
     outcome = create(client_for(serve(refuse_early)), b"x" * 5_000_000)
 
-    assert (outcome.outcome_class, outcome.error_code) == (OutcomeClass.REFUSED, "PLATFORM.INPUT_INVALID")
+    assert (outcome.outcome_class, outcome.error_code) == (OutcomeClass.REJECTED, "PLATFORM.INPUT_INVALID")
 
 
 def test_many_threads_may_create_at_once(serve: Serve, client_for: ClientFor) -> None:

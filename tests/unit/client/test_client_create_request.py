@@ -80,7 +80,7 @@ def test_a_job_id_that_no_path_can_hold_is_refused_unsent(serve: Serve, client_f
 
     outcome = client_for(server).create("application", "t:1", job_id, b"{}")
 
-    assert outcome.outcome_class is OutcomeClass.REFUSED
+    assert outcome.outcome_class is OutcomeClass.REJECTED
     assert "job id" in (outcome.error_message or "")
     assert server.connections == 0
 
@@ -93,7 +93,7 @@ def test_an_integration_id_that_no_header_can_carry_is_refused_unsent(
 
     outcome = client_for(server).create("application", integration_id, "job", b"{}")
 
-    assert outcome.outcome_class is OutcomeClass.REFUSED
+    assert outcome.outcome_class is OutcomeClass.REJECTED
     assert "integration id" in (outcome.error_message or "")
     assert server.connections == 0
 

@@ -155,7 +155,7 @@ def test_another_2xx_is_executed_only_if_kombo_says_success() -> None:
     assert judge(201, success(DATA)).outcome_class is OutcomeClass.EXECUTED
     assert judge(201, success(DATA)).ids.application_id == "app"
     assert judge(201, {"data": DATA}).outcome_class is OutcomeClass.AMBIGUOUS
-    assert judge(202, error("ATS.JOB_CLOSED")).outcome_class is OutcomeClass.REFUSED
+    assert judge(202, error("ATS.JOB_CLOSED")).outcome_class is OutcomeClass.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_another_2xx_is_executed_only_if_kombo_says_success() -> None:
 def test_an_error_of_wrong_types_is_still_judged(details: object) -> None:
     outcome = judge(400, {"status": "error", "error": details})
 
-    assert outcome.outcome_class is OutcomeClass.REFUSED
+    assert outcome.outcome_class is OutcomeClass.REJECTED
     assert (outcome.error_code, outcome.error_message, outcome.log_url) == (None, None, None)
 
 

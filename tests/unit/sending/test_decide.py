@@ -12,8 +12,8 @@ from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Resolution, Status
 from kombo_provider.sending.decide import ALREADY_EXISTS, BROKEN, decide, forgotten, interrupted, unsendable
 from tests.unit.sending.intents import intent
 
-REFUSED = Outcome(OutcomeClass.REFUSED, http_status=400, error_code="ATS.JOB_CLOSED", error_message="closed")
-EXISTS = Outcome(OutcomeClass.REFUSED, http_status=409, error_code=ALREADY_EXISTS)
+REFUSED = Outcome(OutcomeClass.REJECTED, http_status=400, error_code="ATS.JOB_CLOSED", error_message="closed")
+EXISTS = Outcome(OutcomeClass.REJECTED, http_status=409, error_code=ALREADY_EXISTS)
 TRY_LATER = Outcome(OutcomeClass.RETRYABLE_CODE, http_status=503, error_code="REMOTE.SERVICE_UNAVAILABLE")
 
 
@@ -27,7 +27,7 @@ TRY_LATER = Outcome(OutcomeClass.RETRYABLE_CODE, http_status=503, error_code="RE
         (OutcomeClass.WAY_OR_ROW, Status.READY),
         (OutcomeClass.RETRYABLE_CODE, Status.READY),
         (OutcomeClass.AMBIGUOUS, Status.IN_DOUBT),
-        (OutcomeClass.REFUSED, Status.REJECTED),
+        (OutcomeClass.REJECTED, Status.REJECTED),
     ],
 )
 def test_each_class_has_one_status(outcome_class: OutcomeClass, status: Status) -> None:
@@ -72,7 +72,7 @@ def test_already_exists_after_a_retry_is_in_doubt_and_at_once_a_refusal() -> Non
 
 
 def test_a_refusal_without_a_code_is_called_by_its_status() -> None:
-    assert decide(intent(), Outcome(OutcomeClass.REFUSED, http_status=422)).error_code == "HTTP 422"
+    assert decide(intent(), Outcome(OutcomeClass.REJECTED, http_status=422)).error_code == "HTTP 422"
 
 
 def test_what_broke_off_or_was_interrupted_is_in_doubt() -> None:

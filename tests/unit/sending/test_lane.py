@@ -17,7 +17,7 @@ TUNING = Tuning()
 LEASE = Lease("k", "ats:a", 1, datetime(2026, 1, 1, tzinfo=UTC))
 PAGE = Outcome(OutcomeClass.WAY_OR_ROW, http_status=403)
 DONE = Outcome(OutcomeClass.EXECUTED, http_status=200)
-REFUSED = Outcome(OutcomeClass.REFUSED, http_status=400, error_code="ATS.JOB_CLOSED")
+REFUSED = Outcome(OutcomeClass.REJECTED, http_status=400, error_code="ATS.JOB_CLOSED")
 
 
 @pytest.fixture

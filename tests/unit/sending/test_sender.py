@@ -153,7 +153,7 @@ def test_an_answer_whose_text_the_database_refuses_is_stored_without_it_and_the_
     desk.stage(*"abcdef")
     with desk.ledger.transaction() as conn:
         conn.exec_driver_sql(_REFUSE_TEXTS)
-    refused = Outcome(OutcomeClass.REFUSED, 400, error_code="ATS.JOB_CLOSED", error_message="→")
+    refused = Outcome(OutcomeClass.REJECTED, 400, error_code="ATS.JOB_CLOSED", error_message="→")
     desk.client.answer = lambda job_id: refused if job_id == "a" else delivered(job_id)
     desk.send("ats:a")
     assert desk.statuses() == {"a": "rejected"} | dict.fromkeys("bcdef", "delivered")
