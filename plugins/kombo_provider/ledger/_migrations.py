@@ -104,7 +104,7 @@ def migrate(conn: Connection, schema: str | None, *, patience: timedelta = timed
     if found_version(conn, schema) == NEWEST:
         return
     _hold(conn, f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})", patience, _WAITED_FOR_ANOTHER)
-    found = found_version(conn, schema)
+    found = found_version(conn, schema)  # again: who held the lock has brought it up to date
     if found > NEWEST:
         raise LedgerError(
             f"The ledger is at version {found}, this release knows version {NEWEST}. "
@@ -115,9 +115,12 @@ def migrate(conn: Connection, schema: str | None, *, patience: timedelta = timed
         return
     if found == NEWEST:
         return
-    there = set(inspect(conn).get_table_names(schema)) & {table.name for table in metadata.sorted_tables}
-    names = ", ".join(qualified(conn, name) for name in sorted(there - {ledger_version.name}))  # the waiting read it
+    ours = {table.name for table in metadata.sorted_tables}
+    there = ours.intersection(inspect(conn).get_table_names(schema))
+    there.discard(ledger_version.name)  # those who wait read it
+    names = ", ".join(qualified(conn, name) for name in sorted(there))
     waited = _WAITED_FOR_RUNS.format(found=found, newest=NEWEST)
+    # All of them before the first step, whose locks, taken one after the other, would wait for runs that wait for them.
     _hold(conn, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE", patience, waited)
     for step in MIGRATIONS[found - 1 :]:
         step(conn, schema)

@@ -199,7 +199,10 @@ def _held(conn: Connection, source: str) -> dict[str, int]:
 
 
 def _doubts(conn: Connection, source: str, kombo_conn_id: str) -> dict[tuple[str, str], tuple[int, datetime | None]]:
-    """Count what is unsettled: of the whole connection, for a condition on the source would have it all read."""
+    """Count what is unsettled: of the whole connection, for a condition on the source would have it all read.
+
+    There are never many: what is on the wire, and doubts until they are settled.
+    """
     columns = deliveries.c.source, deliveries.c.integration_id, deliveries.c.status
     query = (
         select(*columns, func.count(), func.min(deliveries.c.sent_at))

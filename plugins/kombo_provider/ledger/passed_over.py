@@ -61,6 +61,7 @@ class Count(NamedTuple):
 
 def digest(*parts: str | int | None) -> str:
     """Return by what a row is known again."""
+    # repr() keeps the parts apart: of ("a", "bc") and ("ab", "c") the plain texts would be the same.
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
@@ -78,6 +79,7 @@ def note(conn: Connection, source: str, run: RunRef, rows: Sequence[PassedOver])
     }
 
     def seen_again(new: Any) -> dict[str, Any]:
+        # Whether a failure is new is judged by who saw it first, so that stays.
         return {"changed_at": new.changed_at, "problem": new.problem, "last_seen_at": new.last_seen_at}
 
     conn.execute(upsert(conn, passed_over, seen_again), [row._asdict() | seen for row in rows])

@@ -73,7 +73,7 @@ class Teller:
             try:
                 send(message)
             except NotifierError as exc:
-                # One message may be what it cannot take, so the others are tried; it is not tried with all of them.
+                # It may be this message that it cannot take, so others are tried, but not all of them.
                 failures += 1
                 self.told.failed[name] = str(exc)
                 self._note_failed(message)
