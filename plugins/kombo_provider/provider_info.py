@@ -54,7 +54,7 @@ _CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
-_OPERATOR_MODULES = ("create", "deliver", "doubts", "report", "stage", "write_back")
+_OPERATOR_MODULES = ("create", "deliver", "doubts", "next", "report", "stage", "sync", "watch", "write_back")
 
 _CONFIG: dict[str, Any] = {
     "kombo": {

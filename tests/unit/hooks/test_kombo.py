@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
+from kombo_provider import operators
 from kombo_provider.client import OutcomeClass
 from kombo_provider.client.settings import EXTRAS, ConnectionSettings
 from kombo_provider.errors import ConfigurationError
@@ -229,6 +231,17 @@ def test_the_provider_info_fits_airflows_schema() -> None:
 
     jsonschema.validate(get_provider_info(), schema)
     jsonschema.validate(get_provider_info()["connection-types"], fields)
+
+
+def test_the_provider_info_names_every_module_with_an_operator() -> None:
+    folder = Path(operators.__file__).parent
+    found = {
+        f"kombo_provider.operators.{path.stem}"
+        for path in folder.glob("*.py")
+        if re.search(r"^class Kombo\w+Operator\(", path.read_text(), re.MULTILINE)
+    }
+    [named] = get_provider_info()["operators"]
+    assert set(named["python-modules"]) == found
 
 
 def test_the_form_has_a_field_for_each_extra_with_the_clients_defaults() -> None:
