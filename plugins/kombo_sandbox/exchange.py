@@ -44,6 +44,7 @@ class Request:
     def _read_json(self) -> dict[str, Any]:
         if not self.body:
             return {}
+        # Kombo's SDK sends it with each body; a client that forgets it shall learn of it here.
         if not self.headers.get("content-type", "").lower().startswith("application/json"):
             raise input_invalid("Content-Type", "must be application/json")
         try:

@@ -38,7 +38,7 @@ class Journal:
         good = 0
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n"):  # the kill came within a write; nobody was answered for it
                     break
                 good += len(line)
                 yield self._parse(line, number)
@@ -50,6 +50,7 @@ class Journal:
             return
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         size = os.fstat(self._fd).st_size
+        # One write and no buffer of Python's, which a SIGKILL would take with it.
         if os.write(self._fd, line) != len(line):
             os.ftruncate(self._fd, size)
             raise OSError("the state file's disk is full")
@@ -65,6 +66,7 @@ class Journal:
 
     def _lock(self) -> None:
         try:
+            # The kernel lets it go when the process ends, however: a killed sandbox locks nobody out.
             fcntl.flock(self._fd or 0, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             self.close()

@@ -106,6 +106,7 @@ class Connection(asyncio.Protocol):
     def _take_next(self) -> None:
         raw = self._reader.next()
         if raw is None:
+            # curl waits a second for it before it sends a body.
             if self._reader.wants_continue and self._transport:
                 self._reader.wants_continue = False
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -133,13 +134,14 @@ class Connection(asyncio.Protocol):
         self._send(reply)
         if reply.then == "keep":
             self._close_when_idle()
-            self.data_received(b"")
+            self.data_received(b"")  # a client may have sent its next request without waiting
 
     def _send(self, reply: Reply) -> None:
         transport = self._transport
         if transport is None:
             return
         if reply.then == "reset":
+            # Without waiting for what is unsent, the kernel sends RST in place of FIN: the client sees a reset.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             transport.abort()
@@ -162,8 +164,11 @@ class Connection(asyncio.Protocol):
 
 def _to_request(raw: RawRequest, gone: asyncio.Event) -> Request:
     path, _, query = raw.target.partition("?")
+    # Decoded after the split: `%2F` in the id of a `remote:` job ends no segment.
     segments = path.strip("/").split("/")
     if "%" in path:
         segments = [unquote(segment) for segment in segments]
-    values = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    values = {}
+    if query:
+        values = dict(parse_qsl(query, keep_blank_values=True))
     return Request(raw.method, raw.target, tuple(segments), values, raw.headers, raw.body, gone)

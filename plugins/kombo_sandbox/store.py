@@ -37,6 +37,7 @@ class Store:
 
     def create(self, integration_id: str, draft: dict[str, Any]) -> Application:
         """Executes a create; when this returns, a kill no longer loses it."""
+        # Written first: after a kill between the two lines it counts as executed, as in an ATS that went on working.
         event = {"event": "create", "integration_id": integration_id, "at": self._now(), **draft}
         self._journal.append(event)
         return self._apply_create(event)
@@ -48,7 +49,7 @@ class Store:
 
     def track(self, integration_id: str, application_id: str) -> None:
         event = {"event": "track", "integration_id": integration_id, "id": application_id, "at": self._now()}
-        self.ats(integration_id).track(application_id)
+        self.ats(integration_id).track(application_id)  # first here: it refuses what does not exist
         self._journal.append(event)
 
     def change(self, integration_id: str, model: str, record_id: str, fields: dict[str, Any]) -> None:
@@ -88,6 +89,7 @@ class Store:
 
     def _now(self) -> int:
         """Milliseconds since 1970, never going back."""
+        # Not even when the machine's clock does: `updated_after` would pass over what changed in between.
         self._last_at = max(int(time.time() * 1000), self._last_at)
         return self._last_at
 
@@ -117,6 +119,7 @@ class Store:
     def _apply_config(self, event: Event) -> None:
         change, at = event["change"], event["at"]
         self._settings.update(change)
+        # Jobs of one integration exist from now on; those of all where somebody names them.
         for integration_id, own in change.get("per_integration", {}).items():
             for ref, config in (own or {}).get("jobs", {}).items():
                 if config is not None:

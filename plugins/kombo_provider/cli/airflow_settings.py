@@ -17,6 +17,7 @@ _ONE_CALL = timedelta(minutes=10)
 """A `deliver` takes no new row after `run_for`, then waits for the answers it is owed."""
 
 _GROUPS_AT_MOST = 64
+# Airflow's own default: the scheduler takes so many runs per round, also those that only wait for a person.
 _RUNS_LOOKED_AT = 20
 _REDELIVERING_BROKERS = ("redis", "rediss", "sentinel", "sqs")
 
@@ -75,6 +76,7 @@ def _broker(longest_task: timedelta) -> Iterator[Finding]:
     broker = conf.get("celery", "broker_url", fallback="").partition(":")[0].partition("+")[0]
     if "celery" not in conf.get("core", "executor", fallback="").lower() or broker not in _REDELIVERING_BROKERS:
         return
+    # Airflow sets a day where nothing is set, Celery an hour.
     seconds = conf.getint("celery_broker_transport_options", "visibility_timeout", fallback=86_400)
     if timedelta(seconds=seconds) < longest_task:
         yield Finding(

@@ -43,6 +43,7 @@ def map_rows(
         push = PushSettings(
             source=source or "fixture",
             extract_sql=str(select_or_dag),
+            # The test's own file: from there the SQL file is looked for, as from a DAG's file.
             defined_in=sys._getframe(1).f_code.co_filename,
             write_back_table=None,
             endpoint=endpoint,
