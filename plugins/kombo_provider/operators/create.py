@@ -141,7 +141,9 @@ class _CreateOperator(SendingOperator):
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)
-        return Status(row["status"]) if row else None
+        if row is None:
+            return None
+        return Status(row["status"])
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
         from kombo_provider.ledger import ID_COLUMNS, UNSETTLED, Status, history
@@ -186,10 +188,15 @@ def _as_columns(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why_not(row: Mapping[str, Any]) -> str:
-    reasons = [f"{p['field']} {p['problem']}" for p in json.loads(row["problems"] or "[]")]
-    refused_as = row["error_code"] or (f"HTTP {row['http_status']}" if row["http_status"] else None)
-    why = "; ".join(reasons) or refused_as
-    return f"is {row['status']}: {why}" if why else f"is {row['status']}"
+    said = f"is {row['status']}"
+    problems = json.loads(row["problems"] or "[]")
+    if problems:
+        return f"{said}: " + "; ".join(f"{one['field']} {one['problem']}" for one in problems)
+    if row["error_code"]:
+        return f"{said}: {row['error_code']}"
+    if row["http_status"]:  # a refusal that came from a gateway has no code of Kombo's
+        return f"{said}: HTTP {row['http_status']}"
+    return said
 
 
 def _named(key: DeliveryKey) -> str:

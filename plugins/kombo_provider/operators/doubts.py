@@ -166,8 +166,10 @@ class KomboAskOperator(HITLOperator):
         asked = self._asked()
         context["integration"] = self.integration_id  # type: ignore[typeddict-unknown-key]
         answered = super().execute_complete(context, event)
+        answer = answered["chosen_options"][0]
+        # Nobody responded where the time was over: then Airflow answers with the default, which changes nothing.
         user = answered.get("responded_by_user") or {}
-        who, answer = user.get("name") or user.get("id"), answered["chosen_options"][0]
+        who = user.get("name") or user.get("id")
         ids_written = str((answered.get("params_input") or {}).get(IDS_PARAM) or "")
         by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
         with open_ledger(self.connections) as ledger:

@@ -59,7 +59,9 @@ def map_fixture(
     if push.transform is not None:
         frame = push.transform(frame)
     names = [str(name) for name in frame.columns]
-    find_questions = None if questions is None else given_questions(questions)
+    find_questions = None
+    if questions is not None:
+        find_questions = given_questions(questions)
     mapping = push.mapping(integration_id or _unless_selected(names), find_questions)
     mapper = mapping.mapper(names, push.endpoint, find_questions)
     seen: set[tuple[str | None, str | None]] = set()
@@ -67,7 +69,9 @@ def map_fixture(
 
 
 def _unless_selected(names: Sequence[str]) -> str | None:
-    return None if "integration_id" in map(str.lower, names) else _OF_THE_CONNECTION
+    if "integration_id" in map(str.lower, names):
+        return None
+    return _OF_THE_CONNECTION
 
 
 def _frame(push: PushSettings, rows: Rows) -> pd.DataFrame:
@@ -79,15 +83,36 @@ def _frame(push: PushSettings, rows: Rows) -> pd.DataFrame:
     sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
     columns = selected_columns(_rendered(sql, where), where)
     if isinstance(rows, pd.DataFrame):
-        rows = [dict(zip(rows.columns, row, strict=True)) for row in rows.astype(object).itertuples(index=False)]
-    by_name = [{str(name).lower(): value for name, value in row.items()} for row in rows]
+        rows = _rows_of(rows)
+    by_name = [_in_lower_case(row) for row in rows]
     if columns is None:
-        columns = list(dict.fromkeys(name for row in by_name for name in row))
+        columns = _columns_of(by_name)
     known = [name.lower() for name in columns]
+    values: list[list[Any]] = []
     for number, row in enumerate(by_name, start=1):
-        if unknown := row.keys() - set(known):
+        unknown = row.keys() - set(known)
+        if unknown:
             _refuse_columns(number, sorted(unknown), where, known)
-    return pd.DataFrame([[row.get(name) for name in known] for row in by_name], columns=columns, dtype=object)
+        values.append([row.get(name) for name in known])
+    return pd.DataFrame(values, columns=columns, dtype=object)
+
+
+def _rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    # As objects first: a column of integers would else give numpy's, which no database returns.
+    values = frame.astype(object).itertuples(index=False)
+    return [dict(zip(frame.columns, row, strict=True)) for row in values]
+
+
+def _in_lower_case(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).lower(): value for name, value in row.items()}
+
+
+def _columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns that any of the rows has, each once, as they come."""
+    columns: dict[str, None] = {}
+    for row in rows:
+        columns.update(dict.fromkeys(row))
+    return list(columns)
 
 
 def _refuse_columns(number: int, unknown: list[str], where: str, known: list[str]) -> NoReturn:
@@ -124,8 +149,12 @@ def _fixture_row(row: MappedRow, seen: set[tuple[str | None, str | None]]) -> Fi
         problems.insert(0, {"field": alias, "problem": reason})
     if becomes == "duplicate_keys":
         problems = [{"field": "applicant_id", "problem": "is that of an earlier row of its integration"}]
-    body = json.loads(row.payload) if becomes == "ready" and row.payload else None
-    integration_id = None if row.integration_id == _OF_THE_CONNECTION else row.integration_id
+    body = None
+    if becomes == "ready" and row.payload:
+        body = json.loads(row.payload)
+    integration_id = row.integration_id
+    if integration_id == _OF_THE_CONNECTION:
+        integration_id = None
     warnings = [warning._asdict() for warning in row.warnings]
     return FixtureRow(becomes, row.applicant_id, integration_id, row.job_id, body, problems, warnings)
 

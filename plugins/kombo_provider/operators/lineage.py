@@ -11,7 +11,7 @@ from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import database_hook
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.common.compat.openlineage.facet import Dataset, DatasetFacet
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Asset
 
@@ -31,6 +31,7 @@ class Database:
 
     def table(self, parts: Sequence[str], columns: Iterable[str] = ()) -> Dataset:
         """Return a table as OpenLineage knows it, with those of its columns that are known."""
+        # Of database, schema and table a name gives the last ones; what it leaves out is the connection's.
         missing = [self.database, self.schema][: max(0, 3 - len(parts))]
         return dataset(self.namespace, ".".join([*filter(None, missing), *parts]), columns)
 
@@ -39,12 +40,16 @@ class Database:
         from kombo_provider.source.tables import read_tables
 
         found = read_tables(f"SELECT * FROM {name}", self.dialect)  # noqa: S608 - read here, never sent
-        return self.table(found[0].parts if found else (name,), columns)
+        if not found:
+            return self.table((name,), columns)
+        return self.table(found[0].parts, columns)
 
     def ledger(self, connections: Connections, columns: Iterable[str] = ()) -> Dataset:
         """Return the ledger's table of deliveries."""
-        schema = connections.ledger_schema
-        return self.table((schema, DELIVERIES) if schema else (DELIVERIES,), columns)
+        parts = [DELIVERIES]
+        if connections.ledger_schema:
+            parts.insert(0, connections.ledger_schema)
+        return self.table(parts, columns)
 
     def read_by(self, sql: str) -> list[Dataset]:
         """Return the tables that a SELECT reads; none where it cannot be read."""
@@ -74,8 +79,11 @@ def dataset(namespace: str, name: str, columns: Iterable[str] = ()) -> Dataset:
     """Return something read or written; its columns, where they are known, as a schema facet without types."""
     from airflow.providers.common.compat.openlineage.facet import Dataset, SchemaDatasetFacet, SchemaDatasetFacetFields
 
+    facets: dict[str, DatasetFacet] = {}
     fields = [SchemaDatasetFacetFields(name=column) for column in columns]
-    return Dataset(namespace=namespace, name=name, facets={"schema": SchemaDatasetFacet(fields)} if fields else {})
+    if fields:
+        facets["schema"] = SchemaDatasetFacet(fields)
+    return Dataset(namespace=namespace, name=name, facets=facets)
 
 
 def database_of(conn_id: str) -> Database:

@@ -63,7 +63,9 @@ class PushOperator(BaseOperator):
         """Return what the task read and wrote, as OpenLineage's provider asks; None without that package."""
         from kombo_provider.operators import lineage
 
-        return lineage.lineage(*self.datasets()) if lineage.is_installed() else None
+        if not lineage.is_installed():
+            return None
+        return lineage.lineage(*self.datasets())
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return what the task read and what it wrote, by name."""
@@ -78,15 +80,21 @@ def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selecti
     """Return which `ready` rows the run may send."""
     from kombo_provider.ledger import Selection
 
+    # Which rows a limit lets through is decided while they are staged, so only those of this run may leave.
+    staged_by = None
+    if params.narrowing.limit is not None:
+        staged_by = run.ref
     return Selection(
         source=push.source,
         kombo_conn_id=push.connections.kombo_conn_id,
         applicant_ids=tuple(sorted(params.narrowing.applicant_ids)),
-        staged_by=run.ref if params.narrowing.limit is not None else None,
+        staged_by=staged_by,
     )
 
 
 def named(integration_ids: Sequence[str]) -> str:
     """Name a group of integrations in a few words."""
     first, *others = integration_ids
-    return f"{first} and {len(others)} more" if others else first
+    if not others:
+        return first
+    return f"{first} and {len(others)} more"

@@ -77,23 +77,28 @@ class KomboReportOperator(PushOperator):
         from kombo_provider.report.numbers import HandedOver
 
         ti, tasks = context["ti"], self.task_ids
-        left = ti.xcom_pull(task_ids=[tasks["deliver"]], key=LEFT_KEY) or []
+        left: dict[str, int] = {}
+        # One answer for each group of lanes; None of a group that had the time for all of its rows.
+        for of_group in ti.xcom_pull(task_ids=[tasks["deliver"]], key=LEFT_KEY) or []:
+            left.update(of_group or {})
         written = ti.xcom_pull(task_ids=tasks["write_back"]) or {}
         return HandedOver(
             counts=ti.xcom_pull(task_ids=tasks["stage"], key=COUNTS_KEY) or {},
             same_person=ti.xcom_pull(task_ids=tasks["stage"], key=SAME_PERSON_KEY) or {},
             missed=written.get("missed", {}),
             not_found=self._not_found(context),
-            left={name: rows for lanes in left if lanes for name, rows in lanes.items()},
+            left=left,
         )
 
     def _not_found(self, context: Context) -> dict[str, tuple[int, int]]:
         """Gather what this run was asked for and its tasks did not find."""
+        given = context["dag_run"].conf or {}
+        if not given:
+            return {}  # most runs: each question to Airflow is a request to its API server
         ti = context["ti"]
         found: dict[str, tuple[int, int]] = {}
         for task in ("stage", "write_back"):
             found |= ti.xcom_pull(task_ids=self.task_ids[task], key=NOT_FOUND_KEY) or {}
-        given = context["dag_run"].conf or {}
         return {name: (missing, asked) for name, (missing, asked) in found.items() if name in given}
 
     def _failed_tasks(self, context: Context, run: RunKind) -> list[str]:

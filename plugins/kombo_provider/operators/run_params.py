@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -100,20 +100,13 @@ def read_params(context: Mapping[str, Any], *, whole_dag: bool) -> RunParams:
     if whole_dag:
         _refuse_unknown(given, {*ours, *declared})
     else:
-        ours = {name: param for name, param in ours.items() if _is_marked(declared.get(name))}
+        ours = _ours_among(declared)
         _warn_of_undeclared(given, ours)
-        _warn_of_nearly_ours([name for name in given if name not in declared], ours)
-    checks: dict[str, Callable[[str, Any], Any]] = {
-        "window": _window,
-        "integration_ids": _texts,
-        "applicant_ids": _texts,
-        "limit": _count,
-        "dry_run": _flag,
-        "replay": _texts,
-        "refill": _flag,
-        "confirm_rows": _count,
-    }
-    values: dict[str, Any] = {name: checks[name](name, given[name]) for name in ours if given.get(name) is not None}
+        _warn_of_nearly_ours(given, declared, ours)
+    values: dict[str, Any] = {}
+    for name in ours:
+        if given.get(name) is not None:
+            values[name] = _CHECKS[name](name, given[name])
     return RunParams(**values)
 
 
@@ -122,7 +115,18 @@ def _declared(context: Mapping[str, Any]) -> dict[str, Any]:
     params = getattr(context.get("dag"), "params", None)
     if params is None:
         return {}
-    return {name: params.get_param(name) if hasattr(params, "get_param") else params[name] for name in params}
+    # A ParamsDict answers by name with a param's value: it has to be asked for the param itself.
+    get_param = getattr(params, "get_param", params.__getitem__)
+    return {name: get_param(name) for name in params}
+
+
+def _ours_among(declared: Mapping[str, Any]) -> dict[str, Param]:
+    """Return those of ours that the DAG declared with `push_params()`."""
+    ours = push_params()
+    for name in push_params():
+        if not _is_marked(declared.get(name)):
+            del ours[name]
+    return ours
 
 
 def _is_marked(param: Any) -> bool:
@@ -142,11 +146,13 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
         )
 
 
-def _warn_of_nearly_ours(undeclared: Sequence[str], ours: Mapping[str, Any]) -> None:
+def _warn_of_nearly_ours(given: Mapping[str, Any], declared: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     """Warn of what nobody declared and is spelled nearly as one of ours: it narrows nothing, and may be meant to."""
-    for name in undeclared:
+    for name in given:
+        if name in declared or name in push_params():
+            continue
         near = difflib.get_close_matches(name.lower(), ours, n=1, cutoff=_NEARLY)
-        if near and name not in push_params():
+        if near:
             log.warning("The param %r is none of the push's and narrows nothing. Did you mean %s?", name, near[0])
 
 
@@ -178,6 +184,7 @@ def _is_storable(text: str) -> bool:
 
 
 def _count(name: str, value: Any) -> int:
+    # To Python True is a whole number, 1.
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_ROWS:
         raise ConfigurationError(f"The param {name} must be a whole number above 0, of rows. Nothing was sent.")
     return value
@@ -187,6 +194,19 @@ def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(f"The param {name} must be true or false, without quotes. Nothing was sent.")
     return value
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "window": _window,
+    "integration_ids": _texts,
+    "applicant_ids": _texts,
+    "limit": _count,
+    "dry_run": _flag,
+    "replay": _texts,
+    "refill": _flag,
+    "confirm_rows": _count,
+}
+"""What reads each of the push's params."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +220,9 @@ class RunKind:
 
     def window(self, asked: str) -> str:
         """Resolve `auto`."""
-        return ("interval" if self.backfill else "new") if asked == "auto" else asked
+        if asked != "auto":
+            return asked
+        return "interval" if self.backfill else "new"
 
 
 def read_run(context: Mapping[str, Any]) -> RunKind:
@@ -209,10 +231,13 @@ def read_run(context: Mapping[str, Any]) -> RunKind:
 
     dag_run = context["dag_run"]
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    interval = None
+    if start is not None and end is not None:
+        interval = start, end
     run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     return RunKind(
         ref=RunRef(context["ti"].dag_id, dag_run.run_id),
         scheduled=run_type == "scheduled",
         backfill=run_type.startswith("backfill"),
-        interval=(start, end) if start is not None and end is not None else None,
+        interval=interval,
     )

@@ -89,7 +89,8 @@ class KomboStageOperator(PushOperator):
                 if not params.dry_run:
                     metrics.count_rows(run.ref.dag_id, {"invalid": report.counts["invalid"]})
                 context["ti"].xcom_push(key=COUNTS_KEY, value=dict(report.counts))
-                context["ti"].xcom_push(key=SAME_PERSON_KEY, value=report.twice)
+                if report.twice:
+                    context["ti"].xcom_push(key=SAME_PERSON_KEY, value=report.twice)
             if not params.dry_run:
                 self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
@@ -189,8 +190,10 @@ class KomboStageOperator(PushOperator):
 
 
 def _named_at_most(names: Sequence[str], at_most: int) -> str:
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more
+    said = ", ".join(names[:at_most])
+    if len(names) > at_most:
+        said += f" and {len(names) - at_most} more"
+    return said
 
 
 def _in_words(report: StageReport) -> str:
@@ -199,10 +202,13 @@ def _in_words(report: StageReport) -> str:
     if report.never_sent:
         return f"{report.never_sent} older rows were never sent"
     told = Counter(report.counts)
-    extracted = told.pop("extracted", 0)
+    said = f"{told.pop('extracted', 0)} rows"
+    # Nearly all rows of an hourly run are known already: the name of the task is for what is not.
     del told["already_known"]
     what = counted(told)
-    return f"{extracted} rows: {what}" if what else f"{extracted} rows"
+    if what:
+        said += f": {what}"
+    return said
 
 
 def grouped(integration_ids: Sequence[str]) -> list[list[str]]:
@@ -210,6 +216,9 @@ def grouped(integration_ids: Sequence[str]) -> list[list[str]]:
 
     Airflow starts the groups in their order: short lanes wait for no long one, however few the worker slots.
     """
+    if not integration_ids:
+        return []
     groups = min(GROUPS_AT_MOST, len(integration_ids))
-    ends = [round(len(integration_ids) * number / groups) for number in range(groups + 1)] if groups else []
+    # Rounded ends, not a fixed size: groups differ by one integration at most, and none is empty.
+    ends = [round(len(integration_ids) * number / groups) for number in range(groups + 1)]
     return [list(integration_ids[begin:end]) for begin, end in pairwise(ends)]

@@ -115,5 +115,8 @@ class KomboWriteBackOperator(PushOperator):
 
 
 def _in_words(report: WriteBackReport) -> str:
+    said = f"{report.written} written"
     missed = report.handled - report.written
-    return f"{report.written} written" + (f", {missed} not" if missed else "")
+    if missed:
+        said += f", {missed} not"
+    return said
