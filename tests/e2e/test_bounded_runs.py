@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import create_engine
+
+from kombo_provider.ledger import Ledger, RunRef, leases
 from kombo_sandbox.testing import Sandbox
 from tests.e2e.conftest import GREENHOUSE, PERSONIO, WORKDAY, MakesPipelines, Warehouse, run_dag
 
@@ -47,6 +50,39 @@ def test_a_lane_that_is_paused_when_the_time_is_over_is_no_less_red(
     assert run.state == "failed"
     assert type(run.errors["deliver[0]"]).__name__ == "TurnOverError"
     assert run.task_states["next"] == "skipped"
+
+
+def test_what_waits_on_the_lane_of_another_run_is_left_to_it_and_the_others_are_written_back_at_once(
+    warehouse: Warehouse,
+) -> None:
+    """Before, the run waited for that lane, and so did the ids of everyone else."""
+    warehouse.add(1, integration_id=GREENHOUSE)
+    warehouse.add(2, integration_id=WORKDAY)
+    ledger = Ledger(create_engine(f"sqlite:///{warehouse.path}"))
+    ledger.ensure()
+    with ledger.transaction() as conn:
+        long_turn, lease_seconds = leases.Turn(2400.0), leases.LONGEST_LEASE.total_seconds() - 1
+        source, run = "demo.applicants", RunRef("another", "run")
+        taken = leases.acquire(
+            conn, "kombo_default", WORKDAY, "another", run, lease_seconds, serves=source, turn=long_turn
+        )
+    assert taken
+    run_here = run_dag()
+    assert run_here.state == "success", run_here.errors
+    assert run_here.xcom("report", "report")["by_integration"] == {GREENHOUSE: {"delivered": 1}, WORKDAY: {"left": 1}}
+    assert run_here.task_states["next"] == "skipped", "the other run is continued"
+    with ledger.transaction() as conn:
+        leases.release(conn, taken, "another")
+    assert run_dag().state == "success"
+    assert warehouse.statuses() == {"delivered": 2}
+
+
+def test_runs_of_a_push_overlap_and_the_first_one_s_tasks_come_first() -> None:
+    from tests.e2e.airflow_runs import find_dag
+
+    dag = find_dag("kombo_push_applicants")
+    assert dag.max_active_runs == 3
+    assert {str(task.weight_rule) for task in dag.tasks} == {"upstream"}, "what comes last weighs most"
 
 
 def test_in_a_dag_of_ones_own_nothing_is_triggered(warehouse: Warehouse) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from include.demo.environment import DAG_ID
+from kombo_provider.operators.next import next_run_id
 from tests.conftest import ROOT
 from tests.ui.conftest import RunningAirflow, running_airflow, wait_until
 from tests.ui.fairness import add, empty, write_pipeline
@@ -94,6 +95,32 @@ def test_what_is_left_is_sent_by_runs_that_follow_at_once_whatever_becomes_of_a_
     assert _statuses(airflow, red) == {"ready": 3}
     counts = [count for (at, _, _), count in airflow.sandbox.creates().items() if at == slow]
     assert counts == [1] * 30
+
+
+def test_two_runs_of_one_backlog_are_each_green_and_every_further_one_follows_a_run_that_sent(
+    airflow: RunningAirflow,
+) -> None:
+    lane = f"ats:shared-{uuid4()}"
+    _add(airflow, lane, 40)
+    airflow.sandbox.config(per_integration={lane: {"concurrency_limit": 3}})
+    firsts = [airflow.trigger(DAG_ID, {"integration_ids": [lane], "window": "all"}) for _ in range(2)]
+    wait_until(lambda: _statuses(airflow, lane) == {"delivered": 40}, "rows were left for good", CHAIN_SECONDS)
+
+    def runs() -> list[dict[str, Any]]:
+        return [run for first in firsts for run in _runs(airflow, first)]
+
+    wait_until(lambda: all(r["state"] in ("failed", "success") for r in runs()), "a run hangs", CHAIN_SECONDS)
+    assert {run["state"] for run in runs()} == {"success"}, "rows that the other run sends are nobody's failure"
+    sent = dict(
+        airflow.execute(
+            "SELECT run_id, count(*) FROM kombo_delivery_events WHERE integration_id = ? AND to_status = 'delivered' "
+            "GROUP BY run_id",
+            (lane,),
+        )
+    )
+    ids = {run["dag_run_id"] for run in runs()}
+    assert all(next_run_id(run_id) not in ids or sent.get(run_id) for run_id in ids), "a run that sent nothing went on"
+    assert [count for (at, _, _), count in airflow.sandbox.creates().items() if at == lane] == [1] * 40
 
 
 def test_nothing_spins_where_all_lanes_are_paused(airflow: RunningAirflow) -> None:

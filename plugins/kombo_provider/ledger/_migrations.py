@@ -90,7 +90,12 @@ def _to_3(conn: Connection, schema: str | None) -> None:
     _create_sync_views(conn)
 
 
-MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2, _to_3)
+def _to_4(conn: Connection, schema: str | None) -> None:
+    """Add whose turn a lane's is, and until when."""
+    _add_columns(conn, lanes, ("turn_holder", "turn_source", "turn_ends_at"), schema)
+
+
+MIGRATIONS: tuple[Callable[[Connection, str | None], None], ...] = (_to_2, _to_3, _to_4)
 """Step n brings version n + 1 to n + 2; a fresh ledger is created at the newest version."""
 
 NEWEST = len(MIGRATIONS) + 1

@@ -200,6 +200,9 @@ lanes = Table(
     Column("wanted_by", Text),
     Column("wanted_source", Text),
     Column("wanted_until", UtcDateTime),
+    Column("turn_holder", Text),
+    Column("turn_source", Text),
+    Column("turn_ends_at", UtcDateTime),
 )
 
 sources = Table(

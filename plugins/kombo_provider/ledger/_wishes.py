@@ -22,13 +22,16 @@ class Wish:
     source: str
     until: datetime
 
-    def is_against(self, holder: str, serves: str | None, at: datetime) -> bool:
-        """Tell whether the lane is kept for somebody else; `serves` is the source all whose rows `holder` sends.
+    def stands(self, at: datetime) -> bool:
+        """Tell whether it lasts still.
 
-        A wish that ends later than any can was written by a clock that was wrong, and is not believed.
+        One that ends later than any can was written by a clock that was wrong, and is not believed.
         """
-        stands = at < self.until <= at + 2 * WISH
-        return stands and self.holder != holder and self.source != serves
+        return at < self.until <= at + 2 * WISH
+
+    def is_against(self, holder: str, serves: str | None, at: datetime) -> bool:
+        """Tell whether the lane is kept for somebody else; `serves` is the source all whose rows `holder` sends."""
+        return self.stands(at) and self.holder != holder and self.source != serves
 
 
 def wish_of(lane: Row[Any]) -> Wish | None:

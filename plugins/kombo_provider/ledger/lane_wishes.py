@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from kombo_provider.ledger._tables import IS_CLAIMABLE, IS_UNSETTLED, deliveries
+from kombo_provider.ledger._tables import IS_CLAIMABLE, IS_UNSETTLED, deliveries, lanes
 from kombo_provider.ledger._wishes import NO_WISH, WISH, wish_of
 from kombo_provider.ledger.claims import Selection, is_due
 from kombo_provider.ledger.lane_states import lane_update, locked_lane
@@ -37,6 +37,12 @@ def note(conn: Connection, selection: Selection, integration_id: str, holder: st
     conn.execute(own_lane.values(wanted_by=holder, wanted_source=selection.source, wanted_until=at + WISH))
     # A holder with ordinary rows of its own sends them to the end: it need not give way to others of the same kind.
     return not _ordinary_on_wire(conn, selection.kombo_conn_id, integration_id)
+
+
+def withdraw(conn: Connection, kombo_conn_id: str, integration_id: str, holder: str) -> None:
+    """Let others have the lane again for which `holder` does not wait any more."""
+    mine = lanes.c.wanted_by == holder
+    conn.execute(lane_update(kombo_conn_id, integration_id).where(mine).values(NO_WISH))
 
 
 def _has_ordinary_rows(conn: Connection, selection: Selection, integration_id: str, at: datetime) -> bool:

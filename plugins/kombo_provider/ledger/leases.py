@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, or_, select, tuple_, union_all, update
+from sqlalchemy import Connection, Row, bindparam, exists, or_, select, tuple_, union_all, update
 
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import IS_BY_PERSON, IS_READY, IS_UNSETTLED, deliveries, lanes
-from kombo_provider.ledger._wishes import NO_WISH, wish_of
+from kombo_provider.ledger._wishes import NO_WISH, Wish, wish_of
 from kombo_provider.ledger.lane_states import lane_update, locked_lane
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import Actor, RunRef, Status
@@ -28,10 +29,31 @@ HOLDER_DIED = "The sending process ended before an answer was recorded"
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """For how many seconds a holder means to send: what remains of its time, and what it has in any case."""
+
+    seconds: float
+    at_least: float = 0.0
+
+
+class HeldTurn(NamedTuple):
+    """The source all whose rows a lane's holder sends, None where it sends a part; when its turn and its lease end.
+
+    `wish` is that of who waits for the lane.
+    """
+
+    source: str | None
+    ends_in_seconds: float
+    lease_seconds: float
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to send on one lane until `expires_at` (database time), told apart by its epoch.
 
-    `possibly_executing_since` are the send times of a dead holder's requests: they may still be on the wire.
+    `possibly_executing_since` are the send times of a dead holder's requests: they may still be on the wire. After
+    `turn_seconds` the holder begins no request any more, and gives the lane back; None: it has all the time it needs.
     """
 
     kombo_conn_id: str
@@ -39,6 +61,7 @@ class Lease:
     epoch: int
     expires_at: datetime
     possibly_executing_since: tuple[datetime, ...] = field(default=())
+    turn_seconds: float | None = None
 
 
 def acquire(
@@ -50,10 +73,12 @@ def acquire(
     lease_seconds: float = LEASE_SECONDS,
     *,
     serves: str | None = None,
+    turn: Turn | None = None,
 ) -> Lease | None:
     """Take the lane for `lease_seconds`, or return None while another holder's lease lasts, or another's wish stands.
 
-    `serves` is the source all whose rows `holder` sends: it is not kept waiting for a wish of that source.
+    `serves` is the source all whose rows `holder` sends: it is not kept waiting for a wish of that source. `turn` says
+    for how long it will send; who asks for the lane meanwhile finds it by `held_turn`.
 
     A lease that ends later than any lease can was written by a clock that was wrong, and is not believed.
 
@@ -68,13 +93,44 @@ def acquire(
     if wish is not None and wish.is_against(holder, serves, at):
         return None
     epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=lease_seconds)
+    seconds = _seconds_of(turn, lane, holder, at)
+    turn_ends_at = None if seconds is None else at + timedelta(seconds=seconds)
     conn.execute(
         lane_update(kombo_conn_id, integration_id).values(
-            lease_holder=holder, lease_epoch=epoch, lease_expires_at=expires_at, **NO_WISH
+            lease_holder=holder,
+            lease_epoch=epoch,
+            lease_expires_at=expires_at,
+            turn_holder=holder,
+            turn_source=serves,
+            turn_ends_at=turn_ends_at,
+            **NO_WISH,
         )
     )
     put_in_doubt(conn, kombo_conn_id, integration_id, run, at)
-    return Lease(kombo_conn_id, integration_id, epoch, expires_at, _unanswered(conn, kombo_conn_id, integration_id))
+    unanswered = _unanswered(conn, kombo_conn_id, integration_id)
+    return Lease(kombo_conn_id, integration_id, epoch, expires_at, unanswered, seconds)
+
+
+def _seconds_of(turn: Turn | None, lane: Row[Any], holder: str, at: datetime) -> float | None:
+    """Return how long the holder's turn lasts; one that goes on after a break, or another try, is no longer for it."""
+    if turn is None:
+        return None
+    if lane.turn_holder != holder:
+        return max(turn.seconds, turn.at_least)
+    rest = (lane.turn_ends_at - at).total_seconds() if lane.turn_ends_at else 0.0
+    return max(turn.seconds, min(rest, turn.at_least))
+
+
+def held_turn(conn: Connection, kombo_conn_id: str, integration_id: str) -> HeldTurn | None:
+    """Return whose turn a lane's is, None where its holder told nobody."""
+    query = select(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
+    lane, at = conn.execute(query).one(), now(conn)
+    if lane.turn_ends_at is None or not _lasts(lane.lease_expires_at, at) or lane.turn_holder != lane.lease_holder:
+        return None
+    turn_ends, lease_ends = (ends_at - at for ends_at in (lane.turn_ends_at, lane.lease_expires_at))
+    wish = wish_of(lane)
+    standing = wish if wish is not None and wish.stands(at) else None
+    return HeldTurn(lane.turn_source, turn_ends.total_seconds(), lease_ends.total_seconds(), standing)
 
 
 def _lasts(expires_at: datetime | None, at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""DAGs as the factories make them: tagged, one run at a time, with intervals."""
+"""DAGs as the factories make them: tagged, few runs at a time, with intervals."""
 
 from __future__ import annotations
 

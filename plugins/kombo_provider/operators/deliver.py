@@ -15,20 +15,23 @@ from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboLogLink, KomboPageLink, remember_log_url
 from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, PushOperator, named, selection_of
-from kombo_provider.operators.run_params import read_params, read_run
+from kombo_provider.operators.run_params import RunKind, read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
+    from kombo_provider.sending.options import TaskTime
+
 
 class KomboDeliverOperator(PushOperator, SendingOperator):
     """Sends the `ready` rows of some integrations, each within its cap, and records every answer.
 
-    Takes no new row later than `run_for` after the task `stage_task_id` began, its shortest turn apart; what is left
-    is pushed as XCom `left`. Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or
-    LanePausedError (requests end in doubt), naming integration, code and log page. While another process sends on a
-    lane that has rows of this run, the task reschedules itself and holds no worker slot. It skips itself where a person
+    Takes no new row later than `run_for` after the task `stage_task_id` began, a lane's shortest turn apart; what is
+    left is pushed as XCom `left`. Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or
+    LanePausedError (requests end in doubt), naming integration, code and log page. A lane that has rows of this run and
+    that another process holds is left to it where it sends these rows as well; else, or where its turn ends within a
+    minute, the task reschedules itself and holds no worker slot until shortly before. It skips itself where a person
     snoozed all of its lanes.
     """
 
@@ -57,7 +60,7 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
                     run.ref,
                     integration_ids,
                     attachment_roots=push.attachment_roots,
-                    send_for_seconds=self._seconds_of_turn(context),
+                    time=self._time(context, hook, run),
                 )
         finally:
             self._hand_over(context)
@@ -93,19 +96,23 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
         counts["left"] = sum(self.report.left.values())
         return counted(counts)
 
-    def _seconds_of_turn(self, context: Context) -> float:
-        """Return for how long the task may begin requests.
+    def _time(self, context: Context, hook: KomboHook, run: RunKind) -> TaskTime:
+        """Return how long the task may take.
 
-        Only the first try has a shortest turn: else each failure of one lane would lengthen the run of all.
+        A backfill waits for its lanes: after the run that has them it may be the last one.
         """
-        from kombo_provider.sending.options import turn_ends
+        from kombo_provider.sending.options import task_time
 
         ti, at = context["ti"], datetime.now(UTC)
         found = ti.xcom_pull(task_ids=self.stage_task_id, key=BEGAN_KEY) if self.stage_task_id else None
-        stage_began = min(at, datetime.fromisoformat(found)) if found else at
-        is_first_try = ti.try_number <= (ti.max_tries or 0) - (self.retries or 0) + 1
-        task_began = (ti.get_first_reschedule_date(context) or at) if is_first_try else None
-        return max(0.0, (turn_ends(self.push.run_for, stage_began, task_began) - at).total_seconds())
+        return task_time(
+            self.push.run_for,
+            stage_began=min(at, datetime.fromisoformat(found)) if found else at,
+            task_began=ti.get_first_reschedule_date(context) or at,
+            at=at,
+            call_seconds=hook.get_settings().timeout_seconds,
+            leaves_to_holder=not run.backfill,
+        )
 
     def _hand_over(self, context: Context) -> None:
         """Tell the report what waits for the next run by plan; also where the task fails for another lane."""

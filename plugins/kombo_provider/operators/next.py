@@ -39,7 +39,8 @@ class KomboNextOperator(PushOperator):
         left = self._left(context, run, params)
         if not left:
             raise AirflowSkipException("Nothing is left on a lane on which this run got an answer")
-        self._skip_where_it_could_not_begin(context, run.ref.dag_id)
+        if why_not := why_not_now(context["ti"], run.ref.dag_id):
+            raise AirflowSkipException(why_not)
         self.log.info("Left for the next run: %s", ", ".join(f"{name} {rows}" for name, rows in left.items()))
         raise DagRunTriggerException(
             trigger_dag_id=run.ref.dag_id,
@@ -73,12 +74,18 @@ class KomboNextOperator(PushOperator):
             )
         return rows
 
-    def _skip_where_it_could_not_begin(self, context: Context, dag_id: str) -> None:
-        ti = context["ti"]
-        if ti.get_dag(dag_id).is_paused:
-            raise AirflowSkipException("The DAG is paused: what is left waits until somebody runs it")
-        if ti.get_dr_count(dag_id=dag_id, states=["queued"]):
-            raise AirflowSkipException("A run is queued already: it sends what is left")
+
+def why_not_now(ti: Any, dag_id: str) -> str | None:
+    """Say why no further run of the DAG should be triggered now; None where it should.
+
+    A run that sends already is no reason: it may have read before these rows were left, or be narrowed to others. But
+    of two that end at once only one is followed, so that runs do not pile up.
+    """
+    if ti.get_dag(dag_id).is_paused:
+        return "The DAG is paused: what is left waits until somebody runs it"
+    if ti.get_dr_count(dag_id=dag_id, states=["queued"]):
+        return "A run is queued already: it sends what is left"
+    return None
 
 
 def next_run_id(run_id: str) -> str:

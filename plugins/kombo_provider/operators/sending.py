@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from kombo_provider.hooks.kombo import KomboHook
     from kombo_provider.ledger import Ledger, RunRef, Selection
     from kombo_provider.sending.deliver import DeliverReport
-    from kombo_provider.sending.options import SendOptions, Tuning
+    from kombo_provider.sending.options import SendOptions, TaskTime, Tuning
 
-HELD_RETRY = timedelta(seconds=30)
+HELD_RETRY_SECONDS = 30.0
 
 
 class SendingOperator(BaseOperator):
@@ -44,7 +44,7 @@ class SendingOperator(BaseOperator):
         integration_ids: Sequence[str],
         *,
         attachment_roots: Sequence[str],
-        send_for_seconds: float | None = None,
+        time: TaskTime | None = None,
     ) -> DeliverReport:
         """Send the selection's rows on the lanes of some integrations.
 
@@ -58,7 +58,7 @@ class SendingOperator(BaseOperator):
         from kombo_provider.sending.preflight import Preflight
         from kombo_provider.worker_shutdown import stopped_with_worker
 
-        options = self._options(context, hook, run, send_for_seconds)
+        options = self._options(context, hook, run, time)
         stop = self._stop or threading.Event()
         with stopped_with_worker(stop):
             report = deliver(
@@ -92,10 +92,11 @@ class SendingOperator(BaseOperator):
             for_now = TurnOverError if over else LanePausedError
             raise (LaneBlockedError if report.blocked else for_now)("\n".join(report.problems))
         if others := [*report.held, *report.outlived]:
-            self.log.info("Another process is sending for %s; looking again in 30 s", ", ".join(others))
-            raise AirflowRescheduleException(datetime.now(UTC) + HELD_RETRY)  # type: ignore[no-untyped-call]
+            wait = report.look_again_in or HELD_RETRY_SECONDS
+            self.log.info("Another process is sending for %s; looking again in %.0f s", ", ".join(others), wait)
+            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=wait))  # type: ignore[no-untyped-call]
 
-    def _options(self, context: Context, hook: KomboHook, run: RunRef, send_for_seconds: float | None) -> SendOptions:
+    def _options(self, context: Context, hook: KomboHook, run: RunRef, time: TaskTime | None) -> SendOptions:
         from kombo_provider.sending.options import SendOptions, Tuning
 
         settings = hook.get_settings()
@@ -105,7 +106,7 @@ class SendingOperator(BaseOperator):
             max_in_flight=settings.max_in_flight,
             timeout_seconds=settings.timeout_seconds,
             tuning=self.tuning or Tuning(),
-            send_for_seconds=send_for_seconds,
+            time=time,
             on_answer=metrics.times_requests(run.dag_id),
         )
 

@@ -96,7 +96,8 @@ def _elsewhere(report: RunReport) -> Iterator[str]:
             f"is in doubt is looked up under {name} only, so keep that connection until then"
         )
     for run in report.unfinished:
-        yield f"The run {run.run_id} began {age(run.began_at, report.at)} ago and has left no report"
+        began = age(run.began_at, report.at)
+        yield f"The run {run.run_id} began {began} ago and has left no report: it still runs, or ended without one"
 
 
 def _log_numbers(report: RunReport) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,17 +21,16 @@ from kombo_provider.ledger import (
     Selection,
     claims,
     lane_states,
-    leases,
     now,
-    on_wire,
 )
 from kombo_provider.ledger.waiting import Waiting, waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.group_commit import GroupCommit
+from kombo_provider.sending.held import left_to_holders, look_again_in, outlived
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.opening import open_lane
-from kombo_provider.sending.options import SendOptions, Tuning
+from kombo_provider.sending.options import SendOptions, TaskTime, Tuning
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight, refusal
 from kombo_provider.sending.request import ReadFile
 from kombo_provider.sending.requester import Requester
@@ -51,8 +50,10 @@ class DeliverReport:
     problems: list[str] = field(default_factory=list)
     held: dict[str, int] = field(default_factory=dict)
     outlived: list[str] = field(default_factory=list)
+    look_again_in: float = 0.0
+    """In how many seconds a lane that others hold should be asked for again."""
     left: dict[str, int] = field(default_factory=dict)
-    """Rows by integration that the next run sends: this one's turn was over."""
+    """Rows by integration that another run sends: the next one, as this one's turn was over, or the lane's holder."""
     snoozed: list[str] = field(default_factory=list)
     """Lanes that stand still and that a person told runs to pass over: no problem of this task."""
     stopped: list[str] = field(default_factory=list)
@@ -63,7 +64,7 @@ class DeliverReport:
     """All lanes that stopped are refused by Kombo: trying again makes no sense until someone acted."""
     log_url: str | None = None
     seconds_left: float = float("inf")
-    """What remains of the task's turn."""
+    """What remains of the run's time."""
     by_status: Counter[str] = field(default_factory=Counter)
     """Requests by what became of their rows, over all lanes."""
 
@@ -85,7 +86,7 @@ def deliver(
     that belongs to another environment than the key ends alone.
     """
     clock = time.monotonic
-    turn_ends = float("inf") if options.send_for_seconds is None else clock() + options.send_for_seconds
+    began, time_limit = clock(), options.time or TaskTime(float("inf"))
     environment_id = client.check_api_key()
     with ledger.transaction() as conn:
         waits = waiting(conn, selection, integration_ids)
@@ -93,8 +94,9 @@ def deliver(
     endings = _endings_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
     facts = preflight.look({name: what for name, what in waits.items() if name not in endings}) if preflight else {}
     endings |= _block_refused(ledger, conn_id, facts)
+    left = replace(options, time=time_limit.after(clock() - began))
     lanes = [
-        open_lane(ledger, selection, options, name, clock(), facts.get(name, NOTHING_TOLD)) for name in integration_ids
+        open_lane(ledger, selection, left, name, clock(), facts.get(name, NOTHING_TOLD)) for name in integration_ids
     ]
     for lane in lanes:
         if lane.integration_id in endings:
@@ -103,11 +105,15 @@ def deliver(
     files = FileReads(read_file, within_seconds=options.tuning.read_files_within, clock=clock)
     requester = Requester(client, files, memory, stop=stop, clock=clock)
     group_commit = GroupCommit(ledger, selection, options, memory, clock)
-    Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes, turn_ends=turn_ends)
+    Sender(requester, group_commit, options, stop=stop, clock=clock).send(lanes)
     report = _report(ledger, selection, lanes)
-    report.outlived = _outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
-    report.seconds_left = turn_ends - clock()
-    if report.seconds_left <= 0:
+    elsewhere = left_to_holders(ledger, selection, options, lanes, report.held, clock())
+    report.outlived = outlived(ledger, selection, lanes, options.tuning, stop, besides=report.held)
+    report.left |= {name: report.held.pop(name) for name in elsewhere}
+    report.look_again_in = look_again_in(lanes, report.held, clock())
+    took = clock() - began
+    report.seconds_left = time_limit.send_for - took
+    if took >= max(time_limit.send_for, time_limit.wait_for):
         report.left, report.held = report.left | report.held, {}
     return report
 
@@ -239,28 +245,6 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
     report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
-
-
-def _outlived(
-    ledger: Ledger,
-    selection: Selection,
-    lanes: Sequence[Lane],
-    tuning: Tuning,
-    stop: threading.Event,
-    *,
-    besides: Collection[str],
-) -> list[str]:
-    """Find the lanes whose holder left rows on the wire and does not renew its lease: nobody else would settle them."""
-    held = {lane.integration_id for lane in lanes if lane.ending is Ending.HELD}.difference(besides)
-    with ledger.transaction() as conn:
-        left = sorted(held.intersection(on_wire.lanes(conn, selection.source, selection.kombo_conn_id)))
-        before = leases.lease_ends(conn, selection.kombo_conn_id, left)
-    if not before:
-        return []
-    stop.wait(1.5 * tuning.renew_after)
-    with ledger.transaction() as conn:
-        after = leases.lease_ends(conn, selection.kombo_conn_id, left)
-    return [name for name, ends in before.items() if ends is not None and after.get(name) == ends]
 
 
 def _numbers(lane: Lane) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, LaneState, LaneStatus, Lease, Status
+from kombo_provider.ledger.leases import HeldTurn
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
@@ -136,19 +137,16 @@ class Lane:
         """Tell whether it is time to ask for the lane, which another process holds."""
         return self.lease is None and self.ending is None and self.turns.wants_to_ask(now)
 
-    def asked_in_vain(self, now: float, *, soon: bool) -> None:
+    def asked_in_vain(self, now: float, *, soon: bool, held: HeldTurn | None = None) -> None:
         """Another process holds the lane still, perhaps only for a moment."""
-        if not self.turns.asked_in_vain(now, soon=soon):
+        if not self.turns.asked_in_vain(now, soon=soon, held=held):
             self.stop(Ending.HELD)
 
     def taken(self, lease: Lease, now: float) -> None:
         """Send on the lane, for the first time or after others."""
-        self.lease, self.lease_until, self.last_progress = (
-            lease,
-            now + self.tuning.lease - self.tuning.lease_margin,
-            now,
-        )
-        self.turns.taken(now)
+        self.lease, self.last_progress = lease, now
+        self.lease_until = now + self.tuning.lease - self.tuning.lease_margin
+        self.turns.taken(now, lease.turn_seconds)
 
     def looked(self, seconds: float | None, now: float) -> None:
         """The next row is due in so many seconds; where none is in time, the lane is done once nothing is in flight."""
@@ -279,7 +277,9 @@ class Lane:
             self.stop(Ending.PAUSED)
 
     def end_turn(self, now: float) -> None:
-        """Leave what is left to the next run; a lane that is paused, or was not proven since, is no less paused."""
+        """Leave what is left once the turn is over; a lane that is paused, or not proven since, is no less paused."""
+        if not self.turns.is_over(now):
+            return
         if self.lease is None:
             self.stop(Ending.HELD)
         self.stop(Ending.PAUSED if self.breaker.room(0, now) is not None else Ending.LEFT)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_states, lane_wishes, leases
+from kombo_provider.ledger.leases import HeldTurn, Turn
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import Breaker, Pace
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
+from kombo_provider.sending.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,13 @@ def open_lane(
     it does where Kombo may refuse the integration.
     """
     tuning, conn_id = options.tuning, selection.kombo_conn_id
+    turns = Turns(tuning)
+    turns.begin(began, options.time)
     with ledger.transaction() as conn:
-        lease, soon = _acquire(conn, selection, options, integration_id)
+        asked = _ask(conn, selection, options, integration_id, turns.wanted(began))
         status = lane_states.own_status(conn, conn_id, integration_id)
         limit_seen = lane_states.cap_seen(conn, conn_id, integration_id)
-    unanswered = len(lease.possibly_executing_since) if lease else 0
+    unanswered = len(asked.lease.possibly_executing_since) if asked.lease else 0
     probing = facts.may_be_refused or status.state in (LaneState.PAUSED, LaneState.BLOCKED)
     lane = Lane(
         integration_id=integration_id,
@@ -54,33 +59,45 @@ def open_lane(
         limit_noted=limit_seen,
         last_progress=began,
     )
-    _take_if_free(lane, lease, options, began, soon=soon)
+    lane.turns = turns
+    _take_if_free(lane, asked, options, began)
     return lane
 
 
 def ask_again(ledger: Ledger, selection: Selection, options: SendOptions, lane: Lane, now: float) -> None:
     """Take a lane that another process held, if it is free now."""
     with ledger.transaction() as conn:
-        lease, soon = _acquire(conn, selection, options, lane.integration_id)
-    _take_if_free(lane, lease, options, now, soon=soon)
+        asked = _ask(conn, selection, options, lane.integration_id, lane.turns.wanted(now))
+    _take_if_free(lane, asked, options, now)
 
 
-def _acquire(
-    conn: Connection, selection: Selection, options: SendOptions, integration_id: str
-) -> tuple[Lease | None, bool]:
-    """Return the lease, or whether it may be had soon: for ordinary rows a backfill gives way."""
+class _Asked(NamedTuple):
+    """The lease; or whether it may be had soon, and whose turn it is."""
+
+    lease: Lease | None
+    soon: bool = False
+    held: HeldTurn | None = None
+
+
+def _ask(
+    conn: Connection, selection: Selection, options: SendOptions, integration_id: str, turn: Turn | None
+) -> _Asked:
+    """Take the lane, or find out when it may be had: for ordinary rows a backfill gives way."""
     conn_id, holder = selection.kombo_conn_id, options.holder
     seconds, serves = options.tuning.lease, selection.serves
-    lease = leases.acquire(conn, conn_id, integration_id, holder, options.run, seconds, serves=serves)
-    return lease, lease is None and lane_wishes.note(conn, selection, integration_id, holder)
+    lease = leases.acquire(conn, conn_id, integration_id, holder, options.run, seconds, serves=serves, turn=turn)
+    if lease is not None:
+        return _Asked(lease)
+    soon = lane_wishes.note(conn, selection, integration_id, holder)
+    return _Asked(None, soon, leases.held_turn(conn, conn_id, integration_id))
 
 
-def _take_if_free(lane: Lane, lease: Lease | None, options: SendOptions, now: float, *, soon: bool) -> None:
-    if lease is None:
-        lane.asked_in_vain(now, soon=soon)
+def _take_if_free(lane: Lane, asked: _Asked, options: SendOptions, now: float) -> None:
+    if asked.lease is None:
+        lane.asked_in_vain(now, soon=asked.soon, held=asked.held)
         return
-    lane.taken(lease, now)
-    _expect_unanswered(lane, lease, options, now)
+    lane.taken(asked.lease, now)
+    _expect_unanswered(lane, asked.lease, options, now)
 
 
 def _expect_unanswered(lane: Lane, lease: Lease, options: SendOptions, began: float) -> None:

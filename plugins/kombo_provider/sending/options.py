@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from kombo_provider.ledger import RunRef
@@ -44,6 +44,12 @@ class Tuning:
     """How often a lane that another process holds is asked for."""
     wait_for_lane: float = 30.0
     """How long a task stays for lanes that others are about to give back."""
+    stand_by: float = 60.0
+    """Rows that a lane's holder sends as well are left to it, unless its turn ends so soon: then a task takes over."""
+    look_again: float = 30.0
+    """After so long a task asks again for a lane that another one holds; it has no worker slot meanwhile."""
+    back_before: float = 10.0
+    """A task that waits for a lane has its process again so long before the holder's turn ends: Airflow is slow."""
     longest_stint: float = 30.0
     """A lane that was taken back is handed over again after four times the time that it was away, at most this."""
     begin_within: float = 10.0
@@ -63,10 +69,29 @@ def _nothing(_seconds: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTime:
+    """How long a task may take, in seconds from its start.
+
+    No request begins after `send_for`, but each lane has a turn of `at_least` from when it is taken; what is not on the
+    wire by then is left for the next run. A lane that another process holds is waited for until `wait_for`, without a
+    worker slot. With `leaves_to_holder` rows that the holder sends as well are not waited for.
+    """
+
+    send_for: float
+    at_least: float = 0.0
+    wait_for: float = 0.0
+    leaves_to_holder: bool = False
+
+    def after(self, seconds: float) -> TaskTime:
+        """Return what remains of it after so long; no lane was taken yet."""
+        return replace(self, send_for=max(0.0, self.send_for - seconds), wait_for=max(0.0, self.wait_for - seconds))
+
+
+@dataclass(frozen=True, slots=True)
 class SendOptions:
     """How a task sends: for which run, under which name it holds lanes, and with which limits.
 
-    `send_for_seconds` bounds the task's turn: what is not on the wire by then is left for the next run.
+    Without a `time` it sends until nothing is left.
     """
 
     run: RunRef
@@ -74,16 +99,31 @@ class SendOptions:
     max_in_flight: int
     timeout_seconds: float
     tuning: Tuning = field(default_factory=Tuning)
-    send_for_seconds: float | None = None
+    time: TaskTime | None = None
     on_answer: Callable[[float], None] = _nothing
     """Called with the seconds that a request lasted, by the thread that talks to the ledger."""
 
 
 SHORTEST_TURN = timedelta(minutes=5)
-"""Of each task that sends, however long it waited for a worker slot."""
+"""Of each lane that a task takes, however long it waited for a worker slot or for the lane."""
 
 
-def turn_ends(run_for: timedelta, stage_began: datetime, task_began: datetime | None) -> datetime:
-    """Return until when a task may begin requests; `task_began` is None where a former try had the task's turn."""
-    end = stage_began + run_for
-    return end if task_began is None else max(end, task_began + min(SHORTEST_TURN, run_for))
+def task_time(
+    run_for: timedelta,
+    *,
+    stage_began: datetime,
+    task_began: datetime,
+    at: datetime,
+    call_seconds: float,
+    leaves_to_holder: bool,
+) -> TaskTime:
+    """Return how long a task has that is here, perhaps again, `at` a time; `call_seconds` is the longest of a call."""
+    ends, shortest = stage_began + run_for, min(SHORTEST_TURN, run_for)
+    # A holder that began at the same time has calls on the wire when its turn ends.
+    waits_until = max(ends, task_began + shortest) + timedelta(seconds=call_seconds)
+    return TaskTime(
+        send_for=max(0.0, (ends - at).total_seconds()),
+        at_least=shortest.total_seconds(),
+        wait_for=max(0.0, (waits_until - at).total_seconds()),
+        leaves_to_holder=leaves_to_holder,
+    )

@@ -56,8 +56,8 @@ class Sender:
         self._logged: set[DeliveryKey] = set()
         self._ledger_failures = 0
 
-    def send(self, lanes: Sequence[Lane], *, turn_ends: float = float("inf")) -> None:
-        """Send until nothing that is due is left on the open lanes, or the turn is over; each says what became of it.
+    def send(self, lanes: Sequence[Lane]) -> None:
+        """Send until nothing that is due is left on the open lanes, or their turns end; each says what became of it.
 
         A failure of the ledger is waited out while answers are unrecorded; LedgerError is raised where nothing is
         on the wire and it lasts longer than the tuning's patience.
@@ -65,7 +65,6 @@ class Sender:
         self._lanes = lanes
         open_lanes = [lane for lane in lanes if lane.ending is None]
         self._progress = Progress(self._clock, self._group_commit.count_ready(open_lanes))
-        self._turn_ends = turn_ends
         threads = max(1, len(open_lanes) * self._options.max_in_flight)
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kombo")
         try:
@@ -88,8 +87,7 @@ class Sender:
         for lane in self._lanes:
             if self._group_commit.has_room():  # a lane that waits for memory is not one that gets nothing through
                 lane.give_up_where_nothing_moves(at, self._options.timeout_seconds)
-            if at >= self._turn_ends:
-                lane.end_turn(at)
+            lane.end_turn(at)
         claimed = self._commit(claim=not self._stop.is_set())
         for lane, intent in claimed:
             self._on_wire[intent.key] = lane, intent

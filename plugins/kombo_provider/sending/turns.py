@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kombo_provider.sending.options import Tuning
+from kombo_provider.ledger.leases import HeldTurn, Turn
+from kombo_provider.sending.options import TaskTime, Tuning
+
+_FOR_EVER = float("inf")
 
 
 class Turns:
@@ -14,6 +17,26 @@ class Turns:
         self._waits_since: float | None = None
         self._ask_at = 0.0
         self._keeps_until = 0.0
+        self._sends_until = self._ends = _FOR_EVER
+        self._at_least = 0.0
+        self._holder_ends = _FOR_EVER
+        self._held: HeldTurn | None = None
+
+    def begin(self, now: float, time: TaskTime | None) -> None:
+        """Count the task's time from now; None: it has all the time that it needs."""
+        if time is not None:
+            self._sends_until, self._at_least = now + time.send_for, time.at_least
+            self._ends = now + max(time.send_for, time.wait_for)
+
+    def wanted(self, now: float) -> Turn | None:
+        """Return the turn that the lane would have if it were taken now."""
+        if self._sends_until == _FOR_EVER:
+            return None
+        return Turn(max(0.0, self._sends_until - now), self._at_least)
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the lane begins no request any more, or is not waited for any more."""
+        return now >= self._ends
 
     @property
     def gives_way(self) -> bool:
@@ -32,17 +55,43 @@ class Turns:
         """Tell whether it is time to ask again for the lane."""
         return now >= self._ask_at
 
-    def asked_in_vain(self, now: float, *, soon: bool) -> bool:
+    def asked_in_vain(self, now: float, *, soon: bool, held: HeldTurn | None = None) -> bool:
         """Tell whether to go on asking: the holder gives the lane back `soon`, or had it of us."""
-        self._ask_at = now + self._tuning.ask_again
+        tuning = self._tuning
+        self._ask_at = now + tuning.ask_again
+        self._held = held
+        self._holder_ends = now + held.ends_in_seconds if held else _FOR_EVER
+        soon |= self._holder_ends <= now + 2 * tuning.back_before
         if self._waits_since is None:
             self._waits_since = now
-        waits_for_long = now - self._waits_since > self._tuning.wait_for_lane
-        return not waits_for_long and (soon or self.gives_way)
+        waits_since = self._waits_since
+        if self._holder_ends != _FOR_EVER:  # what the holder has on the wire then takes a while
+            waits_since = max(waits_since, self._holder_ends)
+        return now - waits_since <= tuning.wait_for_lane and (soon or self.gives_way)
 
-    def taken(self, now: float) -> None:
-        """The lane is ours, again or for the first time."""
+    def others_send(self, source: str, holder: str, now: float) -> bool:
+        """Tell whether who has the lane sends all rows of the source, and `holder` is not the one to take it over.
+
+        That is the first who asks in the last minute of the turn.
+        """
+        held, tuning = self._held, self._tuning
+        if held is None or held.source != source or held.lease_seconds <= tuning.lease - 2 * tuning.renew_after:
+            return False  # or its lease was not renewed lately: it may be dead
+        wish = held.wish
+        is_awaited = wish is not None and wish.source == source and wish.holder != holder
+        return is_awaited or self._holder_ends > now + tuning.stand_by
+
+    def look_again_in(self, now: float) -> float:
+        """Return in how many seconds a task should ask again that holds no worker slot meanwhile."""
+        seconds, longest = self._holder_ends - now - self._tuning.back_before, self._tuning.look_again
+        return seconds if 0 < seconds < longest else longest
+
+    def taken(self, now: float, turn_seconds: float | None = None) -> None:
+        """The lane is ours, again or for the first time, for a turn of so long."""
         self._waits_since = None
+        if turn_seconds is not None:
+            self._sends_until = self._ends = now + turn_seconds
+            self._at_least = 0.0
         if self._gave_way_at is not None:
             away = now - self._gave_way_at
             self._keeps_until = now + min(self._tuning.longest_stint, 4 * away)

@@ -87,10 +87,12 @@ class Book:
             found = conn.execute(query.where(delivery_events.c.applicant_id == applicant_id))
             return [(row[0], row[1]) for row in found]
 
-    def acquire(self, holder: str = "task-1", integration_id: str = "greenhouse:a") -> leases.Lease | None:
+    def acquire(
+        self, holder: str = "task-1", integration_id: str = "greenhouse:a", turn: leases.Turn | None = None
+    ) -> leases.Lease | None:
         """Take a lane."""
         with self.ledger.transaction() as conn:
-            return leases.acquire(conn, "kombo_default", integration_id, holder, RUN)
+            return leases.acquire(conn, "kombo_default", integration_id, holder, RUN, turn=turn)
 
     def claim(
         self, limit: int = 10, selection: Selection = SELECTION, run: RunRef = RUN, lane: str = "greenhouse:a"

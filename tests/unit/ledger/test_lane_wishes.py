@@ -62,6 +62,15 @@ def test_a_waiter_that_died_keeps_the_lane_from_nobody_for_long(book: Book) -> N
         assert _acquire(book, "backfill"), "no wish ends so late: a wrong clock wrote it"
 
 
+def test_who_does_not_wait_any_more_withdraws_his_own_wish_alone(book: Book) -> None:
+    book.stage(VALID)
+    _wish(book)
+    for holder, wanted_by in (("another", "waiter"), ("waiter", None)):
+        with book.ledger.transaction() as conn:
+            lane_wishes.withdraw(conn, CONN, LANE, holder)
+        assert _wanted_by(book) == wanted_by
+
+
 def test_only_ordinary_rows_that_are_due_are_a_reason_to_wish(book: Book) -> None:
     book.stage(VALID, backfill=True)
     assert not _wish(book)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from kombo_provider.ledger import _tables, doubts, lane_states, leases
 from kombo_provider.ledger._tables import EVERYWHERE
-from kombo_provider.ledger.leases import LEASE_SECONDS, Lease
+from kombo_provider.ledger.leases import LEASE_SECONDS, Lease, Turn
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState, Status
 from tests.unit.ledger.book import GRACE, VALID, Book
@@ -271,3 +271,42 @@ def test_a_lease_of_a_clock_that_was_ahead_is_not_believed(book: Book) -> None:
 def _end_lease(book: Book) -> None:
     with book.ledger.transaction() as conn:
         conn.execute(_tables.lanes.update().values(lease_expires_at=None))
+
+
+def test_a_task_has_its_shortest_turn_on_a_lane_once_and_another_try_only_what_is_left_of_it(book: Book) -> None:
+    late = Turn(10.0, at_least=300.0)
+    first = book.acquire("task-1", turn=late)
+    assert first
+    assert first.turn_seconds == 300.0
+    again = book.acquire("task-1", turn=late)
+    assert again
+    assert again.turn_seconds == pytest.approx(300.0, abs=60.0)
+    with book.ledger.transaction() as conn:
+        conn.execute(update(_tables.lanes).values(turn_ends_at=now(conn) - timedelta(seconds=1)))
+    over = book.acquire("task-1", turn=late)
+    assert over
+    assert over.turn_seconds == 10.0, "else each failure would lengthen the run"
+    with book.ledger.transaction() as conn:
+        assert leases.release(conn, over, "task-1")
+    other = book.acquire("task-2", turn=late)
+    assert other
+    assert other.turn_seconds == 300.0
+
+
+def test_who_asks_in_vain_learns_when_the_holder_s_turn_ends_if_it_told(book: Book) -> None:
+    def held() -> leases.HeldTurn | None:
+        with book.ledger.transaction() as conn:
+            return leases.held_turn(conn, CONN, LANE)
+
+    lease = book.acquire("task-1", turn=Turn(600.0))
+    assert book.acquire("task-2") is None
+    found = held()
+    assert found
+    assert found.ends_in_seconds == pytest.approx(600.0, abs=60.0)
+    assert found.lease_seconds <= LEASE_SECONDS
+    with book.ledger.transaction() as conn:
+        conn.execute(update(_tables.lanes).values(lease_holder="a task of an older release"))
+    assert held() is None, "the turn noted is another's"
+    _expire(book)
+    assert held() is None
+    assert lease

@@ -91,10 +91,7 @@ class Desk:
         opened, memory = self.open(*integration_ids), BodyMemory()
         files = FileReads(lambda _: b"", within_seconds=1.0, clock=time.monotonic)
         requester = Requester(self.client, files, memory, stop=self.stop)
-        turn = self.options.send_for_seconds
-        turn_ends = float("inf") if turn is None else time.monotonic() + turn
-        sender = Sender(requester, self.group_commit(memory), self.options, stop=self.stop)
-        sender.send(opened, turn_ends=turn_ends)
+        Sender(requester, self.group_commit(memory), self.options, stop=self.stop).send(opened)
         return opened
 
     def statuses(self) -> dict[str, str]:

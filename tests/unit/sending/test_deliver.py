@@ -13,6 +13,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import LaneState, lane_states, now
 from kombo_provider.sending.deliver import DeliverReport, deliver
+from kombo_provider.sending.options import TaskTime
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sending.conftest import Desk
 from tests.waiting import PATIENCE_SECONDS
@@ -102,7 +103,7 @@ def test_a_lane_that_is_paused_for_long_is_passed_over_with_its_log_page(staged:
 
 
 def test_rows_that_the_turn_did_not_reach_are_left_and_no_problem(staged: Desk, sandbox: Sandbox) -> None:
-    staged.options = replace(staged.options, send_for_seconds=1e-9)
+    staged.options = replace(staged.options, time=TaskTime(1e-9))
     report = send(staged, sandbox)
     assert (report.problems, report.left) == ([], {HEALTHY: 1, OTHER: 1})
     assert set(staged.statuses().values()) == {"ready"}

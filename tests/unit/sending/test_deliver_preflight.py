@@ -14,6 +14,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.ledger import LaneState, lane_states
 from kombo_provider.ledger._tables import deliveries, delivery_events
 from kombo_provider.sending.deliver import DeliverReport, deliver
+from kombo_provider.sending.options import TaskTime
 from kombo_provider.sending.preflight import Preflight
 from kombo_sandbox.testing import API_KEY, Sandbox
 from tests.unit.sending.conftest import Desk
@@ -164,7 +165,7 @@ def test_a_lane_and_a_run_cost_three_reads_whatever_the_rows(desk: Desk, sandbox
 def test_what_kombo_is_asked_beforehand_takes_of_the_turn(desk: Desk, sandbox: Sandbox) -> None:
     desk.stage("a", lane=LANE)
     sandbox.faults([{"kind": "late", "seconds": 0.6, "match": {"path": INTEGRATION, "method": "GET"}}])
-    desk.options = replace(desk.options, send_for_seconds=0.5)
+    desk.options = replace(desk.options, time=TaskTime(0.5))
     report = send(desk, sandbox)
     assert (report.problems, report.left) == ([], {LANE: 1})
     assert posted(sandbox) == 0

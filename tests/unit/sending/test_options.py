@@ -1,4 +1,4 @@
-"""How long a task may begin requests."""
+"""How long a task may begin requests, and wait for lanes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kombo_provider.sending.options import turn_ends
+from kombo_provider.sending.options import TaskTime, task_time
 
 STAGE = datetime(2026, 11, 26, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+CALL_SECONDS = 300.0
+
+
+def _time(run_for: timedelta, began: timedelta, at: timedelta) -> TaskTime:
+    return task_time(
+        run_for,
+        stage_began=STAGE,
+        task_began=STAGE + began,
+        at=STAGE + at,
+        call_seconds=CALL_SECONDS,
+        leaves_to_holder=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,9 +38,11 @@ MINUTE = timedelta(minutes=1)
 def test_a_task_that_waited_long_for_its_worker_has_a_turn_all_the_same(
     run_for: timedelta, waited: timedelta, lasts: timedelta
 ) -> None:
-    began = STAGE + waited
-    assert turn_ends(run_for, STAGE, began) - began == lasts
+    time = _time(run_for, waited, waited)
+    assert max(time.send_for, time.at_least) == lasts.total_seconds()
+    assert time.wait_for == lasts.total_seconds() + CALL_SECONDS
 
 
-def test_a_later_try_has_only_what_is_left_of_the_runs_time() -> None:
-    assert turn_ends(50 * MINUTE, STAGE, None) == STAGE + 50 * MINUTE
+def test_a_lane_is_waited_for_no_longer_than_the_task_s_turn_and_a_call_however_often_it_was_asked_for() -> None:
+    assert _time(50 * MINUTE, 48 * MINUTE, 56 * MINUTE).wait_for == 2 * 60.0
+    assert _time(50 * MINUTE, 48 * MINUTE, 60 * MINUTE).wait_for == 0.0

@@ -15,6 +15,7 @@ from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Lease, Ledger, leases
 from kombo_provider.sending.lane import Ending
+from kombo_provider.sending.options import TaskTime
 from tests.unit.sending.conftest import CAP, RUN, Desk, delivered
 from tests.waiting import wait_until
 
@@ -82,7 +83,7 @@ def test_a_refused_key_stops_every_lane_of_the_task(desk: Desk) -> None:
 
 def test_the_end_of_the_turn_leaves_the_rest_and_waits_for_what_is_on_the_wire(desk: Desk) -> None:
     desk.stage(*(f"{number}" for number in range(60)))
-    desk.options = replace(desk.options, send_for_seconds=0.1)
+    desk.options = replace(desk.options, time=TaskTime(0.1))
 
     def slowly(job_id: str) -> Outcome:
         time.sleep(0.05)
