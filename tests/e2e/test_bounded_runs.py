@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy import create_engine
@@ -52,29 +55,48 @@ def test_a_lane_that_is_paused_when_the_time_is_over_is_no_less_red(
     assert run.task_states["next"] == "skipped"
 
 
-def test_what_waits_on_the_lane_of_another_run_is_left_to_it_and_the_others_are_written_back_at_once(
+def test_what_waits_on_the_lane_of_another_run_is_left_to_it_and_the_others_are_written_back(
     warehouse: Warehouse,
 ) -> None:
     """Before, the run waited for that lane, and so did the ids of everyone else."""
     warehouse.add(1, integration_id=GREENHOUSE)
     warehouse.add(2, integration_id=WORKDAY)
-    ledger = Ledger(create_engine(f"sqlite:///{warehouse.path}"))
-    ledger.ensure()
-    with ledger.transaction() as conn:
-        long_turn, lease_seconds = leases.Turn(2400.0), leases.LONGEST_LEASE.total_seconds() - 1
-        source, run = "demo.applicants", RunRef("another", "run")
-        taken = leases.acquire(
-            conn, "kombo_default", WORKDAY, "another", run, lease_seconds, serves=source, turn=long_turn
-        )
-    assert taken
-    run_here = run_dag()
-    assert run_here.state == "success", run_here.errors
-    assert run_here.xcom("report", "report")["by_integration"] == {GREENHOUSE: {"delivered": 1}, WORKDAY: {"left": 1}}
-    assert run_here.task_states["next"] == "skipped", "the other run is continued"
-    with ledger.transaction() as conn:
-        leases.release(conn, taken, "another")
+    with _lane_of_another_run(warehouse, WORKDAY):
+        run = run_dag()
+    assert run.state == "success", run.errors
+    assert run.xcom("report", "report")["by_integration"] == {GREENHOUSE: {"delivered": 1}, WORKDAY: {"left": 1}}
+    assert run.task_states["next"] == "skipped", "the other run is continued"
     assert run_dag().state == "success"
     assert warehouse.statuses() == {"delivered": 2}
+
+
+@contextmanager
+def _lane_of_another_run(warehouse: Warehouse, integration_id: str) -> Iterator[None]:
+    """Hold a lane for a turn of many minutes, as a living run of the same source does."""
+    ledger, done = Ledger(create_engine(f"sqlite:///{warehouse.path}")), threading.Event()
+    ledger.ensure()
+    with ledger.transaction() as conn:
+        run, turn = RunRef("another", "run"), leases.Turn(2400.0)
+        lease = leases.acquire(
+            conn, "kombo_default", integration_id, "another", run, serves="demo.applicants", turn=turn
+        )
+    assert lease
+
+    def live() -> None:
+        while not done.wait(1.0):
+            with ledger.transaction() as conn:
+                leases.renew(conn, [lease], "another")
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        with ledger.transaction() as conn:
+            leases.release(conn, lease, "another")
+        ledger.close()
 
 
 def test_runs_of_a_push_overlap_and_the_first_one_s_tasks_come_first() -> None:

@@ -128,7 +128,7 @@ class Run:
         return int("failed" in self._states.values())
 
     def _try(self, task: Any) -> Any:
-        self._now = task
+        self._now, self._began = task, datetime.now(UTC)
         while not self._stopped:
             try:
                 result = task.execute(self._context(task.task_id))
@@ -161,6 +161,7 @@ class Run:
                 map_index=0 if task_id == "deliver" else -1,
                 try_number=1,
                 max_tries=0,
+                get_first_reschedule_date=lambda _: self._began,
                 xcom_push=lambda key, value: self._xcom.update({(task_id, key): value}),
                 xcom_pull=self._pull,
                 get_task_states=lambda **_: {self._run_id: self._states},

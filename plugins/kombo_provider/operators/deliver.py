@@ -30,8 +30,8 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
     Takes no new row later than `run_for` after the task `stage_task_id` began, a lane's shortest turn apart; what is
     left is pushed as XCom `left`. Returns the lanes' numbers. Raises LaneBlockedError (Kombo refuses an integration) or
     LanePausedError (requests end in doubt), naming integration, code and log page. A lane that has rows of this run and
-    that another process holds is left to it where it sends these rows as well; else, or where its turn ends within a
-    minute, the task reschedules itself and holds no worker slot until shortly before. It skips itself where a person
+    that another process holds is waited for without a worker slot: the task reschedules itself. Where the holder lives,
+    sends these rows as well, and goes on for longer than a minute, they are left to it. It skips itself where a person
     snoozed all of its lanes.
     """
 

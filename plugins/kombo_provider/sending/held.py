@@ -20,7 +20,7 @@ def left_to_holders(
     left = [
         lane.integration_id
         for lane in lanes
-        if lane.integration_id in held and is_left_to_holder(lane, selection, options, now)
+        if lane.integration_id in held and lane.turns.others_send(selection.source, options.holder, now)
     ]
     if left:
         log.info("Other runs send what waits on their lanes: %s", ", ".join(left))
@@ -28,13 +28,6 @@ def left_to_holders(
             for name in sorted(left):
                 lane_wishes.withdraw(conn, selection.kombo_conn_id, name, options.holder)
     return left
-
-
-def is_left_to_holder(lane: Lane, selection: Selection, options: SendOptions, now: float) -> bool:
-    """Tell whether other runs send what waits on the lane: nothing is gained by waiting beside them."""
-    if options.time is None or not options.time.leaves_to_holder:
-        return False
-    return lane.turns.others_send(selection.source, options.holder, now)
 
 
 def look_again_in(lanes: Sequence[Lane], held: Collection[str], now: float) -> float:

@@ -74,13 +74,14 @@ class TaskTime:
 
     No request begins after `send_for`, but each lane has a turn of `at_least` from when it is taken; what is not on the
     wire by then is left for the next run. A lane that another process holds is waited for until `wait_for`, without a
-    worker slot. With `leaves_to_holder` rows that the holder sends as well are not waited for.
+    worker slot. Rows that the holder sends as well are left to it where it has shown that it lives since the task
+    began, `began_ago`; None: never.
     """
 
     send_for: float
     at_least: float = 0.0
     wait_for: float = 0.0
-    leaves_to_holder: bool = False
+    began_ago: float | None = None
 
     def after(self, seconds: float) -> TaskTime:
         """Return what remains of it after so long; no lane was taken yet."""
@@ -125,5 +126,5 @@ def task_time(
         send_for=max(0.0, (ends - at).total_seconds()),
         at_least=shortest.total_seconds(),
         wait_for=max(0.0, (waits_until - at).total_seconds()),
-        leaves_to_holder=leaves_to_holder,
+        began_ago=(at - task_began).total_seconds() if leaves_to_holder else None,
     )

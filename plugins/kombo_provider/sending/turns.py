@@ -19,6 +19,7 @@ class Turns:
         self._keeps_until = 0.0
         self._sends_until = self._ends = _FOR_EVER
         self._at_least = 0.0
+        self._began_ago: float | None = None
         self._holder_ends = _FOR_EVER
         self._held: HeldTurn | None = None
 
@@ -27,6 +28,7 @@ class Turns:
         if time is not None:
             self._sends_until, self._at_least = now + time.send_for, time.at_least
             self._ends = now + max(time.send_for, time.wait_for)
+            self._began_ago = time.began_ago
 
     def wanted(self, now: float) -> Turn | None:
         """Return the turn that the lane would have if it were taken now."""
@@ -72,11 +74,14 @@ class Turns:
     def others_send(self, source: str, holder: str, now: float) -> bool:
         """Tell whether who has the lane sends all rows of the source, and `holder` is not the one to take it over.
 
-        That is the first who asks in the last minute of the turn.
+        That is the first who asks in the last minute of the turn. A holder that renewed its lease before the task
+        began, or not lately, may be dead.
         """
         held, tuning = self._held, self._tuning
-        if held is None or held.source != source or held.lease_seconds <= tuning.lease - 2 * tuning.renew_after:
-            return False  # or its lease was not renewed lately: it may be dead
+        if held is None or held.source != source or self._began_ago is None:
+            return False
+        if tuning.lease - held.lease_seconds >= min(self._began_ago, 2 * tuning.renew_after):
+            return False
         wish = held.wish
         is_awaited = wish is not None and wish.source == source and wish.holder != holder
         return is_awaited or self._holder_ends > now + tuning.stand_by

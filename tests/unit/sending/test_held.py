@@ -13,7 +13,7 @@ from kombo_provider.client.outcome import Outcome
 from kombo_provider.ledger import leases
 from kombo_provider.ledger._tables import lanes as lane_rows
 from kombo_provider.ledger.leases import Turn
-from kombo_provider.sending.held import is_left_to_holder, look_again_in
+from kombo_provider.sending.held import left_to_holders, look_again_in
 from kombo_provider.sending.lane import Ending, Lane
 from kombo_provider.sending.options import TaskTime
 from tests.unit.sending.conftest import QUICK, RUN, Desk, delivered
@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 LANE = "ats:a"
 MINUTES = 60.0
-OURS = TaskTime(50 * MINUTES, 5 * MINUTES, 55 * MINUTES, leaves_to_holder=True)
+OURS = TaskTime(50 * MINUTES, 5 * MINUTES, 55 * MINUTES, began_ago=30.0)
 
 
 def _hold(desk: Desk, *, serves: str | None, seconds: float, lease_seconds: float = leases.LEASE_SECONDS) -> None:
@@ -31,7 +31,7 @@ def _hold(desk: Desk, *, serves: str | None, seconds: float, lease_seconds: floa
 
 
 def _is_left(desk: Desk, lane: Lane, now: float) -> bool:
-    return is_left_to_holder(lane, desk.selection, desk.options, now)
+    return lane.turns.others_send("s", desk.options.holder, now)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,19 @@ def test_rows_are_left_to_the_holder_of_their_lane_where_it_sends_them_and_goes_
     _hold(desk, serves=serves, seconds=minutes * MINUTES, lease_seconds=lease_seconds)
     (lane,) = desk.open(LANE)
     assert _is_left(desk, lane, lane.last_progress) is left
-    desk.options = replace(desk.options, time=replace(OURS, leaves_to_holder=False))
-    assert not _is_left(desk, lane, lane.last_progress), "a backfill may be the last run"
+
+
+@pytest.mark.parametrize(
+    "began_ago", [0.0, None], ids=["the holder may have died before", "a backfill may be the last run"]
+)
+def test_rows_are_not_left_to_a_holder_that_has_not_shown_that_it_lives_since_the_task_began(
+    desk: Desk, began_ago: float | None
+) -> None:
+    desk.stage("row", lane=LANE)
+    desk.options = replace(desk.options, time=replace(OURS, began_ago=began_ago))
+    _hold(desk, serves="s", seconds=40 * MINUTES)
+    (lane,) = desk.open(LANE)
+    assert not _is_left(desk, lane, lane.last_progress)
 
 
 def test_only_one_task_stands_by_for_a_lane_whose_turn_ends_soon(desk: Desk) -> None:
@@ -64,11 +75,12 @@ def test_only_one_task_stands_by_for_a_lane_whose_turn_ends_soon(desk: Desk) -> 
     for one in (first, second):
         one.options = replace(one.options, time=OURS)
     for _ in range(2):
-        lanes = [one.open(LANE)[0] for one in (first, second)]
-        assert [_is_left(one, lane, lane.last_progress) for one, lane in zip((first, second), lanes, strict=True)] == [
-            False,
-            True,
+        left = [
+            left_to_holders(desk.ledger, one.selection, one.options, one.open(LANE), {LANE}, time.monotonic())
+            for one in (first, second)
         ]
+        assert left == [[], [LANE]]
+    assert _wanted_by(desk) == "first"
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(0.6, 26), (40.0, 30), (-1.0, 30)])
@@ -83,11 +95,11 @@ def test_a_lane_is_taken_over_when_its_holder_s_turn_ends_and_for_a_turn_of_one_
     """The second task waits until after its own time: the first one's last call is answered late."""
     desk.stage(*(f"row-{number}" for number in range(20)), lane=LANE)
     patient = replace(QUICK, ask_again=0.05, wait_for_lane=PATIENCE_SECONDS)
-    desk.options = replace(desk.options, tuning=patient, max_in_flight=1, time=TaskTime(0.5))
+    desk.options = replace(desk.options, tuning=patient, max_in_flight=1, time=TaskTime(5.0))
     second = Desk(desk.ledger, holder="another task")
     own_turn = TaskTime(0.0, at_least=PATIENCE_SECONDS, wait_for=PATIENCE_SECONDS)
     second.options = replace(second.options, tuning=patient, time=own_turn)
-    turn_ends = time.monotonic() + 1.0
+    turn_ends = time.monotonic() + 6.0
     with ThreadPoolExecutor() as pool:
         runs: list[Future[list[Lane]]] = []
 
