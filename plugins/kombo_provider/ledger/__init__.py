@@ -35,6 +35,7 @@ from kombo_provider.ledger import (
     staging,
     summary,
     tracking,
+    unwritten,
     watched,
 )
 from kombo_provider.ledger._moves import By
@@ -137,5 +138,6 @@ __all__ = [
     "staging",
     "summary",
     "tracking",
+    "unwritten",
     "watched",
 ]

@@ -12,6 +12,7 @@ from kombo_provider.ledger import Ledger, RunRef, delivered_ids
 from kombo_provider.quiet_collector import quiet_collector
 from kombo_provider.write_back.matching import BLANK, Found, Pair
 from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget, Patience
+from kombo_provider.write_back.set_update import write_in_sets
 from kombo_provider.write_back.writing import WriteBackReport, Writing
 
 CHUNK_ROWS = 5_000
@@ -105,6 +106,8 @@ class WriteBack:
         half-way. Raises WriteBackError where the database refuses every row that is new.
         """
         writing = Writing(self._target, self._patience, ledger, source, run, report or WriteBackReport())
+        if not refill:
+            self._write_in_sets(ledger, source, writing.report)
         after: Pair | None = None
         with quiet_collector() as collect_cycles:
             while True:
@@ -118,3 +121,9 @@ class WriteBack:
                 collect_cycles()
         writing.finish()
         return writing.report
+
+    def _write_in_sets(self, ledger: Ledger, source: str, report: WriteBackReport) -> None:
+        """Write what needs no look at each row; the rest stays for `run`."""
+        with self._target.errors(IN_LEDGER):
+            for written in write_in_sets(self._target, self._patience, ledger, source):
+                report.written += written

@@ -39,7 +39,6 @@ class WriteBackReport:
     without_row: int = 0
     with_several_rows: int = 0
     refused: int = 0
-    integration_ids: frozenset[str] = frozenset()
     missed: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -143,7 +142,6 @@ class Writing:
         with self._ledger.transaction() as conn:
             delivered_ids.mark_written_back(conn, self._source, written)
         self.report.written += len(written)
-        self.report.integration_ids |= {delivered.integration_id for delivered in written}
         for number, miss in missed.items():
             self._miss(part[number], f"matches {miss.matches}")
             if miss.rows:

@@ -29,7 +29,6 @@ def test_every_delivered_row_gets_its_ids_and_instant(warehouse: Engine, book: B
     book.stage(VALID.but(applicant_id="2"))
     report = write(warehouse, book)
     assert (report.written, report.without_row, report.with_several_rows) == (1, 0, 0)
-    assert report.integration_ids == {"greenhouse:a"}
     first, *others = run(warehouse, "SELECT * FROM people ORDER BY id")
     assert first[:5] == ("1", "app-1", "ar", "cand", "cr")
     assert instant(first[5]) == book.row()["finished_at"]
@@ -124,8 +123,7 @@ def test_a_table_may_be_keyed_by_integration_too(warehouse: Engine, book: Book) 
     )
     book.stage(VALID, *(VALID.but(applicant_id=name, integration_id="lever:b") for name in ("1", "2")))
     _deliver_everything(book)
-    report = write(warehouse, book, key={"applicant_id": "no", "integration_id": "ats"})
-    assert (report.written, report.integration_ids) == (3, frozenset({"greenhouse:a", "lever:b"}))
+    assert write(warehouse, book, key={"applicant_id": "no", "integration_id": "ats"}).written == 3
     assert run(warehouse, "SELECT ats, no, kombo_application_id FROM people ORDER BY 1, 2") == [
         ("greenhouse:a", 1, "greenhouse:a/1"),
         ("lever:b", 1, "lever:b/1"),
