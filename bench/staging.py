@@ -38,6 +38,9 @@ class Source:
             for first in range(0, row_count, MADE_AT_ONCE):  # a million of them would not fit
                 conn.execute(insert, applicants.demo_rows(min(MADE_AT_ONCE, row_count - first), first))
             conn.execute(text(naive.CREATE))
+        ledger = Ledger(self._open())  # as with the loop's table, nobody's time has the making of tables in it
+        ledger.ensure()
+        ledger.close()
         self.row_count = row_count
 
     def stage(self, expected: str) -> None:

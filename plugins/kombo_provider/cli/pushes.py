@@ -122,9 +122,9 @@ def find_in_source(opened: OpenPush, applicant_id: str) -> list[MappedRow]:
         if push.transform is None:
             mapper = mapper_of(opened, source.columns)
         for raw in source.chunks(Window()):
-            rows = SourceRows(source.columns, raw)
+            rows = SourceRows(source.columns, raw.rows)
             if push.transform is not None:
-                rows = SourceRows.of_frame(transformed(push.transform, source.frame_of(raw)))
+                rows = SourceRows.of_frame(transformed(push.transform, source.frame_of(raw.rows)))
             mapper = mapper or mapper_of(opened, rows.columns)
             its_own = [n for n, row in enumerate(mapper.map_rows(rows)) if row.applicant_id == applicant_id]
             # Kombo is asked for a job's questions only where they are the applicant's own.

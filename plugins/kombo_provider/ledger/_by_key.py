@@ -38,15 +38,17 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
     """
     if not keys:
         return {}
-    found = conn.execute(of_keys(conn, source, keys, *(deliveries.c[name] for name in Known._fields))).all()
+    columns = [deliveries.c[name] for name in Known._fields]
+    found = conn.execute(of_keys(conn, source, keys, *columns)).all()
     changeable = [(row[0], row[1]) for row in found if row[2] in RESTAGED_WHEN_CHANGED]
     locked = lockable(conn, source, changeable)
-    return {
-        (integration_id, applicant_id): Known(Status(status), *others)
-        if status not in RESTAGED_WHEN_CHANGED or (integration_id, applicant_id) in locked
-        else Known(Status.SENDING, *others)
-        for integration_id, applicant_id, status, *others in found
-    }
+    known: dict[Pair, Known] = {}
+    for integration_id, applicant_id, status, *others in found:
+        pair = (integration_id, applicant_id)
+        if status in RESTAGED_WHEN_CHANGED and pair not in locked:
+            status = Status.SENDING
+        known[pair] = Known(Status(status), *others)
+    return known
 
 
 def lockable(
@@ -61,7 +63,9 @@ def lockable(
 
 def known_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
     """Return those of the keys that the ledger holds."""
-    return {(row[0], row[1]) for row in conn.execute(of_keys(conn, source, keys)).all()} if keys else set()
+    if not keys:
+        return set()
+    return {(row[0], row[1]) for row in conn.execute(of_keys(conn, source, keys)).all()}
 
 
 def done_keys(conn: Connection, source: str, keys: Sequence[Pair]) -> set[Pair]:
@@ -116,12 +120,15 @@ def _places(
 
 def place(dialect: str) -> str:
     """Return the name of the column that holds a row's place."""
-    return "ctid" if dialect == "postgresql" else "rowid"
+    if dialect == "postgresql":
+        return "ctid"
+    return "rowid"
 
 
 def at_places(dialect: str, chosen: Select[Any]) -> ColumnElement[bool]:
     """Return the condition that a row lies at one of the places that the query returns."""
     found: ColumnElement[Any] = column(place(dialect))
     if dialect == "postgresql":
+        # An array and no IN: the planner then fetches the places one by one, without a join.
         return found == any_(func.array(chosen.scalar_subquery()))
     return found.in_(chosen)

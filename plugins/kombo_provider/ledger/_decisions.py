@@ -80,23 +80,37 @@ def decide(row: StagedRow, before: Known | None) -> tuple[str, Status | None]:
         return counter, wanted
     same = is_same(row, before)
     if before.status is Status.DELIVERED:
-        return ("already_known" if same else "changed_after_delivery"), None
-    decided_by_human = before.status is Status.CANCELLED and before.resolution is not None
-    if before.status not in RESTAGED_WHEN_CHANGED or decided_by_human:
+        # Whatever the source says now: what was delivered never leaves again (promise P1).
+        if same:
+            return "already_known", None
+        return "changed_after_delivery", None
+    if before.status not in RESTAGED_WHEN_CHANGED or _is_decided_by_person(before):
         return "already_known", None
-    if (
-        before.status is Status.REJECTED
-        and before.retryable_codes >= RETRYABLE_CODES_AT_MOST
-        and wanted is Status.READY
-    ):
-        return "already_known", None  # its tries are used up for good: only a person's replay gives it new ones
+    if wanted is Status.READY and _has_no_tries_left(before):
+        return "already_known", None
     if counter in ("withdrawn", "imported"):
-        return ("already_known", None) if wanted is before.status else (counter, wanted)
-    if before.status is Status.READY and same:
+        # What the source says about the row as a whole goes before what it says of the body.
+        if wanted is before.status:
+            return "already_known", None
+        return counter, wanted
+    if same and before.status is Status.READY:
+        # It counts as this run's own, though it stays as it is: hence a status.
         return "already_known", wanted
     if same and before.status is not Status.CANCELLED:
         return "already_known", None
-    return ("restaged" if wanted is Status.READY else "invalid"), wanted
+    # A row that was withdrawn comes back here even if it is the same: the source wants it again.
+    if wanted is Status.READY:
+        return "restaged", wanted
+    return "invalid", wanted
+
+
+def _is_decided_by_person(before: Known) -> bool:
+    return before.status is Status.CANCELLED and before.resolution is not None
+
+
+def _has_no_tries_left(before: Known) -> bool:
+    """Tell whether its tries are used up for good: only a person's replay gives it new ones."""
+    return before.status is Status.REJECTED and before.retryable_codes >= RETRYABLE_CODES_AT_MOST
 
 
 def is_same(row: StagedRow, before: Known) -> bool:
@@ -114,10 +128,13 @@ def is_same(row: StagedRow, before: Known) -> bool:
 
 def known_by(row: StagedRow) -> str | None:
     """Return what the row is known by from now on; the next extract looks more closely at one marked UNASKED."""
-    return f"{UNASKED}{row.row_digest}" if row.unasked and row.row_digest is not None else row.row_digest
+    if row.unasked and row.row_digest is not None:
+        return f"{UNASKED}{row.row_digest}"
+    return row.row_digest
 
 
 def _wanted(row: StagedRow) -> tuple[Status, str]:
+    # In this order: a row that is withdrawn or was sent is not looked at any further, even if its body is unusable.
     if row.withdrawn:
         return Status.CANCELLED, "withdrawn"
     if row.already_sent is not None:

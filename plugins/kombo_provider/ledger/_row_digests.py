@@ -32,14 +32,12 @@ def recognise(
             deliveries.c.problems.not_like(f'%"field":"{field_judged_elsewhere}%'),
         ),
     )
-    return {(row[0], row[1]): (_digest(*row[2:]), row[3]) for row in conn.execute(query).all()}
-
-
-def _digest(stored: str, status: str) -> str:
-    """Return the digest of the source row; nothing is to be checked any more of one that is delivered."""
-    if status == Status.DELIVERED:
-        return stored.removeprefix(UNASKED)
-    return stored
+    found: dict[Pair, tuple[str, str]] = {}
+    for integration_id, applicant_id, digest, status in conn.execute(query).all():
+        if digest[:1] == UNASKED[0] and status == Status.DELIVERED:  # nothing is to be checked any more of such a row
+            digest = digest.removeprefix(UNASKED)
+        found[integration_id, applicant_id] = digest, status
+    return found
 
 
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:

@@ -107,7 +107,9 @@ def set_floor(conn: Connection, source: str, to: datetime) -> None:
 def swept_at(conn: Connection, source: str) -> datetime | None:
     """Return when a scheduled run last read the source down to its floor; one that lies ahead is not believed."""
     found: datetime | None = conn.scalar(select(sources.c.swept_at).where(sources.c.source == source))
-    return None if found is not None and found > now(conn) + CLOCKS_DIFFER_BY else found
+    if found is not None and found > now(conn) + CLOCKS_DIFFER_BY:
+        return None
+    return found
 
 
 def note_sweep(conn: Connection, source: str) -> None:
@@ -159,14 +161,17 @@ def stage(
     `by_integration` takes in the same counts by integration and counter.
     """
     mapped = [row for row in rows if row.known is None]
-    as_they_are = [row for row in rows if row.known is not None] if len(mapped) < len(rows) else []
+    as_they_are: list[StagedRow] = []
+    if len(mapped) < len(rows):
+        as_they_are = [row for row in rows if row.known is not None]
+    # Delivered and refused rows that are known have nothing to write; waiting ones count as this run's own.
     waiting = [_pair(row) for row in as_they_are if row.known == Status.READY]
     writes = _Writes(kept=list(lockable(conn, staging.source, waiting, (Status.READY,))))
     counters = ["already_known"] * len(as_they_are)
     pairs = list(map(_pair, mapped))
     known = lock_and_read(conn, staging.source, pairs)
     at, stamp = now(conn), stamper(conn)
-    staged_at = stamp(at)
+    staged_at = stamp(at)  # once, and not for each row: it is the same text on SQLite
     for pair, row in zip(pairs, mapped, strict=True):
         before = known.get(pair)
         counter, status = decide(row, before)
@@ -227,8 +232,12 @@ def _values(
     has surely ended.
     """
     ready, imported = status is Status.READY, status is Status.DELIVERED
-    waits = before is not None and before.status is Status.READY
-    hold = before.hold if before and waits else staging.hold
+    hold: str | None = staging.hold
+    priority = int(staging.backfill)
+    if before is not None and before.status is Status.READY:
+        # It waits already: what was decided about it stands, and it loses no place to a backfill.
+        hold, priority = before.hold, min(before.priority, priority)
+    # One expression, for it runs once for each row that is new.
     return (
         staging.kombo_conn_id,
         staging.endpoint,
@@ -240,7 +249,7 @@ def _values(
         row.problems if status is Status.INVALID else None,
         *(_ids_of_earlier_tool(row) if imported else _NO_IDS),
         Resolution.IMPORTED.value if imported else None,
-        min(before.priority, staging.backfill) if before and waits else int(staging.backfill),
+        priority,
         hold if ready else None,
         changed_at,
         at,

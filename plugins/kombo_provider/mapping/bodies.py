@@ -7,14 +7,14 @@ must be.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
-from kombo_provider.mapping.chunks import REPORTED, Chunk
-from kombo_provider.mapping.values import Cleaner, Glance, JsonText
+from kombo_provider.mapping.chunks import Chunk
+from kombo_provider.mapping.pieces import pieces_of
+from kombo_provider.mapping.values import Cleaner, Glance
 
 Note: TypeAlias = "Callable[[Chunk, str, list[Any]], None]"
 """Takes a chunk, an alias and its cleaned values, and warns of the odd ones."""
@@ -24,19 +24,6 @@ Settle: TypeAlias = "Callable[[Chunk, str, list[Any]], list[Any]]"
 
 Pieces: TypeAlias = "list[str]"
 Node: TypeAlias = "ColumnNode | ObjectNode"
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
-
-
-def json_text(value: Any) -> str:
-    """Return compact JSON text with sorted keys, so that equal values give equal text."""
-    if type(value) is str:
-        return encode_basestring(value)
-    if type(value) is JsonText:
-        return value
-    if type(value) is int or type(value) is float:
-        return repr(value)
-    return "null" if value is REPORTED else _encode(value)
 
 
 @dataclass(frozen=True)
@@ -52,16 +39,12 @@ class ColumnNode:
 
     def pieces(self, chunk: Chunk) -> Pieces:
         """Return key and value of each cell; a refused one is null, so that it does not also count as missing."""
-        head, quoted = f",{encode_basestring(self.key)}:", encode_basestring
         values = chunk.cleaned(self.alias, self.clean, glance=self.glance)
         if self.settle is not None:
             values = self.settle(chunk, self.alias, values)
         if self.note is not None:
             self.note(chunk, self.alias, values)
-        return [
-            "" if value is None else head + (quoted(value) if type(value) is str else json_text(value))
-            for value in values
-        ]
+        return pieces_of(self.key, values)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ class Chunk:
         values = list(self._columns[self._positions[alias]])
         if none_is_missing(values):
             return values
-        return [None if gone else value for value, gone in zip(values, _missing(values), strict=True)]
+        missing = _missing(values)
+        return [None if gone else value for value, gone in zip(values, missing, strict=True)]
 
     def cleaned(
         self, alias: str, clean: Cleaner, report: Report | None = None, *, glance: Glance | None = None
@@ -67,7 +68,8 @@ class Chunk:
         try:
             return None if value is None else clean(value, self.rules)
         except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad cell stops no other)
-            report(row, alias, refuse(_UNREAD_JSON) if _is_unread_json(value) else exc, value)
+            error = refuse(_UNREAD_JSON) if _is_unread_json(value) else exc
+            report(row, alias, error, value)
             return REPORTED
 
     def report(self, row: int, alias: str, error: Exception, value: object) -> None:
@@ -101,7 +103,9 @@ def reason(error: Exception) -> str:
     """Return why a value was refused, never repeating it: texts that are not ours may."""
     if isinstance(error, PydanticCustomError):
         return error.message()
-    return TOO_DEEP if isinstance(error, RecursionError) else "cannot be read"
+    if isinstance(error, RecursionError):
+        return TOO_DEEP
+    return "cannot be read"
 
 
 def _missing(values: Sequence[Any]) -> Sequence[bool]:

@@ -41,8 +41,10 @@ def instant(value: Any, rules: Rules) -> datetime | None:
     value = from_numpy(value)
     if isinstance(value, str):
         text = tidy(value)
-        return _instant_of_text(text, rules.zone) if text else None
-    if isinstance(value, datetime):
+        if not text:
+            return None
+        return _instant_of_text(text, rules.zone)
+    if isinstance(value, datetime):  # before `date`, which every datetime is as well
         return _in_utc(value, rules.zone)
     if isinstance(value, date):
         return _in_utc(datetime(value.year, value.month, value.day), rules.zone)  # noqa: DTZ001 - gets its zone there
@@ -69,9 +71,13 @@ def date_text(value: Any, rules: Rules) -> str | None:
     value = from_numpy(value)
     if isinstance(value, str):
         text = tidy(value)
-        return _date_of_text(text, rules.zone) if text else None
+        if not text:
+            return None
+        return _date_of_text(text, rules.zone)
     moment = instant(value, rules)
-    return _zulu(moment) if moment else None
+    if moment is None:
+        return None
+    return _zulu(moment)
 
 
 def _date_of_text(text: str, zone: tzinfo) -> str:
@@ -96,10 +102,12 @@ def _instant_of_text(text: str, zone: tzinfo) -> datetime:
 
 def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
     to_python = getattr(moment, "to_pydatetime", None)  # pandas.Timestamp, without importing pandas here
-    moment = to_python(warn=False) if to_python else moment
+    if to_python:
+        moment = to_python(warn=False)
     try:
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        return aware.astimezone(UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC)
     except (OverflowError, ValueError):
         raise refuse(_OUT_OF_RANGE) from None
 

@@ -19,6 +19,7 @@ PLAIN_FILE_NAME: Final = rf"{_FIRST}[\p{{L}}\p{{M}}\p{{N}} ._()-]*\.[A-Za-z0-9]{
 PLAIN_EMAIL: Final = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\.)+[A-Za-z]{2,}"
 PLAIN_URL: Final = r"https?://[A-Za-z0-9.-]+(?:[/?#][A-Za-z0-9/?#=&%_.~:,;@!$'()*+-]*)?"
 PLAIN_MEDIA_TYPE: Final = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+PLAIN_BASE64: Final = r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 PLAIN_REFERENCE: Final = r"[A-Za-z0-9_-]+"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,15 +20,15 @@ _EXPECTED_INTEGRATION = (
 )
 
 
-class Key(NamedTuple):
-    """What identifies a row; without a usable key, both ids are None and `problem` says why."""
+class Keys(NamedTuple):
+    """What identifies each row, by column; without a usable key, both ids are None and `problems` says why."""
 
-    integration_id: str | None
-    applicant_id: str | None
-    problem: str | None
+    integration_ids: list[str | None]
+    applicant_ids: list[str | None]
+    problems: list[str | None]
 
 
-def read_keys(chunk: Chunk, default_integration_id: str | None) -> list[Key]:
+def read_keys(chunk: Chunk, default_integration_id: str | None) -> Keys:
     """Return the key of each row; a row without an integration gets the default one."""
     refusals: dict[int, str] = {}
 
@@ -37,15 +38,33 @@ def read_keys(chunk: Chunk, default_integration_id: str | None) -> list[Key]:
     applicants = chunk.cleaned("applicant_id", key_text, note, glance=_short)
     integrations = chunk.cleaned("integration_id", _integration_text, note, glance=_short)
     _check_integrations(chunk, integrations)
-    return [
-        Key(None, None, refusals[row]) if row in refusals else _key(integration or default_integration_id, applicant)
-        for row, (integration, applicant) in enumerate(zip(integrations, applicants, strict=True))
-    ]
+    if default_integration_id is not None:
+        integrations = [integration or default_integration_id for integration in integrations]
+    keys = Keys(integrations, applicants, [None] * chunk.rows)
+    if refusals or None in applicants or None in integrations:
+        _leave_out_unusable(keys, refusals)
+    return keys
+
+
+def _leave_out_unusable(keys: Keys, refusals: Mapping[int, str]) -> None:
+    for row, (integration, applicant) in enumerate(zip(keys.integration_ids, keys.applicant_ids, strict=True)):
+        problem = refusals.get(row) or _lacking(integration, applicant)
+        if problem is not None:
+            keys.integration_ids[row] = keys.applicant_ids[row] = None
+            keys.problems[row] = problem
+
+
+def _lacking(integration_id: str | None, applicant_id: str | None) -> str | None:
+    if applicant_id is None:
+        return "applicant_id is empty"
+    if integration_id is None:
+        return "integration_id is empty, and the connection sets none"
+    return None
 
 
 def _check_integrations(chunk: Chunk, integrations: list[Any]) -> None:
     """Report the ids that no header can carry: such a row has its key, and is invalid."""
-    given = {text for text in integrations if isinstance(text, str)}
+    given = [text for text in set(integrations) if isinstance(text, str)]
     impossible = {text for text in given if not _HEADER_SAFE.fullmatch(text)}
     if not impossible:
         return
@@ -61,14 +80,6 @@ def _integration_text(value: Any, _rules: Rules) -> str | None:
         text = text.encode("unicode_escape").decode()
     _check_length(text)
     return text or None
-
-
-def _key(integration_id: str | None, applicant_id: str | None) -> Key:
-    if applicant_id is None:
-        return Key(None, None, "applicant_id is empty")
-    if integration_id is None:
-        return Key(None, None, "integration_id is empty, and the connection sets none")
-    return Key(integration_id, applicant_id, None)
 
 
 def key_text(value: Any, _rules: Rules) -> str | None:

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 from kombo_provider.mapping.countries import COUNTRIES, INSTEAD
 from kombo_provider.mapping.instants import date_text
 from kombo_provider.mapping.json_text import (
+    PLAIN_BASE64,
     PLAIN_EMAIL,
     PLAIN_FILE_NAME,
     PLAIN_MEDIA_TYPE,
@@ -268,7 +269,7 @@ DATE = Kind(cached(date_text))
 REFERENCE = Kind(reference, references, clean_text(PLAIN_REFERENCE))
 NUMBER = Kind(number)
 FLAG = Kind(flag)
-BASE64 = Kind(base64_data)
+BASE64 = Kind(base64_data, in_json=clean_text(PLAIN_BASE64))
 FILE_PATH = Kind(file_path)
 FILE_NAME = Kind(
     matching(_FILE_NAME, "expected a file's name with an ending, such as cv.pdf, and no folder or line break"),

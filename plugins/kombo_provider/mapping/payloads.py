@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from kombo_provider.mapping.bodies import json_text
 from kombo_provider.mapping.chunks import Chunk
 from kombo_provider.mapping.digests import digest
-
-StoredBody = tuple[str | None, str, str | None]
-"""Payload, its SHA-256, problems: one of first and last is None."""
+from kombo_provider.mapping.pieces import json_text
 
 
-def stored_body(chunk: Chunk, row: int, job_id: str, stage_id: str, body: str, *, job_in_body: bool) -> StoredBody:
-    """Return what the ledger keeps of one row; blank ids are absent ones.
+class StoredBodies(NamedTuple):
+    """What the ledger keeps of each row, by column: of its payload and its problems one is None."""
+
+    payloads: list[str | None]
+    sums: list[str]
+    problems: list[str | None]
+
+
+def stored_bodies(
+    chunk: Chunk, jobs: Sequence[str], stages: Sequence[str], bodies: Sequence[str], *, job_in_body: bool
+) -> StoredBodies:
+    """Return what the ledger keeps of the rows; blank ids are absent ones.
 
     The hash does not depend on the endpoint, so that a pipeline can change over without looking changed.
     """
-    if row in chunk.problems:
-        problems = json_text([problem._asdict() for problem in chunk.problems[row]])
-        return None, digest((job_id, stage_id, body, problems, *chunk.fingerprints[row])), problems
-    payload = _with_application(body, job_id, stage_id) if job_in_body else _with_stage(body, stage_id)
-    return payload, digest((job_id, stage_id, body)), None
+    parts = list(zip(jobs, stages, bodies, strict=True))
+    payloads: list[str | None] = list(bodies)
+    if job_in_body:
+        payloads = [_with_application(body, job, stage) for job, stage, body in parts]
+    elif any(stages):
+        payloads = [_with_stage(body, stage) for _, stage, body in parts]
+    stored = StoredBodies(payloads, list(map(digest, parts)), [None] * chunk.rows)
+    for row, found in chunk.problems.items():
+        problems = json_text([problem._asdict() for problem in found])
+        stored.payloads[row] = None
+        stored.sums[row] = digest((*parts[row], problems, *chunk.fingerprints[row]))
+        stored.problems[row] = problems
+    return stored
 
 
 def _with_stage(body: str, stage_id: str) -> str:

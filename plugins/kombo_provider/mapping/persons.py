@@ -18,4 +18,10 @@ def note_emails(chunk: Chunk, _alias: str, values: list[Any]) -> None:
 def note_candidates(chunk: Chunk, alias: str, values: list[Any]) -> None:
     """Take the addresses out of the cleaned column of whole candidates."""
     note_odd_phones(chunk, alias, values)
-    chunk.emails = [json.loads(value)["email_address"] if type(value) is JsonText else None for value in values]
+    chunk.emails = [_email_of(value) for value in values]
+
+
+def _email_of(candidate: Any) -> Any:
+    if type(candidate) is not JsonText:  # absent, or refused
+        return None
+    return json.loads(candidate)["email_address"]

@@ -15,7 +15,6 @@ from kombo_provider.mapping.persons import note_candidates, note_emails
 from kombo_provider.mapping.phones import note_odd_phones
 from kombo_provider.mapping.screening import ANSWERS, settle_answers
 from kombo_provider.mapping.structures import Structure
-from kombo_provider.mapping.values import Cleaner
 
 
 def plan_body(model: type[Model], columns: Collection[Path]) -> ObjectNode:
@@ -49,9 +48,7 @@ def _plan_field(
     field: FieldInfo, path: Path, columns: Collection[Path], missing: list[str], *, always: bool
 ) -> Node | None:
     if path in columns:
-        kind = kind_of(field)
-        glance = kind.glance if kind else None
-        return ColumnNode(path[-1], alias_of(path), _cleaner(field), _note(field, path), _settle(path), glance)
+        return _plan_column(field, path)
     inner = model_of(field)
     if inner is None or is_list(field) or kind_of(field):
         return None
@@ -60,17 +57,26 @@ def _plan_field(
     return node if node.fields or required else None
 
 
+def _plan_column(field: FieldInfo, path: Path) -> ColumnNode:
+    key, alias = path[-1], alias_of(path)
+    note, settle = _note(field, path), _settle(path)
+    kind = kind_of(field)
+    if kind is None:  # a whole object or list in one cell
+        return ColumnNode(key, alias, Structure(field).clean, note, settle)
+    return ColumnNode(key, alias, kind.clean, note, settle, kind.glance)
+
+
 def _note(field: FieldInfo, path: Path) -> Note | None:
     if path == ("candidate", "email_address"):
         return note_emails
     if path == ("candidate",):
         return note_candidates
-    return note_odd_phones if holds(field, PHONE) else None
+    if holds(field, PHONE):
+        return note_odd_phones
+    return None
 
 
 def _settle(path: Path) -> Settle | None:
-    return settle_answers if path == (ANSWERS,) else None
-
-
-def _cleaner(field: FieldInfo) -> Cleaner:
-    return kind.clean if (kind := kind_of(field)) else Structure(field).clean
+    if path == (ANSWERS,):
+        return settle_answers
+    return None

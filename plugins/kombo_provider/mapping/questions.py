@@ -29,8 +29,11 @@ class Question:
     def limit(self, name: str) -> float | None:
         """Return a number of the format, None where there is none that makes sense."""
         found = self.form.get(name)
-        is_number = isinstance(found, int | float) and not isinstance(found, bool)
-        return found if is_number and found == found else None
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return None
+        if found != found:  # NaN
+            return None
+        return found
 
 
 Questions: TypeAlias = tuple[Question, ...]
@@ -57,17 +60,32 @@ def _question(entry: object) -> Question | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
         return None
     form = entry.get("format")
-    form = form if isinstance(form, dict) else {}
-    kind, depends_on, after = form.get("type"), entry.get("precondition_question_id"), entry.get("precondition_options")
+    if not isinstance(form, dict):
+        form = {}
+    kind = form.get("type")
+    if not isinstance(kind, str):
+        kind = UNKNOWN
     return Question(
         id=entry["id"],
-        kind=kind if isinstance(kind, str) else UNKNOWN,
+        kind=kind,
         required=entry.get("required") is True,
         form=form,
         options=_options(form.get("options")),
-        depends_on=depends_on if isinstance(depends_on, str) and depends_on else None,
-        asked_after=tuple(one for one in after if isinstance(one, str | bool)) if isinstance(after, list) else (),
+        depends_on=_depends_on(entry.get("precondition_question_id")),
+        asked_after=_asked_after(entry.get("precondition_options")),
     )
+
+
+def _depends_on(told: object) -> str | None:
+    if not isinstance(told, str) or not told:
+        return None
+    return told
+
+
+def _asked_after(told: object) -> tuple[str | bool, ...]:
+    if not isinstance(told, list):
+        return ()
+    return tuple(one for one in told if isinstance(one, str | bool))
 
 
 def _options(listed: object) -> tuple[tuple[str, str | None], ...] | None:

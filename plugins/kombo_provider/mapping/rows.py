@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -13,10 +13,10 @@ from kombo_provider.mapping.bodies import bodies
 from kombo_provider.mapping.chunks import REPORTED, Chunk
 from kombo_provider.mapping.columns import read_columns
 from kombo_provider.mapping.instants import instant, instants, zone_named
-from kombo_provider.mapping.keys import Key, already_sent, read_keys
+from kombo_provider.mapping.keys import Keys, already_sent, read_keys
 from kombo_provider.mapping.kinds import TEXT, flag, plain_emails, reference, references
 from kombo_provider.mapping.kinds import email as email_address
-from kombo_provider.mapping.payloads import StoredBody, names_files, stored_body
+from kombo_provider.mapping.payloads import StoredBodies, names_files, stored_bodies
 from kombo_provider.mapping.plans import plan_body
 from kombo_provider.mapping.problems import Problem
 from kombo_provider.mapping.questions import FindQuestions, Questions
@@ -61,32 +61,37 @@ class MappedRow(NamedTuple):
     """What the job asks could not be found out: the answers are as the row gives them."""
 
 
-_Said: TypeAlias = "tuple[datetime | None, str | None, bool]"
-"""When the row changed, whether it was sent already, whether it is withdrawn."""
-
 _Asking: TypeAlias = "tuple[str | None, str | None]"
 """Integration and job of a row; None for one that asks for nothing."""
-
-_NOTHING_SAID: _Said = (None, None, False)
 
 _EMAIL = "candidate__email_address"
 
 
-class Identity(NamedTuple):
-    """What is told of a row that is not mapped."""
+class Identities(NamedTuple):
+    """What is told of rows that may need no mapping, by column; the rows numbered in `odd` need it."""
 
-    integration_id: str
-    applicant_id: str
-    changed_at: datetime | None
-    job_id: str | None
-    email: str | None
+    integration_ids: list[str | None]
+    applicant_ids: list[str | None]
+    job_ids: list[str | None]
+    changed_at: list[datetime | None]
+    emails: list[str | None]
+    odd: Collection[int]
 
-    def known_as(self, status: str) -> MappedRow:
-        """Return the row, which the ledger has already; an invalid one is nobody's."""
-        email = None if status == "invalid" else self.email
-        integration_id, applicant_id, changed_at, job_id, _ = self
-        body, said = (None, "", None), (changed_at, None, False)
-        return MappedRow(integration_id, applicant_id, job_id, *body, *said, None, False, (), email, None, status)
+    def known_as(self, statuses: Mapping[int, str]) -> list[MappedRow | None]:
+        """Return the rows that the ledger has already, by number and status, None for each other one."""
+        found: list[MappedRow | None] = [None] * len(self.applicant_ids)
+        columns = zip(self.integration_ids, self.applicant_ids, self.job_ids, strict=True)
+        for row, (key, changed_at, email) in enumerate(zip(columns, self.changed_at, self.emails, strict=True)):
+            status = statuses.get(row)
+            if status is not None:
+                whose = None if status == "invalid" else email  # an invalid row is nobody's
+                told = (changed_at, None, False, None, False, (), whose, None, status, False)
+                found[row] = _row((*key, None, "", None, *told))
+        return found
+
+
+_row = MappedRow._make
+"""Quicker than by names: it is called for every row that is read."""
 
 
 class RowMapper:
@@ -150,25 +155,22 @@ class RowMapper:
                 return [self._unmappable(source)]
             return [row for number in range(len(source.rows)) for row in self.map_rows(source.some([number]))]
 
-    def identified(self, source: SourceRows) -> list[Identity | None]:
-        """Return who each row is about; None for one that tells it no plain way, and has to be mapped."""
+    def identified(self, source: SourceRows) -> Identities | None:
+        """Return who each row is about; None where they tell it no plain way, and have to be mapped."""
         if _EMAIL not in self._aliases.values():
-            return [None] * len(source.rows)
+            return None
         try:
             chunk = Chunk(source, self._aliases, self._rules)
-            keys = read_keys(chunk, self._default_integration_id)
+            integration_ids, applicant_ids, problems = read_keys(chunk, self._default_integration_id)
             changed = chunk.cleaned("changed_at", instant, glance=instants)
             jobs = chunk.cleaned("job_id", reference, glance=references)
             emails = chunk.cleaned(_EMAIL, email_address, glance=plain_emails)
-            others = zip(changed, jobs, emails, strict=True)
         except SourceError:
             raise
         except Exception:  # noqa: BLE001  (the same border: `map_chunk` finds out which row it is)
-            return [None] * len(source.rows)
-        return [
-            None if problem or row in chunk.problems else Identity(integration_id or "", applicant_id or "", *told)
-            for row, ((integration_id, applicant_id, problem), told) in enumerate(zip(keys, others, strict=True))
-        ]
+            return None
+        odd = {row for row, problem in enumerate(problems) if problem is not None}
+        return Identities(integration_ids, applicant_ids, jobs, changed, emails, odd.union(chunk.problems))
 
     def _map(self, source: SourceRows, digests: Sequence[str | None]) -> list[MappedRow]:
         chunk = Chunk(source, self._aliases, self._rules)
@@ -178,10 +180,11 @@ class RowMapper:
         withdrawn = [value is True for value in chunk.cleaned("withdrawn", flag)]
         keys = read_keys(chunk, self._default_integration_id)
         unasked = self._ask(chunk, keys, jobs, sent, withdrawn)
-        stored = self._stored_bodies(chunk, jobs)
-        said = zip(changed, sent, withdrawn, strict=True)
-        emails = chunk.emails or [None] * chunk.rows
-        rows = [self._row(*parts) for parts in zip(keys, jobs, stored, said, emails, digests, strict=True)]
+        stages = [stage or "" for stage in _usable(chunk.cleaned("stage_id", TEXT.clean))]
+        written = bodies(self._body, chunk)  # tells the chunk what is wrong with which row: `stored_bodies` comes after
+        given_jobs = [job or "" for job in jobs]
+        stored = stored_bodies(chunk, given_jobs, stages, written, job_in_body=self._job_in_body)
+        rows = self._rows(chunk, keys, jobs, stored, (changed, sent, withdrawn), digests)
         for row in chunk.warnings.keys() - chunk.problems.keys():
             self.warnings.update(chunk.warnings[row])
             rows[row] = rows[row]._replace(warnings=tuple(chunk.warnings[row]))
@@ -190,12 +193,12 @@ class RowMapper:
         return rows
 
     def _ask(
-        self, chunk: Chunk, keys: list[Key], jobs: list[str | None], sent: list[str | None], withdrawn: list[bool]
+        self, chunk: Chunk, keys: Keys, jobs: list[str | None], sent: list[str | None], withdrawn: list[bool]
     ) -> list[int]:
         """Have the chunk know what the jobs of its rows ask; return the rows whose jobs could not be asked for."""
         if self._find_questions is None:
             return []
-        asking = list(zip([key[0] for key in keys], jobs, strict=True))
+        asking = list(zip(keys.integration_ids, jobs, strict=True))
         if any(withdrawn) or sent.count(None) < len(sent):  # those are not sent
             stays = zip(asking, sent, withdrawn, strict=True)
             asking = [pair if before is None and not gone else (None, None) for pair, before, gone in stays]
@@ -212,23 +215,32 @@ class RowMapper:
         """Return a row that is invalid as a whole, under its key."""
         chunk = Chunk(source, self._aliases, self._rules)
         chunk.require(0, "applicant_id", "belongs to a row that cannot be mapped: look for an extreme value in it")
-        (key,) = read_keys(chunk, self._default_integration_id)
-        (job,) = self._jobs(chunk)
-        return self._row(key, job, stored_body(chunk, 0, job or "", "", "", job_in_body=False), _NOTHING_SAID)
+        keys = read_keys(chunk, self._default_integration_id)
+        jobs = self._jobs(chunk)
+        stored = stored_bodies(chunk, [jobs[0] or ""], [""], [""], job_in_body=False)
+        (row,) = self._rows(chunk, keys, jobs, stored, ([None], [None], [False]), [None])
+        return row
 
-    def _row(
+    def _rows(
         self,
-        key: Key,
-        job_id: str | None,
-        body: StoredBody,
-        said: _Said,
-        email: str | None = None,
-        row_digest: str | None = None,
-    ) -> MappedRow:
-        integration_id, applicant_id, problem = key
-        files = self._rules.attachments_from_files and names_files(body[0])
-        email = None if body[0] is None else email
-        return MappedRow(integration_id, applicant_id, job_id, *body, *said, problem, files, (), email, row_digest)
+        chunk: Chunk,
+        keys: Keys,
+        jobs: list[str | None],
+        stored: StoredBodies,
+        said: tuple[list[datetime | None], list[str | None], list[bool]],
+        digests: Sequence[str | None],
+    ) -> list[MappedRow]:
+        """Put the rows together from their columns, in the order of the fields of MappedRow."""
+        files = [False] * chunk.rows
+        if self._rules.attachments_from_files:
+            files = list(map(names_files, stored.payloads))
+        emails = list(chunk.emails) or [None] * chunk.rows
+        for row in chunk.problems:
+            emails[row] = None
+        nothing: list[None] = [None] * chunk.rows
+        told = (*said, keys.problems, files, [()] * chunk.rows, emails, digests, nothing, [False] * chunk.rows)
+        columns = (keys.integration_ids, keys.applicant_ids, jobs, *stored, *told)
+        return list(map(_row, zip(*columns, strict=True)))
 
     def _jobs(self, chunk: Chunk) -> list[str | None]:
         jobs = chunk.cleaned("job_id", reference, glance=references)
@@ -236,13 +248,6 @@ class RowMapper:
             if job is None:
                 chunk.require(row, "job_id", "is required: Kombo's job id, or remote: and the ATS's")
         return _usable(jobs)
-
-    def _stored_bodies(self, chunk: Chunk, jobs: list[str | None]) -> list[StoredBody]:
-        stages = _usable(chunk.cleaned("stage_id", TEXT.clean))
-        return [
-            stored_body(chunk, row, job or "", stage or "", body, job_in_body=self._job_in_body)
-            for row, (job, stage, body) in enumerate(zip(jobs, stages, bodies(self._body, chunk), strict=True))
-        ]
 
 
 def _found_questions(find: FindQuestions, wanted: set[tuple[str, str]]) -> dict[_Asking, Questions | None]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kombo_provider.mapping.answers import SETTLE
-from kombo_provider.mapping.bodies import json_text
 from kombo_provider.mapping.chunks import REPORTED, Chunk, reason
 from kombo_provider.mapping.digests import fingerprint
+from kombo_provider.mapping.pieces import json_text
 from kombo_provider.mapping.problems import Problem
 from kombo_provider.mapping.questions import Question
 from kombo_provider.mapping.values import JsonText
@@ -26,12 +26,17 @@ def settle_answers(chunk: Chunk, alias: str, values: list[Any]) -> list[Any]:
     """Return a cleaned column of answers as the questions want them; what is wrong, or lacking, becomes a problem."""
     if chunk.questions is None or not (any(values) or any(chunk.questions)):
         return values
-    jobs = {id(questions): questions for questions in chunk.questions if questions is not None}  # rows share a job's
-    by_id = {job: {question.id: question for question in questions} for job, questions in jobs.items()}
-    settled: list[Any] = []
-    for row, (value, questions) in enumerate(zip(values, chunk.questions, strict=True)):
-        nothing_to_do = questions is None or value is REPORTED or not (questions or value)
-        settled.append(value if nothing_to_do else _settled(chunk, row, alias, value, by_id[id(questions)]))
+    # Rows of one job share its questions: by their identity, so that they are looked through once for each job.
+    jobs = {id(questions): questions for questions in chunk.questions if questions is not None}
+    by_id: dict[int, dict[str, Question]] = {}
+    for job, questions in jobs.items():
+        by_id[job] = {question.id: question for question in questions}
+    settled = list(values)
+    for row, asked in enumerate(chunk.questions):
+        value = values[row]
+        if asked is None or value is REPORTED or not (asked or value):
+            continue
+        settled[row] = _settled(chunk, row, alias, value, by_id[id(asked)])
     return settled
 
 
@@ -41,18 +46,23 @@ def _settled(chunk: Chunk, row: int, alias: str, value: JsonText | None, by_id: 
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
         question = by_id.get(entry["question_id"])
-        if question is None or question.kind not in SETTLE:
-            what = _UNKNOWN if question is None else _UNANSWERABLE
-            chunk.warn(row, f"{alias}[{index}].question_id", what)
+        if question is None:
+            chunk.warn(row, f"{alias}[{index}].question_id", _UNKNOWN)
+            continue
+        if question.kind not in SETTLE:
+            chunk.warn(row, f"{alias}[{index}].question_id", _UNANSWERABLE)
             continue
         try:
             entry["answer"] = SETTLE[question.kind](entry["answer"], question, chunk.rules)
         except Exception as exc:  # noqa: BLE001  (the border to the user's values: one bad answer stops no other)
             problems.append(Problem(f"{alias}[{index}].answer", reason(exc)))
         answered[question.id] = entry["answer"]
-    problems += [Problem(alias, _lacking(question)) for question in by_id.values() if _is_lacking(question, answered)]
+    lacking = [question for question in by_id.values() if _is_lacking(question, answered)]
+    problems += [Problem(alias, _lacking(question)) for question in lacking]
+    if not problems and not value:  # nothing was asked that has to be answered
+        return None
     if not problems:
-        return JsonText(json_text(entries)) if value else None
+        return JsonText(json_text(entries))
     chunk.problems[row] += problems
     chunk.fingerprints[row].append(f"{alias} {fingerprint(value)}")
     return REPORTED

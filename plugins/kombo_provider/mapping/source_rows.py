@@ -14,6 +14,8 @@ class SourceRows(NamedTuple):
 
     columns: list[str]
     rows: Sequence[tuple[Any, ...]]
+    stored: Sequence[bytes | None] = ()
+    """The rows' bytes, where whoever read them has them; they depend on the values alone."""
 
     @classmethod
     def of_frame(cls, frame: pandas.DataFrame) -> SourceRows:

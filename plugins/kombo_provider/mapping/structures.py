@@ -24,8 +24,12 @@ class Structure:
         if model is None:
             raise TypeError("a field has a kind or a model")
         self._model = model
-        self._adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list(field) else model)  # type: ignore[valid-type]
-        self._expected = "expected a list" if is_list(field) else "expected an object"
+        adapter: TypeAdapter[Any] = TypeAdapter(list[model] if is_list(field) else model)  # type: ignore[valid-type]
+        # What the adapter wraps, called once for each cell: the wrapping would cost as much as a short list's checks.
+        self._validator, self._serializer = adapter.validator, adapter.serializer
+        self._expected = "expected an object"
+        if is_list(field):
+            self._expected = "expected a list"
 
     def clean(self, value: Any, rules: Rules) -> JsonText | None:
         """Return the cell's JSON text; raise UnusableError with a problem per bad field."""
@@ -34,14 +38,14 @@ class Structure:
             validated = self._thoroughly(value, rules)
         if validated is None:
             return None
-        return JsonText(self._adapter.dump_json(validated, by_alias=True, exclude_unset=True).decode())
+        return JsonText(self._serializer.to_json(validated, by_alias=True, exclude_unset=True).decode())
 
     def _quickly(self, value: Any, rules: Rules) -> Any:
         """Return the validated value of JSON text that is right as it stands, None where that is not sure."""
         if type(value) is not str or "null" in value or _MAYBE_EMPTY.search(value):
             return None
         try:
-            return self._adapter.validate_json(value, context=rules)
+            return self._validator.validate_json(value, context=rules)
         except ValidationError:
             return None
 
@@ -51,7 +55,7 @@ class Structure:
         if shaped is None:
             return None
         try:
-            return self._adapter.validate_python(shaped, context=rules)
+            return self._validator.validate_python(shaped, context=rules)
         except ValidationError as exc:
             raise UnusableError(problems_in(exc, self._model)) from None
 
@@ -59,7 +63,9 @@ class Structure:
         value = from_numpy(value)
         if isinstance(value, str):
             text = tidy(value)
-            value = parse_json(text) if text else None
+            if not text:
+                return None
+            value = parse_json(text)
         if value is None or isinstance(value, dict | list | tuple):
             return value
         raise refuse(f"{self._expected}, native or as JSON text")
@@ -74,7 +80,11 @@ def shape(value: Any) -> Any:
     if isinstance(value, str):
         return tidy(value) or None
     if isinstance(value, dict):
-        return {str(key): part for key, item in value.items() if (part := shape(item)) is not None} or None
+        shaped = [(str(key), shape(item)) for key, item in value.items()]
+        return {key: part for key, part in shaped if part is not None} or None
     if isinstance(value, list | tuple):
-        return [part for item in value if (part := shape(item)) is not None] or None
-    return None if is_missing(value) else value
+        parts = map(shape, value)
+        return [part for part in parts if part is not None] or None
+    if is_missing(value):
+        return None
+    return value

@@ -13,7 +13,8 @@ from kombo_provider.mapping.values import INVISIBLE, Cleaner, Glance, Rules
 
 _SAMPLE: Final = 256
 _DISTINCT: Final = _SAMPLE // 4
-_BEGIN_VISIBLY: Final = re.compile(rf"(?:[^\s|{INVISIBLE}][^|]*+\|)*+")
+_ALL_VISIBLE: Final = re.compile(rf"[^\s{INVISIBLE}]*+")
+_BETWEEN: Final = "|"
 _NEVER_MISSING: Final = frozenset((str, bytes, int, bool, NoneType, date, datetime, time, UUID, dict, list))
 
 
@@ -28,14 +29,17 @@ def cleaned_at_once(cells: list[Any], clean: Cleaner, glance: Glance | None, rul
     Cells of one type that repeat are cleaned once: two of a type that are equal are the same.
     """
     kinds = set(map(type, cells)) - {NoneType}
-    if kinds == {str} and glance is not None:
-        found = _seen_at_a_glance(cells, glance, rules)
-        if found is not None:
-            return found
-    if kinds in ({str}, {int}) and len(set(cells[:_SAMPLE])) <= _DISTINCT:
+    if kinds in ({str}, {int}) and repeats(cells):  # before the glance, which looks at all of them
         cleaned = {value: clean(value, rules) for value in set(cells) if value is not None}
         return list(map(cleaned.get, cells))
+    if kinds == {str} and glance is not None:
+        return _seen_at_a_glance(cells, glance, rules)
     return None
+
+
+def repeats(values: list[Any]) -> bool:
+    """Tell whether a column seems to have few values that come again and again; they can be hashed."""
+    return len(set(values[:_SAMPLE])) <= _DISTINCT
 
 
 def _seen_at_a_glance(cells: list[Any], glance: Glance, rules: Rules) -> list[Any] | None:
@@ -55,5 +59,8 @@ def _are_tidy(texts: list[str]) -> bool:
 
     What is printable has no blanks but spaces. Texts that hold the sign between them may count as untidy.
     """
-    together = "|".join([*texts, ""])
-    return together.isprintable() and " |" not in together and _BEGIN_VISIBLY.fullmatch(together) is not None
+    together = _BETWEEN.join([*texts, ""])
+    if not together.isprintable() or f" {_BETWEEN}" in together or "" in texts:
+        return False
+    begins = {text[0] for text in texts}
+    return _ALL_VISIBLE.fullmatch("".join(begins)) is not None

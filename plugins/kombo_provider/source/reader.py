@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, event, text
@@ -32,7 +32,21 @@ log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 5_000
 CHUNK_BYTES = 16 * 1024 * 1024
+WITHOUT_REFERENCES = 2
+"""The version of `marshal` whose bytes depend on the values alone, not on who else refers to them."""
+_STORED_BYTES = 64 * 1024
+"""Rows that are bigger do not lie in memory twice."""
 _SMALL = frozenset((type(None), bool, int, float, Decimal, date, datetime, UUID))
+
+
+class ReadRows(NamedTuple):
+    """Rows as tuples of untouched Python objects, and the bytes each was measured by.
+
+    Bytes are None for a big row, and for one with more than texts, numbers and what is nested of them.
+    """
+
+    rows: list[tuple[Any, ...]]
+    stored: list[bytes | None]
 
 
 class SourceReader:
@@ -110,8 +124,8 @@ class OpenSource:
 
     def frames(self, window: Window) -> Iterator[pd.DataFrame]:
         """Yield the same as frames of untouched Python objects (dtype object)."""
-        for rows in self.chunks(window):
-            yield self.frame_of(rows)
+        for chunk in self.chunks(window):
+            yield self.frame_of(chunk.rows)
 
     def frame_of(self, rows: list[tuple[Any, ...]]) -> pd.DataFrame:
         """Return rows as a user's function gets them."""
@@ -119,7 +133,7 @@ class OpenSource:
 
         return pd.DataFrame(rows, columns=self.columns, dtype=object)
 
-    def chunks(self, window: Window) -> Iterator[list[tuple[Any, ...]]]:
+    def chunks(self, window: Window) -> Iterator[ReadRows]:
         """Yield the rows that may lie in the window, as tuples of untouched Python objects.
 
         The cut is coarse, a day wider than the window: the caller compares each row's own instant.
@@ -140,27 +154,25 @@ class OpenSource:
         return cut(self._sql, column, self._conn.dialect, self._types[index], window)
 
 
-def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    chunk: list[tuple[Any, ...]] = []
+def _chunks(rows: Iterable[tuple[Any, ...]]) -> Iterator[ReadRows]:
+    chunk = ReadRows([], [])
     chunk_bytes = 0
-    size = _size_of_plain
     for row in rows:
-        chunk.append(row)
+        chunk.rows.append(row)
         try:
-            chunk_bytes += size(row)
-        except ValueError:  # such as an instant: the columns after this row's are probably alike
-            size = _size
-            chunk_bytes += size(row)
-        if len(chunk) >= CHUNK_ROWS or chunk_bytes >= CHUNK_BYTES:
+            stored = marshal.dumps(row, WITHOUT_REFERENCES)
+        except ValueError:  # such as an instant
+            chunk.stored.append(None)
+            chunk_bytes += _size(row)
+        else:
+            size = len(stored)
+            chunk.stored.append(stored if size < _STORED_BYTES else None)
+            chunk_bytes += size
+        if chunk_bytes >= CHUNK_BYTES or len(chunk.rows) >= CHUNK_ROWS:
             yield chunk
-            chunk, chunk_bytes = [], 0
-    if chunk:
+            chunk, chunk_bytes = ReadRows([], []), 0
+    if chunk.rows:
         yield chunk
-
-
-def _size_of_plain(row: tuple[Any, ...]) -> int:
-    """Return the size of a row of texts, numbers and what is nested of them; ValueError for one with anything else."""
-    return len(marshal.dumps(row))
 
 
 def _size(row: tuple[Any, ...]) -> int:

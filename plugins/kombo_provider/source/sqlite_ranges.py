@@ -26,11 +26,16 @@ def ranges(column: str, window: Window) -> str:
     kept: list[str] = []
     gap_from: str | None = None
     for begin, end in _outside(starts_at, ends_at):
-        kept.append(
-            f"{column} < '{begin}'" if gap_from is None else f"{column} >= '{gap_from}' AND {column} < '{begin}'"
-        )
+        before = f"{column} < '{begin}'"
+        if gap_from is None:
+            kept.append(before)
+        else:
+            kept.append(f"{column} >= '{gap_from}' AND {before}")
         gap_from = end
-    behind = f"{column} >= '{gap_from}'" if gap_from else "TRUE"
+    behind = "TRUE"
+    if gap_from is not None:
+        behind = f"{column} >= '{gap_from}'"
+    # The gaps hold hardly any row: told so, SQLite goes through an index for each instead of through the table once.
     return " OR ".join([behind, f"{column} IS NULL", *(f"unlikely({gap})" for gap in kept)])
 
 
@@ -48,9 +53,9 @@ def _outside(starts_at: str | None, ends_at: str | None) -> Iterator[tuple[str, 
 
 def is_served(conn: Any, sql: str, condition: str) -> bool:
     """Tell whether an index serves the ranges: SQLite would otherwise compare each row with hundreds of them."""
-    plain, cut = (
-        conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all() for query in (sql, f"{sql} WHERE {condition}")
-    )
+    plain = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+    cut = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql} WHERE {condition}").all()
+    # The user's own SELECT may hold such a step too: only one more is ours.
     return _by_several(cut) > _by_several(plain)
 
 

@@ -20,11 +20,13 @@ class Window:
         """Tell whether a row with this instant is taken."""
         if changed_at is None:
             return self.undated
-        return (self.lower is None or changed_at >= self.lower) and (self.upper is None or changed_at < self.upper)
+        if self.lower is not None and changed_at < self.lower:
+            return False
+        return self.upper is None or changed_at < self.upper
 
     def widened(self) -> tuple[datetime | None, datetime | None]:
         """Bounds, in UTC, that no time zone can make a row of the window fall out of: for a first cut in SQL."""
-        margin = timedelta(days=1)
+        margin = timedelta(days=1)  # no zone's offset is bigger
         lower = shifted(self.lower, -margin) if self.lower else None
         upper = shifted(self.upper, margin) if self.upper else None
         return lower, upper
@@ -100,6 +102,7 @@ def plan_run(
         return Plan(Window(state.floor, upper), moves=True, sweeps=True)
     lower = shifted(state.watermark, -lookback)
     if scheduled and state.floor is not None:
+        # A `lookback` longer than the source is known must not bring in what first_run="from_now" left out.
         lower = max(lower, state.floor)
     return Plan(Window(lower, upper), moves=True)
 

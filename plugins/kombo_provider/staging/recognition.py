@@ -6,16 +6,16 @@ import hashlib
 import io
 import marshal
 import pickle
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from kombo_provider.ledger import Ledger, Staging, staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.screening import ANSWERS
+from kombo_provider.source.reader import WITHOUT_REFERENCES
 from kombo_provider.staging.mapping_digest import mapping_digest
 
-_WITHOUT_REFERENCES = 2
-"""The version of `marshal` whose bytes depend on the values alone, not on who else refers to them."""
+_Key: TypeAlias = "tuple[str | None, str | None]"
 
 
 class Recognition:
@@ -36,6 +36,7 @@ class Recognition:
         if not self._looks:
             return mapper.map_rows(source, digests)
         found = self._found(mapper, source, digests)
+        # Only what has changed goes through the mapping: that is what makes an hourly run's second look cheap.
         rest = [number for number, row in enumerate(found) if row is None]
         if rest:
             mapped = mapper.map_rows(source.some(rest), [digests[number] for number in rest])
@@ -45,38 +46,53 @@ class Recognition:
 
     def _found(self, mapper: RowMapper, source: SourceRows, digests: Sequence[str | None]) -> list[MappedRow | None]:
         """Return the known rows, None for each other one."""
-        rows = mapper.identified(source)
-        keys = [row[:2] for row in rows if row is not None]
+        identities = mapper.identified(source)
+        if identities is None:
+            return [None] * len(source.rows)
+        keys = list(zip(identities.integration_ids, identities.applicant_ids, strict=True))
+        there = map(self._known(keys).get, keys)
+        same: dict[int, str] = {}
+        for number, (known, digest) in enumerate(zip(there, digests, strict=True)):
+            if known is not None and known[0] == digest:
+                same[number] = known[1]
+        for number in identities.odd:  # known or not, such a row has to be mapped
+            same.pop(number, None)
+        return identities.known_as(same)
+
+    def _known(self, keys: Sequence[_Key]) -> Mapping[Any, tuple[str, str]]:
+        """Return digest and status by which the ledger knows the rows that have a key."""
+        usable = [(integration, applicant) for integration, applicant in keys if integration and applicant]
         with self._ledger.transaction() as conn:
-            known = staging.recognise(
-                conn, self._staging.source, self._staging.kombo_conn_id, keys, field_judged_elsewhere=ANSWERS
+            return staging.recognise(
+                conn, self._staging.source, self._staging.kombo_conn_id, usable, field_judged_elsewhere=ANSWERS
             )
-        found: list[MappedRow | None] = []
-        for row, digest in zip(rows, digests, strict=True):
-            there = known.get(row[:2]) if row is not None else None
-            same = row is not None and there is not None and there[0] == digest
-            found.append(row.known_as(there[1]) if row and there and same else None)
-        return found
 
     def _digests(self, source: SourceRows) -> list[str | None]:
+        """Return a digest of each row that goes on from one of all else that its body depends on."""
         by_what = repr((mapping_digest(), self._staging.endpoint, source.columns, self._by))
         key = hashlib.blake2b(by_what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         begun = hashlib.blake2b(digest_size=16, key=key)
-        return [_digest(row, begun) for row in source.rows]
+        digests: list[str | None] = []
+        for row, bytes_read in zip(source.rows, source.stored or [None] * len(source.rows), strict=True):
+            stored = bytes_read or _stored(row)
+            if stored is None:
+                digests.append(None)
+                continue
+            digest = begun.copy()
+            digest.update(stored)
+            digests.append(digest.hexdigest())
+        return digests
 
 
-def _digest(row: tuple[Any, ...], begun: hashlib.blake2b) -> str | None:
-    """Return a digest of a row, which goes on from one that is begun; None where its values have no bytes of theirs."""
+def _stored(row: tuple[Any, ...]) -> bytes | None:
+    """Return a row's bytes, None where its values have no bytes of theirs."""
     try:
-        stored = marshal.dumps(row, _WITHOUT_REFERENCES)
+        return marshal.dumps(row, WITHOUT_REFERENCES)
     except ValueError:
         try:
-            stored = _pickled(row)
+            return _pickled(row)
         except Exception:  # noqa: BLE001 - the border to the user's values: such a row is mapped each time
             return None
-    digest = begun.copy()
-    digest.update(stored)
-    return digest.hexdigest()
 
 
 def _pickled(row: tuple[Any, ...]) -> bytes:

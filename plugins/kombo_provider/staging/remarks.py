@@ -35,13 +35,15 @@ class Remarks:
 
     def log(self) -> None:
         """Tell how many rows were odd, never with a value."""
-        for (field, problem), count in self._mapper.warnings.items() if self._mapper is not None else ():
-            log.warning("%d rows: %s %s", count, field, problem)
+        if self._mapper is not None:
+            for (field, problem), count in self._mapper.warnings.items():
+                log.warning("%d rows: %s %s", count, field, problem)
         if self._unasked:
-            named = ", ".join(
-                f"{integration_id} ({rows})" for integration_id, rows in self._unasked.most_common(_NAMED)
-            )
-            more = f" and {len(self._unasked) - _NAMED} more" if len(self._unasked) > _NAMED else ""
+            most = self._unasked.most_common(_NAMED)
+            named = ", ".join(f"{integration_id} ({rows})" for integration_id, rows in most)
+            more = ""
+            if len(self._unasked) > _NAMED:
+                more = f" and {len(self._unasked) - _NAMED} more"
             log.warning(
                 "%d rows are taken as they are, without a look at their jobs' screening questions, which could not be "
                 "read: %s%s",

@@ -110,11 +110,13 @@ def stage(
     Where more rows than `approve_above` would newly leave to one integration, those are held. Raises SourceError and
     the target's errors before anything is staged.
     """
-    report = StageReport() if report is None else report
+    if report is None:
+        report = StageReport()
     if target is not None:
         target.check()
     stager = Stager(
         ledger,
+        # No sender takes a new row before it is known how many there are, not even if this run is killed half-way.
         replace(options.staging, hold=Hold.UNDECIDED),
         options.mapping,
         dry_run=options.dry_run,
@@ -123,6 +125,7 @@ def stage(
         target=target,
     )
     report.same_person = stager.same_person
+    # All that may stop the run comes before the first row is written (contract, section 7).
     if target is not None:
         _stop_before_a_lost_ledger(ledger, stager, reader, target, options.staging.source)
     plan, started_at = _plan(ledger, options)

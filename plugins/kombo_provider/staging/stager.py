@@ -12,7 +12,7 @@ from itertools import compress
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import DeliveryKey, Hold, Ledger, Staging, dry_run, holds, passed_over, staging
+from kombo_provider.ledger import DeliveryKey, Ledger, Staging, dry_run, passed_over, staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.questions import FindQuestions
 from kombo_provider.quiet_collector import quiet_collector
@@ -27,6 +27,7 @@ from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.seen_keys import SeenKeys
+from kombo_provider.staging.sent_elsewhere import SentElsewhere
 from kombo_provider.staging.target import Target, TargetCheck
 from kombo_provider.staging.transform import transformed
 
@@ -62,7 +63,7 @@ class Stager:
         self._seen = SeenKeys()
         self._passed, self._personal_ids = PassedRows(), PersonalIds()
         self.asked = AskedFor(Narrowing(), {})
-        self._held_named: list[tuple[str, str]] = []
+        self._sent_elsewhere = SentElsewhere(staging_for.source)
         self._remarks = Remarks()
         self._find_questions: FindQuestions | None = None  # asked only for rows that are staged
         self.same_person = SamePerson(staging_for.source, hold=options.same_person == "hold", dry_run=dry_run)
@@ -146,14 +147,15 @@ class Stager:
         looks: bool = False,
     ) -> Iterator[list[MappedRow]]:
         transform = self._options.transform
+        # Of a transform the columns are not known before it has made a first chunk.
         recognition = Recognition(self._ledger, self._staging, self._options.rules, looks=looks)
         mapper = None if transform else self._mapper(source.columns)
         # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
         cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
         for raw in source.chunks(cut):
-            extracted = SourceRows(source.columns, raw)
+            extracted = SourceRows(source.columns, *raw)
             if transform is not None:
-                extracted = SourceRows.of_frame(transformed(transform, source.frame_of(raw)))
+                extracted = SourceRows.of_frame(transformed(transform, source.frame_of(raw.rows)))
             if mapper is None:
                 mapper = self._mapper(extracted.columns)
             rows = self._taken(recognition.map_rows(mapper, extracted), window, narrowing, replayed)
@@ -167,6 +169,9 @@ class Stager:
         self, mapped: Sequence[MappedRow], window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
     ) -> list[MappedRow]:
         """Return the rows that the run was asked for, and take in how far they reach."""
+        if not narrowing and not replayed and self._all_in(window, mapped):
+            self.asked.take(mapped)
+            return list(mapped)
         taken: list[MappedRow] = []
         for row in mapped:
             if not narrowing.admits(row):
@@ -183,6 +188,19 @@ class Stager:
                 self.by_integration[row.integration_id or "", "not_yet"] += 1
         self.asked.take(taken)
         return taken
+
+    def _all_in(self, window: Window, rows: Sequence[MappedRow]) -> bool:
+        """Tell whether all rows lie in the window, as nearly all chunks do, and take in how far they reach."""
+        changed = [row.changed_at for row in rows if row.changed_at is not None]
+        if len(changed) < len(rows) and not window.undated:
+            return False
+        if not changed:
+            return True
+        greatest = max(changed)
+        if not (window.contains(greatest) and window.contains(min(changed))):
+            return False
+        self._greatest = max(self._greatest or greatest, greatest)
+        return True
 
     def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
         """Pass over rows that staging would leave as they are: a limit is for the others, run after run."""
@@ -202,10 +220,14 @@ class Stager:
         self._personal_ids.look_at(keyed)
         self._remarks.look_at(keyed)
         keys = [_key(row) for row in keyed]
-        foreign = self._target.foreign_ids(keys) if self._target is not None else {}
+        foreign: Mapping[tuple[str, str], str] = {}
+        if self._target is not None:  # before the transaction: the target may be another, slow database
+            foreign = self._target.foreign_ids(keys)
         with self._ledger.transaction() as conn:
+            # Two runs of one source would each find a key new, and each count it.
             staging.lock_source(conn, self._staging.source)
             suspects = list(compress(keys, self._seen.may_hold(keys)))
+            # A key that was perhaps seen in this extract counts as repeated only if the ledger holds it by now.
             known = dry_run.known_keys if self._dry_run else staging.known_keys
             repeated = known(conn, self._staging.source, suspects)
             fresh: dict[tuple[str, str], MappedRow] = {}
@@ -215,33 +237,14 @@ class Stager:
                     self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
             staged = self._enter(conn, self.same_person.settle(conn, list(fresh.values())))
-            self._hold(conn, foreign, known_before, staged)
+            if foreign and not self._dry_run:
+                self._sent_elsewhere.hold(conn, foreign, known_before, staged, self.by_integration)
             passed = self._passed.of_chunk()
             if not self._dry_run:
                 passed_over.note(conn, self._staging.source, self._staging.run, passed)
+        # Only now that they are committed: a chunk that failed left nothing there that could be repeated.
         self._seen.add(fresh)
         self.counts.update(staged, duplicate_keys=len(keyed) - len(fresh))
-
-    def _hold(
-        self,
-        conn: Connection,
-        foreign: Mapping[tuple[str, str], str],
-        known_before: Collection[tuple[str, str]],
-        staged: Counter[str],
-    ) -> None:
-        """Hold rows that some application seems to be for already; those that are new count as held."""
-        if not foreign or self._dry_run:
-            return
-        source = self._staging.source
-        holds.put_on_hold(conn, source, [key for key in foreign if key in known_before], Hold.HAS_ID)
-        new = [key for key in foreign if key not in known_before]
-        held = holds.put_on_hold(conn, source, new, Hold.HAS_ID)
-        staged["new"] -= held
-        staged["held"] += held
-        for integration_id, _ in new:
-            self.by_integration[integration_id, "new"] -= 1
-            self.by_integration[integration_id, "held"] += 1
-        self._held_named = [*self._held_named, *foreign][:_REASONS_SHOWN]
 
     def _enter(self, conn: Connection, rows: Sequence[MappedRow]) -> Counter[str]:
         if self._dry_run:
@@ -277,13 +280,7 @@ class Stager:
         self._personal_ids.log()
         self._remarks.log()
         self.same_person.log()
-        if self._held_named:
-            log.warning(
-                "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "
-                "If the ledger is an older copy, restore the newest; if another tool made these applications, select "
-                "their id as already_sent",
-                ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._held_named),
-            )
+        self._sent_elsewhere.log()
         if self.counts["changed_after_delivery"]:
             log.warning(
                 "%d delivered rows have changed since: nothing is sent again; where it matters, change the record in "

@@ -13,6 +13,7 @@ from kombo_provider.mapping.values import DEFAULT_RULES
 
 KINDS = {
     "answer": kinds.ANSWER,
+    "base64": kinds.BASE64,
     "e-mail": kinds.EMAIL,
     "file name": kinds.FILE_NAME,
     "http url": kinds.HTTP_URL,
@@ -25,6 +26,7 @@ KINDS = {
 }
 TAKEN = {
     "answer": "Four weeks",
+    "base64": "QUJDRA==",
     "e-mail": "zoe.m@example.com",
     "file name": "CV Zoë (1).pdf",
     "http url": "https://example.com/a?b=c",
@@ -36,6 +38,7 @@ TAKEN = {
     "url": "https://example.com",
 }
 ODD = ["", " a", "a ", "a\n", "\u3164", "\u2800", "a\u0000", "remote:", "a@b", "cv.", "/cv.pdf", "CV\n", "a\u202eb.pdf"]
+ODD += ["QR==", "QUI=", "Q==="]
 PIECES = st.lists(st.sampled_from([*ODD, *TAKEN.values(), "@", ".", "remote:", "x" * 70]), max_size=3).map("".join)
 
 
