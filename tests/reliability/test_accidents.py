@@ -22,7 +22,8 @@ from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
 from kombo_provider.sending import group_commit
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.deliver import DeliverReport
-from kombo_provider.sending.lane import Lane, Notice
+from kombo_provider.sending.endings import Notice
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, Tuning
 from tests.reliability.three_lanes import INTEGRATIONS, PATIENT, RUN, ThreeLanes

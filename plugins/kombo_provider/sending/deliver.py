@@ -25,10 +25,11 @@ from kombo_provider.ledger import (
 )
 from kombo_provider.ledger.waiting import Waiting, waiting
 from kombo_provider.sending.body_memory import BodyMemory
+from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.file_reads import FileReads
 from kombo_provider.sending.group_commit import GroupCommit
 from kombo_provider.sending.held import left_to_holders, look_again_in, outlived
-from kombo_provider.sending.lane import Ending, Lane
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, TaskTime, Tuning
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight, refusal
@@ -249,7 +250,7 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
 
 def _numbers(lane: Lane) -> dict[str, Any]:
     counts = {str(status): count for status, count in sorted(lane.outcomes.items())}
-    return {**counts, "peak_in_flight": lane.peak_in_flight, "answers_429": lane.rate_limited}
+    return {**counts, "peak_in_flight": lane.ahead.peak_on_wire, "answers_429": lane.rate_limited}
 
 
 _SNOOZABLE = frozenset({Ending.BLOCKED, Ending.WAY, Ending.PAUSED})

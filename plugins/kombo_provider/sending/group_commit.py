@@ -29,7 +29,8 @@ from kombo_provider.ledger import (
 from kombo_provider.sending import opening
 from kombo_provider.sending.body_memory import EXPECTED_FILES_BYTES, BodyMemory, expected_bytes
 from kombo_provider.sending.commit_step import CommitStep
-from kombo_provider.sending.lane import Lane, Notice
+from kombo_provider.sending.endings import Notice
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class GroupCommit:
         if not self.has_room():
             return []
         in_turn = sorted(lanes, key=lambda lane: (lane.in_flight, lane.last_progress))
-        return [(lane, room) for lane in in_turn if (room := lane.room(at)) > 0]
+        return [(lane, room) for lane in in_turn if (room := lane.claimable(at)) > 0]
 
     # The kinds of work in one transaction, in the order in which they are done.
 

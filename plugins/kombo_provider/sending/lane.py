@@ -5,46 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, LaneState, LaneStatus, Lease, Status
+from kombo_provider.ledger import Intent, LaneState, LaneStatus, Lease, Status
 from kombo_provider.ledger.leases import HeldTurn
+from kombo_provider.sending.ahead import Ahead
+from kombo_provider.sending.endings import Ending, Notice
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
 from kombo_provider.sending.turns import Turns
+from kombo_provider.sending.way import Way
 
 LONGEST_LATE_WAIT_SECONDS = 30.0
-
-
-class Ending(Enum):
-    """Why a lane takes no more rows in this task."""
-
-    DONE = "nothing left to send"
-    LEFT = "the turn of this run is over"
-    BLOCKED = "Kombo refuses the integration"
-    WAY = "something between here and Kombo refuses every request"
-    PAUSED = "its requests end in doubt or fail at the ATS"
-    DRAINED = "new requests are stopped by `airflow kombo drain`"
-    HALTED = "a person stopped the lane"
-    FOREIGN = "the API key belongs to another Kombo environment"
-    LOST = "another process took it over"
-    HELD = "another process is sending on it"
-    STOPPED = "the task was told to stop"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What every process that sends should hear of a lane, or of all lanes of its connection."""
-
-    integration_id: str
-    state: LaneState
-    code: str | None
-    log_url: str | None
-    pause_seconds: float
-    pauses: int
-    account_wide: bool
 
 
 @dataclass(slots=True)
@@ -61,13 +34,15 @@ class Lane:
     breaker: Breaker
     tuning: Tuning
     turns: Turns = field(init=False)
+    way: Way = field(init=False)
     facts: LaneFacts = NOTHING_TOLD
     opened_to_probe: bool = False
     """The first answer decides whether the lane goes on in this task."""
     limit_noted: int | None = None
     last_progress: float = 0.0
-    in_flight: int = 0
-    peak_in_flight: int = 0
+    ahead: Ahead = field(default_factory=Ahead)
+    unanswered: int = 0
+    """Intents that were committed and have no answer yet, those that wait for a connection among them."""
     rate_limited: int = 0
     ending: Ending | None = None
     code: str | None = None
@@ -80,21 +55,59 @@ class Lane:
     _doubts_in_row: int = 0
     _last_doubt_at: float = float("-inf")
     _late_in_row: int = 0
-    _passed: int = 0
-    _passed_before: dict[DeliveryKey, int] = field(default_factory=dict)
-    _refused_on_the_way: set[DeliveryKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.turns = Turns(self.tuning)
+        self.way = Way(self.tuning.rows_that_blame_the_way)
 
-    def room(self, now: float) -> int:
-        """How many rows may be claimed now."""
-        if self.lease is None or self.is_ending or now < max(self._wake_at, self._held_until):
+    @property
+    def in_flight(self) -> int:
+        """How many requests are on the wire, or were answered and not taken in yet."""
+        return self.unanswered - len(self.ahead)
+
+    def limit(self, now: float) -> int:
+        """How many requests may be on the wire at once."""
+        if self.lease is None or self.is_ending or now < self._held_until:
             return 0
         # What is in doubt and what is on the wire share one cap, so that an outage costs no more than that.
-        room = min(self.pace.room(self.in_flight, now), self.pace.cap - self.in_flight - self._doubts_in_row)
-        probes = self.breaker.room(self.in_flight, now)
-        return max(0, room if probes is None else min(room, probes))
+        limit = min(self.pace.limit(now), self.pace.cap - self._doubts_in_row)
+        probes = self.breaker.limit(now)
+        if probes is not None:
+            limit = min(limit, probes)
+        return max(0, limit)
+
+    def room(self, now: float) -> int:
+        """How many rows may be claimed now to be sent at once."""
+        if not self.has_more(now):
+            return 0
+        return max(0, self.limit(now) - self.in_flight)
+
+    def claimable(self, now: float) -> int:
+        """How many rows may be claimed now, those among them that have to wait for a connection."""
+        if not self.has_more(now):
+            return 0
+        limit = self.limit(now)
+        return max(0, limit + self._worth_waiting(limit) - self.unanswered)
+
+    def has_more(self, now: float) -> bool:
+        """Tell whether the lane may have rows that are due, as far as is known."""
+        return now >= self._wake_at
+
+    def _worth_waiting(self, limit: int) -> int:
+        """How many intents to commit ahead: none while requests fail or only a probe may leave, to be given back."""
+        if self._doubts_in_row or self.breaker.probing:
+            return 0
+        return self.pace.answers_within(self.tuning.ahead, limit)
+
+    def holds_back(self, now: float) -> bool:
+        """Tell whether what waits for a connection has to be given back: it may not leave, or has waited too long."""
+        return len(self.ahead) > 0 and (self.limit(now) == 0 or self.ahead.is_stale(now))
+
+    def gave_back(self, intents: int, now: float) -> None:
+        """Count intents that waited for a connection and are given back; how long requests take is no longer known."""
+        self.unanswered -= intents
+        self.pace.forget_usual_seconds()
+        self._nothing_due, self._wake_at = False, now
 
     @property
     def is_ending(self) -> bool:
@@ -104,11 +117,11 @@ class Lane:
     @property
     def is_over(self) -> bool:
         """Tell whether others may have the lane: it takes no more rows, and nothing is on the wire."""
-        return self.lease is not None and self.is_ending and not self.in_flight
+        return self.lease is not None and self.is_ending and not self.unanswered
 
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
-        if self.lease is None or self.is_ending or self._nothing_due or self.in_flight or self.room(now):
+        if self.lease is None or self.is_ending or self._nothing_due or self.unanswered or self.room(now):
             return False
         return now - self._looked_at >= self.tuning.empty_lane
 
@@ -172,18 +185,8 @@ class Lane:
     # What the requests tell.
 
     def started(self) -> None:
-        """Count a row that goes on the wire."""
-        self.in_flight += 1
-        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-
-    def blames_row(self, intent: Intent, outcome: Outcome) -> bool:
-        """Tell whether a page instead of Kombo's answer is the row's own fault: it met one before, others passed since.
-
-        Kombo's API gives no other way to tell (API reference, section 11).
-        """
-        if outcome.outcome_class is not OutcomeClass.WAY_OR_ROW or not intent.refused_on_the_way:
-            return False
-        return self._passed > self._passed_before.get(intent.key, 0)
+        """Count an intent that was committed."""
+        self.unanswered += 1
 
     def finished(self, intent: Intent, outcome: Outcome, status: Status, now: float, *, began: float) -> Notice | None:
         """Take in the answer to a request that began at a time; return what other processes should hear of it."""
@@ -205,7 +208,7 @@ class Lane:
         return self._notice(now, blocked=blocked, account_wide=outcome.account_wide)
 
     def _count(self, outcome: Outcome, status: Status, now: float) -> None:
-        self.in_flight -= 1
+        self.unanswered -= 1
         self.outcomes[status] += 1
         self.rate_limited += outcome.http_status == 429
         if status is Status.READY:
@@ -214,18 +217,8 @@ class Lane:
             self.last_progress = now
 
     def _way_is_closed(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
-        """Stop the lane where nothing but pages came back, for several rows or for the only one there is."""
-        if outcome.outcome_class is not OutcomeClass.WAY_OR_ROW:
-            if outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
-                self._passed += 1
-                self._refused_on_the_way.clear()
-            return False
-        if status is Status.REJECTED:
-            return False
-        met_it_again = intent.key in self._refused_on_the_way
-        self._refused_on_the_way.add(intent.key)
-        self._passed_before[intent.key] = self._passed
-        if not met_it_again and len(self._refused_on_the_way) < self.tuning.rows_that_blame_the_way:
+        """Stop the lane where something on the way refuses every request."""
+        if not self.way.is_closed(intent, outcome, status):
             return False
         self.stop(Ending.WAY, f"HTTP {outcome.http_status}", outcome.log_url)
         return True
@@ -269,7 +262,7 @@ class Lane:
 
     def give_up_where_nothing_moves(self, now: float, timeout_seconds: float) -> None:
         """End the lane where it has nothing left, or got nothing through for longer than anyone should wait."""
-        if self.lease is None or self.is_ending or self.in_flight:
+        if self.lease is None or self.is_ending or self.unanswered:
             return
         if self._nothing_due:
             self.stop(Ending.DONE)
@@ -282,7 +275,7 @@ class Lane:
             return
         if self.lease is None:
             self.stop(Ending.HELD)
-        self.stop(Ending.PAUSED if self.breaker.room(0, now) is not None else Ending.LEFT)
+        self.stop(Ending.PAUSED if self.breaker.limit(now) is not None else Ending.LEFT)
 
     def wait(self, until: float) -> None:
         """Claim nothing before a time."""

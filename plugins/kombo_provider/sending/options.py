@@ -52,6 +52,10 @@ class Tuning:
     """A task that waits for a lane has its process again so long before the holder's turn ends: Airflow is slow."""
     longest_stint: float = 30.0
     """A lane that was taken back is handed over again after four times the time that it was away, at most this."""
+    gather: float = 0.025
+    """So long answers are gathered for one commit, as long as no connection waits for it."""
+    ahead: float = 0.035
+    """The intents of as many rows are committed ahead as are answered in this time: until the next commit is made."""
     begin_within: float = 10.0
     """An intent that is not on the wire so long after its commit is given back."""
     read_files_within: float = 30.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import ceil
 
 from kombo_provider.client.limits import LONGEST_PAUSE_SECONDS
 from kombo_provider.client.outcome import Outcome, OutcomeClass
@@ -12,6 +13,7 @@ from kombo_provider.sending.options import Tuning
 
 RATE_LIMIT_NEARLY_USED = 2
 _RATE_LIMIT_PAUSE_SECONDS = 5.0
+_ANSWERS_REMEMBERED = 8
 
 
 def rate_pause_seconds(outcome: Outcome) -> float | None:
@@ -48,19 +50,32 @@ class Pace:
         self._proven = False
         self._refusals_in_row = 0
         self._unanswered: deque[float] = deque()
+        self._usual_seconds: float | None = None
         self.not_before = 0.0
 
     def expect_unanswered(self, until: Iterable[float]) -> None:
         """Count requests that may still run at Kombo though nobody waits for them, each until its time."""
         self._unanswered = deque(sorted([*self._unanswered, *until]))
 
-    def room(self, in_flight: int, now: float) -> int:
-        """How many more requests may leave."""
+    def limit(self, now: float) -> int:
+        """How many requests may be on the wire at once; less than none where a dead holder left more than that."""
         while self._unanswered and self._unanswered[0] <= now:
             self._unanswered.popleft()
         if now < self.not_before:
             return 0
-        return max(0, min(self.cap - len(self._unanswered), int(self._allowed)) - in_flight)
+        return min(self.cap - len(self._unanswered), int(self._allowed))
+
+    def answers_within(self, seconds: float, in_flight: int) -> int:
+        """How many of so many requests are answered in a time, at most all; none where nothing is known of them."""
+        if self._usual_seconds is None:
+            return 0
+        if self._usual_seconds <= seconds:
+            return in_flight
+        return ceil(in_flight * seconds / self._usual_seconds)
+
+    def forget_usual_seconds(self) -> None:
+        """Requests no longer take as long as they used to."""
+        self._usual_seconds = None
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer, None where it will not."""
@@ -86,6 +101,8 @@ class Pace:
         self.not_before = now + (outcome.pause_seconds or backoff) * (1 + 0.25 * self._jitter())
 
     def _answered(self, outcome: Outcome) -> None:
+        before, seconds = self._usual_seconds, outcome.duration_seconds
+        self._usual_seconds = seconds if before is None else before + (seconds - before) / _ANSWERS_REMEMBERED
         self._refusals_in_row = 0
         if not self._proven:
             self._proven, self._allowed = True, float(self.cap)
@@ -159,8 +176,8 @@ class Breaker:
         self.paused_until = now + min(self._tuning.longest_outage_pause, self._outage_pause)
         self.probing, self._tripped_at = True, now
 
-    def room(self, in_flight: int, now: float) -> int | None:
+    def limit(self, now: float) -> int | None:
         """0 while paused, one at a time while probing, None where this sets no limit."""
         if now < self.paused_until:
             return 0
-        return max(0, 1 - in_flight) if self.probing else None
+        return 1 if self.probing else None

@@ -1,4 +1,4 @@
-"""Makes one request in a thread of its own; whatever happens, an answer is queued."""
+"""Makes requests in threads of their own; whatever happens, each has its answer queued."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Protocol
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Result
+from kombo_provider.sending.ahead import Waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, foretold, forgotten, unsendable
 from kombo_provider.sending.file_reads import FileReads
@@ -52,7 +53,8 @@ class Answer:
 class Requester:
     """Builds bodies and makes requests, safely from many threads.
 
-    `begun` are the keys whose request may have left. `bug` is a fault of ours, which ends the sending.
+    `begun` are the keys whose request may have left. `bug` is a fault of ours, which ends the sending. `hurry` is set
+    where an answer should not wait for others to be taken in with it.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Requester:
         self._beginning = threading.Lock()
         self._closed = False
         self.answers: SimpleQueue[Answer] = SimpleQueue()
+        self.hurry = threading.Event()
         self.begun: set[DeliveryKey] = set()
         self.bug: BaseException | None = None
 
@@ -78,8 +81,18 @@ class Requester:
         with self._beginning:
             self._closed = True
 
-    def request(self, lane: Lane, intent: Intent, begin_before: float) -> None:
-        """Make the intent's request, if it begins in time."""
+    def serve(self, lane: Lane, waiting: Waiting | None) -> None:
+        """Make a lane's requests, one after another, as long as the next one may follow at once."""
+        while waiting is not None:
+            answer = self._request(lane, waiting)
+            self.answers.put(answer)
+            waiting = lane.ahead.follow(answer.outcome)
+        if lane.ahead.needs_sender:
+            self.hurry.set()
+
+    def _request(self, lane: Lane, waiting: Waiting) -> Answer:
+        """Make the intent's request, if it begins in time; whatever happens, there is an answer."""
+        intent = waiting.intent
         outcome, result = NOT_BEGUN, None
         try:
             if intent.payload is None:
@@ -87,14 +100,14 @@ class Requester:
             elif intent.job_id in lane.facts.closed_job_ids:
                 result = foretold(intent, JOB_CLOSED)
             else:
-                outcome = self._create(lane, intent, begin_before)
+                outcome = self._create(lane, intent, waiting.begin_before)
         except UnreadableFileError as exc:
             result = unsendable(intent, exc.field, exc.problem)
         except BaseException as exc:  # noqa: BLE001 - a fault of ours must not leave the row without an answer
             self.bug = exc
             log.error("Internal error, %s at:\n%s", type(exc).__name__, "".join(format_tb(exc.__traceback__)))  # noqa: TRY400 - its text could quote the row
             outcome = BROKEN if intent.key in self.begun else NOT_BEGUN
-        self.answers.put(Answer(lane, intent, outcome, self._clock(), result))
+        return Answer(lane, intent, outcome, self._clock(), result)
 
     def _create(self, lane: Lane, intent: Intent, begin_before: float) -> Outcome:
         body = self._late_bodies.pop(intent) or build_body(intent, self._files.for_row(), lane.facts.limits)

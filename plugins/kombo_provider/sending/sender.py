@@ -18,8 +18,9 @@ from kombo_provider.client.outcome import OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError, LedgerRefusedError
 from kombo_provider.ledger import DeliveryKey, Intent, Result, Status
 from kombo_provider.sending.decide import NOT_BEGUN, decide, interrupted
+from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.group_commit import GroupCommit
-from kombo_provider.sending.lane import Ending, Lane
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import rate_pause_seconds
 from kombo_provider.sending.progress import Progress
@@ -27,7 +28,6 @@ from kombo_provider.sending.requester import Answer, Requester
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LINGER_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 0.25
 _LONGEST_LEDGER_BACKOFF_SECONDS = 15.0
 
@@ -52,7 +52,8 @@ class Sender:
         self._answers: SimpleQueue[Answer] = requester.answers
         self._gathered: list[Answer] = []
         self._unrecorded: list[tuple[Answer, Result]] = []
-        self._on_wire: dict[DeliveryKey, tuple[Lane, Intent]] = {}
+        self._unanswered: dict[DeliveryKey, tuple[Lane, Intent]] = {}
+        self._commit_seconds = 0.0
         self._logged: set[DeliveryKey] = set()
         self._ledger_failures = 0
 
@@ -88,26 +89,50 @@ class Sender:
             if self._group_commit.has_room():  # a lane that waits for memory is not one that gets nothing through
                 lane.give_up_where_nothing_moves(at, self._options.timeout_seconds)
             lane.end_turn(at)
+        self._give_back_what_may_not_leave(at)
         claimed = self._commit(claim=not self._stop.is_set())
-        for lane, intent in claimed:
-            self._on_wire[intent.key] = lane, intent
-            begin_before = self._clock() + self._options.tuning.begin_within
-            pool.submit(self._requester.request, lane, intent, begin_before)
-        self._progress.on_wire(len(self._on_wire))
+        if claimed is not None:
+            self._put_on_wire(pool, claimed)
+        self._progress.on_wire(sum(lane.ahead.on_wire for lane in self._lanes))
         self._progress.maybe_log()
-        return bool(self._unrecorded or self._on_wire) or any(lane.ending is None for lane in self._lanes)
+        return bool(self._unrecorded or self._unanswered) or any(lane.ending is None for lane in self._lanes)
 
     def _wait(self) -> None:
-        """Gather an answer, and for a moment those close behind it: one commit serves them all."""
+        """Gather answers for one commit, as long as no connection waits for what it brings."""
         timeout = self._seconds_to_next_change()
         try:
             first = self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait()
-            self._gathered.append(first)
-            until = self._clock() + min(_LONGEST_LINGER_SECONDS, first.outcome.duration_seconds / 100)
-            while (left := until - self._clock()) > 0 or not self._answers.empty():
-                self._gathered.append(self._answers.get(timeout=max(left, 0.0001)))
         except Empty:
             return
+        self._gathered.append(first)
+        # Not one answer after the other: each would wake this thread, which costs more than most of them bring.
+        if self._requester.hurry.wait(self._options.tuning.gather):
+            # An answer seldom comes alone, and those that come during the next commit have to wait for its end.
+            time.sleep(min(self._options.tuning.gather, self._commit_seconds / 2))
+        self._requester.hurry.clear()  # before the answers are taken: none can slip in between unseen
+        while not self._answers.empty():
+            self._gathered.append(self._answers.get_nowait())
+
+    def _give_back_what_may_not_leave(self, at: float) -> None:
+        """Let the next commit give back the intents that wait on lanes which stop, pause or have become slow."""
+        for lane in self._lanes:
+            if not lane.holds_back(at):
+                continue
+            intents = lane.ahead.take_back()
+            lane.gave_back(len(intents), at)
+            for intent in intents:
+                self._unrecorded.append((Answer(lane, intent, NOT_BEGUN, at), decide(intent, NOT_BEGUN)))
+                self._no_longer_unanswered(intent)
+
+    def _put_on_wire(self, pool: ThreadPoolExecutor, claimed: Sequence[tuple[Lane, Intent]]) -> None:
+        """Begin requests where connections are free; the other intents wait for one."""
+        at = self._clock()
+        for lane, intent in claimed:
+            self._unanswered[intent.key] = lane, intent
+            lane.ahead.add(intent, at + self._options.tuning.begin_within)
+        for lane in self._lanes:
+            for waiting in lane.ahead.begin(lane.limit(at), has_more=lane.has_more(at)):
+                pool.submit(self._requester.serve, lane, waiting)
 
     def _take_in_gathered(self) -> None:
         while self._gathered:
@@ -124,9 +149,9 @@ class Sender:
     def _take_in(self, answer: Answer) -> None:
         """Learn from an answer: what becomes of its row, of its lane, and of the others."""
         lane, intent, outcome, at = answer.lane, answer.intent, answer.outcome, self._clock()
-        result = answer.result or decide(intent, outcome, row_is_to_blame=lane.blames_row(intent, outcome))
+        result = answer.result or decide(intent, outcome, row_is_to_blame=lane.way.blames_row(intent, outcome))
         self._unrecorded.append((answer, result))
-        self._no_longer_on_wire(intent)
+        self._no_longer_unanswered(intent)
         self._progress.count(result.status, outcome)
         self._options.on_answer(outcome.duration_seconds)
         began = answer.answered_at - outcome.duration_seconds
@@ -143,24 +168,27 @@ class Sender:
         if notice is not None:
             self._group_commit.announce(notice)
 
-    def _no_longer_on_wire(self, intent: Intent) -> None:
-        """Forget an intent that was answered, but not a later attempt of the same row."""
-        _, latest = self._on_wire.get(intent.key, (None, intent))
+    def _no_longer_unanswered(self, intent: Intent) -> None:
+        """Forget an intent that was answered or given back, but not a later attempt of the same row."""
+        _, latest = self._unanswered.get(intent.key, (None, intent))
         if latest.attempt == intent.attempt:
-            self._on_wire.pop(intent.key, None)
+            self._unanswered.pop(intent.key, None)
             self._group_commit.answered(intent)
             self._requester.begun.discard(intent.key)
 
-    def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]]:
-        """Record the answers at hand and claim what may follow; where that fails, keep them and claim nothing."""
+    def _commit(self, *, claim: bool) -> list[tuple[Lane, Intent]] | None:
+        """Record the answers at hand and claim what may follow; None where that fails: then they are kept."""
         results = [result for _, result in self._unrecorded]
+        began = self._clock()
         try:
             if claim:
                 self._ask_for_lanes()
-            claimed = self._group_commit.commit(results, self._lanes, self._on_wire, claim=claim)
+            claimed = self._group_commit.commit(results, self._lanes, self._unanswered, claim=claim)
         except LedgerError as exc:
             self._survive(exc)
-            return []
+            return None
+        if results:
+            self._commit_seconds = self._clock() - began
         self._unrecorded.clear()
         self._logged.clear()
         self._ledger_failures = 0
@@ -174,12 +202,14 @@ class Sender:
                 self._group_commit.ask_again(lane)
 
     def _survive(self, exc: LedgerError) -> None:
+        for lane in self._lanes:
+            lane.ahead.hold()
         self._ledger_failures += 1
         self._log_unrecorded()
         if isinstance(exc, LedgerRefusedError):  # a text of Kombo's may be what the database cannot hold
             self._unrecorded = [(answer, result.without_texts()) for answer, result in self._unrecorded]
         held_up = self._clock() - max(lane.last_progress for lane in self._lanes)
-        if not self._unrecorded and not self._on_wire and held_up > self._options.tuning.patience:
+        if not self._unrecorded and not self._unanswered and held_up > self._options.tuning.patience:
             raise exc
         wait = min(_LONGEST_LEDGER_BACKOFF_SECONDS, 0.5 * 2 ** min(self._ledger_failures, 6))
         log.warning("%s. Nothing more is sent meanwhile; trying again in %.0f s.", exc, wait)
@@ -198,6 +228,7 @@ class Sender:
         self._requester.begin_no_more()
         pool.shutdown(wait=False)
         for lane in self._lanes:
+            lane.ahead.hold()
             lane.stop(Ending.STOPPED)
         try:
             self._take_in_gathered()
@@ -207,7 +238,7 @@ class Sender:
             pass
         finally:
             begun = self._requester.begun
-            unanswered = [intent for _, intent in self._on_wire.values()]
+            unanswered = [intent for _, intent in self._unanswered.values()]
             given_up = [
                 interrupted(intent) if intent.key in begun else decide(intent, NOT_BEGUN) for intent in unanswered
             ]
@@ -242,7 +273,7 @@ class Sender:
                 answer = self._answers.get(timeout=left)
             except Empty:
                 return
-            self._no_longer_on_wire(answer.intent)
+            self._no_longer_unanswered(answer.intent)
             self._record_late(answer)
 
     def _record_late(self, answer: Answer) -> None:

@@ -12,7 +12,7 @@ from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import EVERYWHERE, LaneState, lane_states, leases
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.decide import decide
-from kombo_provider.sending.lane import Ending, Notice
+from kombo_provider.sending.endings import Ending, Notice
 from tests.unit.sending.conftest import CAP, RUN, Desk, delivered
 
 

@@ -9,7 +9,8 @@ import pytest
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, LaneState, Lease, Status
 from kombo_provider.sending.decide import NOT_BEGUN, decide
-from kombo_provider.sending.lane import Ending, Lane, Notice
+from kombo_provider.sending.endings import Ending, Notice
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace
 
@@ -31,7 +32,7 @@ def hear(lane: Lane, applicant: str, outcome: Outcome, *, again: bool = False) -
     key = DeliveryKey("s", "ats:a", applicant)
     intent = Intent(key, 1, "application", "job", "{}", False, 0, False, refused_on_the_way=again)
     lane.started()
-    result = decide(intent, outcome, row_is_to_blame=lane.blames_row(intent, outcome))
+    result = decide(intent, outcome, row_is_to_blame=lane.way.blames_row(intent, outcome))
     return result.status, lane.finished(intent, outcome, result.status, 1.0, began=0.5)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.ledger import DeliveryKey, Intent, Lease, Status
-from kombo_provider.sending.lane import Ending, Lane
+from kombo_provider.sending.endings import Ending
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.pacing import Breaker, Pace, rate_pause_seconds
 

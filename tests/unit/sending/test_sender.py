@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Lease, Ledger, leases
-from kombo_provider.sending.lane import Ending
+from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.options import TaskTime
 from tests.unit.sending.conftest import CAP, RUN, Desk, delivered
 from tests.waiting import wait_until
@@ -27,7 +27,7 @@ def test_each_due_row_is_sent_once_and_recorded_and_the_lanes_are_given_back(des
     assert set(desk.statuses().values()) == {"delivered"}
     assert set(Counter(desk.client.asked).values()) == {1}
     assert [lane.ending for lane in lanes] == [Ending.DONE, Ending.DONE]
-    assert max(lane.peak_in_flight for lane in lanes) <= CAP
+    assert max(lane.ahead.peak_on_wire for lane in lanes) <= CAP
     assert desk.holders() == {None}
 
 

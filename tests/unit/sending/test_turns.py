@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from kombo_provider.client.outcome import Outcome
 from kombo_provider.ledger._tables import lanes as lane_rows
-from kombo_provider.sending.lane import Ending, Lane
+from kombo_provider.sending.endings import Ending
+from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import Tuning
 from kombo_provider.sending.turns import Turns
 from tests.unit.sending.conftest import QUICK, Desk, delivered
