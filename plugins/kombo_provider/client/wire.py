@@ -18,6 +18,8 @@ _PIECE_BYTES: Final = 16 * 1024
 
 _BEGINNING_BYTES: Final = 4 * 1024
 
+_MOST_DIGITS: Final = 18
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -88,12 +90,72 @@ class _DeadlineReader(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     """An answer that begins behind all informational ones (1xx), as HTTP asks of clients."""
 
+    def begin(self) -> None:
+        """Read the head of the answer, and from it how the body ends.
+
+        As http.client does it, but for its e-mail parser: that costs more than all the rest of an answer.
+        """
+        version, status, reason = self._read_status()
+        if not version.startswith("HTTP/1."):
+            raise http.client.UnknownProtocol(version)
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.code = self.status = status
+        self.reason = reason.strip()
+        self.headers = self.msg = _read_headers(self.fp)  # type: ignore[assignment]  # only looked up by name
+        self.chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        self.length = self._length_of_body()
+        # Without a length only the end of the connection ends the body.
+        self.will_close = self._check_close() or (self.length is None and not self.chunked)  # type: ignore[attr-defined]
+
     def _read_status(self) -> tuple[str, int, str]:
         version, status, reason = super()._read_status()  # type: ignore[misc]
         while 100 <= status < 200 and status != http.HTTPStatus.SWITCHING_PROTOCOLS:
-            http.client.parse_headers(self.fp)
+            _read_headers(self.fp)
             version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, status, reason
+
+    def _length_of_body(self) -> int | None:
+        if self.status in _WITHOUT_BODY:
+            return 0
+        length = self.headers.get("content-length", "")
+        if self.chunked or not length.isdecimal() or len(length) > _MOST_DIGITS:
+            return None
+        return int(length)
+
+
+_WITHOUT_BODY: Final = frozenset(
+    {http.HTTPStatus.SWITCHING_PROTOCOLS, http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED}
+)
+
+
+def _read_headers(fp: Any) -> dict[str, str]:
+    """Return the headers under lower-case names; of one that is there twice, the last."""
+    headers: dict[str, str] = {}
+    name = ""
+    for line in http.client._read_headers(fp):  # type: ignore[attr-defined]  # bounds their number and length
+        text = line.decode("latin-1")
+        if text.startswith((" ", "\t")) and name:  # a header may go on in the next line (RFC 9112, 5.2)
+            headers[name] += " " + text.strip()
+            continue
+        before, colon, after = text.partition(":")
+        if colon:
+            name = before.strip().lower()
+            headers[name] = after.strip()
+    return headers
+
+
+def _head(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """Return what stands before a request's body; raises ValueError for what would change the lines that follow."""
+    lines = [f"{method} {target} HTTP/1.1"]
+    for name, value in headers.items():
+        lines.append(f"{name}: {value}")
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    if " " in target or not target.isascii() or not "".join(lines).isprintable():
+        raise ValueError("a request line or a header holds characters that HTTP does not carry")
+    lines += ["", ""]
+    return "\r\n".join(lines).encode("latin-1")
 
 
 class Wire:
@@ -101,20 +163,25 @@ class Wire:
 
     def __init__(self, sock: DeadlineSocket) -> None:
         self._sock = sock
-        self._http = http.client.HTTPConnection("wire")  # the Host header is the caller's
-        self._http.auto_open = 0
-        self._http.response_class = _Response
-        self._http.sock = sock
         self._response: http.client.HTTPResponse | None = None
 
     def exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Send one request and return the answer; raises an OSError or HTTPException without one."""
+        """Send one request and return the answer; raises an OSError, HTTPException or ValueError without one."""
+        head = _head(method, target, headers, body)
         # A server may answer and close before it has read all: then the answer counts.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._http.request(method, target, body=body, headers=headers)
-        self._response = response = self._http.getresponse()
+            self._send(head, body or b"")
+        self._response = response = _Response(self._sock, method=method)  # type: ignore[arg-type]  # makefile is enough
+        response.begin()
         answer = _read(response)
         return replace(answer, reusable=answer.complete and not response.will_close)
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        if len(head) + len(body) <= _PIECE_BYTES:
+            self._sock.sendall(head + body)  # in one packet, where it fits
+            return
+        self._sock.sendall(head)
+        self._sock.sendall(body)
 
     def renew(self, deadline: float) -> None:
         """Give the next exchange on this connection a new deadline."""
@@ -125,7 +192,7 @@ class Wire:
 
     def close(self) -> None:
         """Close the connection, also under an answer that was not read to its end."""
-        for part in (self._response, self._http, self._sock):
+        for part in (self._response, self._sock):
             if part is not None:
                 with contextlib.suppress(OSError, ValueError):  # what was learned must not be lost to a bad farewell
                     part.close()
@@ -134,19 +201,19 @@ class Wire:
 def _read(response: http.client.HTTPResponse) -> Answer:
     """Return the answer; of a body that did not arrive whole, or that cannot be read, only the beginning is kept."""
     content, arrived, too_large = _received(response)
-    body, is_all = decoded(content, response.getheader("Content-Encoding"), most_bytes=LARGEST_ANSWER_BYTES)
+    body, is_all = decoded(content, response.headers.get("content-encoding"), most_bytes=LARGEST_ANSWER_BYTES)
     complete = arrived and is_all and not _may_be_cut(response, body)
     if not complete:
         too_large = too_large or len(body) == LARGEST_ANSWER_BYTES
         body = body[:_BEGINNING_BYTES]
-    return Answer(response.status, dict(response.headers.items()), body, complete, too_large=too_large)
+    return Answer(response.status, dict(response.headers), body, complete, too_large=too_large)
 
 
 def _may_be_cut(response: http.client.HTTPResponse, body: bytes) -> bool:
     """Return whether nothing says that the body is all there was, and it says nothing itself."""
     if response.chunked:
         return False
-    if response.getheader("Transfer-Encoding"):  # one that is not read here
+    if response.headers.get("transfer-encoding"):  # one that is not read here
         return True
     return response.length is None and not body.strip()
 
