@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import threading
@@ -71,9 +70,7 @@ def _before_first_byte(arrive: Arrive) -> None:
 
 
 def _after_last_byte(arrive: Arrive) -> None:
-    _wrap(
-        http.client.HTTPConnection, "request", after=lambda _, __, method, *___: arrive() if method == "POST" else None
-    )
+    _wrap(wire.Wire, "_send", after=lambda _, __, head, *___: arrive() if head.startswith(b"POST ") else None)
 
 
 def _answered(arrive: Arrive) -> None:

@@ -28,6 +28,10 @@ class BodyMemory:
         with self._lock:
             return self._at_most - sum(self._held.values())
 
+    def is_plenty(self) -> bool:
+        """Tell whether more than half of what may be held is free."""
+        return self.room() > self._at_most / 2
+
     def claimed(self, intent: Intent) -> None:
         """Count a row whose body is still to be built."""
         with self._lock:

@@ -146,7 +146,14 @@ class GroupCommit:
         if not self.has_room():
             return []
         in_turn = sorted(lanes, key=lambda lane: (lane.in_flight, lane.last_progress))
-        return [(lane, room) for lane in in_turn if (room := lane.claimable(at)) > 0]
+        # What only waits for a connection must not take the memory that a free connection needs.
+        may_wait = self._memory.is_plenty()
+        wanting: list[tuple[Lane, int]] = []
+        for lane in in_turn:
+            rows = lane.claimable(at) if may_wait else lane.room(at)
+            if rows > 0:
+                wanting.append((lane, rows))
+        return wanting
 
     # The kinds of work in one transaction, in the order in which they are done.
 

@@ -29,3 +29,11 @@ def test_a_text_counts_what_python_takes_for_it() -> None:
     memory = BodyMemory(100 * MIB)
     memory.claimed(intent(text="a" * MIB + "😀"))
     assert memory.room() < 95 * MIB  # four bytes a character, and one as a body
+
+
+def test_memory_is_plenty_until_half_of_it_is_held() -> None:
+    memory = BodyMemory(4 * EXPECTED_FILES_BYTES)
+    assert memory.is_plenty()
+    for number in range(2):
+        memory.claimed(intent(str(number), attachments=[]))
+    assert not memory.is_plenty()
