@@ -135,9 +135,11 @@ class KomboClient:
             wire = self._transport.open(deadline)
         except NETWORK_ERRORS as exc:
             return self._failed(exc, started, sending_began=False)
+        # A connection of its own for each create: a request on one that was idle can be lost without a trace.
         with closing(wire):
             if self._clock() >= deadline:
                 return self._failed(TimeoutError(), started, sending_began=False)
+            # Last of all: whoever asks counts on it that from here on bytes may have left.
             if may_begin is not None and not may_begin():
                 return self._failed(NotSentError(), started, sending_began=False)
             try:

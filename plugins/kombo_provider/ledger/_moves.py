@@ -116,6 +116,7 @@ def move_each(
     fenced = changes[0].attempt is not None
     statement = _move_statement(from_status, to_status, tuple(changes[0].values), fenced=fenced)
     count = conn.execute(statement, [_parameters(change, fenced=fenced) for change in changes]).rowcount
+    # Nearly always all of them: only where the count differs is it worth a query which.
     moved = changes if count == len(changes) else _moved(conn, to_status, changes, at) if count else ()
     _tell(conn, from_status, to_status, [(change.key, change.answer) for change in moved], by, at)
     return moved

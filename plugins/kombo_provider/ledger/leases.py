@@ -92,6 +92,7 @@ def acquire(
     wish = wish_of(lane)
     if wish is not None and wish.is_against(holder, serves, at):
         return None
+    # A new epoch even for a former try of the same task: that one may only sleep, and must not claim any more.
     epoch, expires_at = lane.lease_epoch + 1, at + timedelta(seconds=lease_seconds)
     seconds = _seconds_of(turn, lane, holder, at)
     turn_ends_at = None if seconds is None else at + timedelta(seconds=seconds)
@@ -106,6 +107,7 @@ def acquire(
             **NO_WISH,
         )
     )
+    # In the transaction that takes the lane: nobody can claim on it while a dead holder's rows are `sending`.
     put_in_doubt(conn, kombo_conn_id, integration_id, run, at)
     unanswered = _unanswered(conn, kombo_conn_id, integration_id)
     return Lease(kombo_conn_id, integration_id, epoch, expires_at, unanswered, seconds)
@@ -200,6 +202,7 @@ def sweep(conn: Connection) -> int:
         lanes.c.lease_holder.is_(None), lanes.c.lease_expires_at <= at, lanes.c.lease_expires_at > at + LONGEST_LEASE
     )
     query = select(lanes.c.kombo_conn_id, lanes.c.integration_id).where(abandoned, on_wire)
+    # The first look takes no lock, and nearly always finds nothing.
     if not conn.execute(query.limit(1)).first():
         return 0
     found = conn.execute(query.with_for_update(of=lanes, skip_locked=True)).all()

@@ -84,6 +84,7 @@ def _record(conn: Connection, results: Sequence[Result], status: Status, by: By,
     """Move what can be moved to the status that all the results have; return the others."""
     left = {result.intent.key: result for result in results}
     for from_status in ANSWER_FINDS.get(status, (Status.SENDING,)):
+        # Each row moves from the first of these statuses that it has; those behind see what is left.
         changes = [_change(conn, result, at) for result in left.values()]
         for moved in move_each(conn, from_status, status, changes, by, at):
             del left[moved.key]
@@ -102,6 +103,7 @@ def _change(conn: Connection, result: Result, at: datetime) -> Change:
     if result.retry_after_seconds is not None:
         values["not_before"] = at + timedelta(seconds=result.retry_after_seconds)
     values["priority"] = BEHIND if result.goes_behind else intent.priority
+    # Personal data goes with the delivery (contract, section 5).
     if result.status is Status.DELIVERED:
         values |= {"payload": None, "error_title": None, "error_message": None, "warnings": None}
     answer = Answer(result.error_code, result.http_status, result.duration_ms)

@@ -60,12 +60,15 @@ class Ahead:
         """Take in that a request came to its end; return what follows it in the same thread."""
         with self._lock:
             if not _is_plain_success(outcome, self._limit):
+                # Also for successes that come before the sender has looked: the lane may be about to pause.
                 self._limit = 0
+            # The request that ended still counts, and hands its place on: so the limit is never exceeded.
             if self._waiting and self.on_wire <= self._limit:
                 return self._waiting.popleft()
             self.on_wire -= 1
             return None
 
+    # Read without the lock: a value that is old by a moment costs one look too many, or one gathering.
     @property
     def needs_sender(self) -> bool:
         """Tell whether a connection stands idle that the sender may have a row for, or an answer that it must judge."""

@@ -40,6 +40,7 @@ class BodyMemory:
     def built(self, intent: Intent, body: bytes) -> None:
         """Count what the row really takes, unless it was given up meanwhile."""
         with self._lock:
+            # Given up meanwhile: nobody would ever release it.
             if intent.key in self._held:
                 self._held[intent.key] = sys.getsizeof(intent.payload) + len(body)
 

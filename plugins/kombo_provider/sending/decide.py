@@ -38,6 +38,7 @@ def decide(intent: Intent, outcome: Outcome, *, row_is_to_blame: bool = False) -
         return _in_doubt(intent, outcome)
     if outcome.outcome_class is OutcomeClass.WAY_OR_ROW and not row_is_to_blame:
         return replace(_result(intent, outcome, Status.READY), error_code=_code(outcome), goes_behind=True)
+    # Somebody ordered this request while an earlier one is in doubt: only a proof ends that doubt (contract, P1).
     if intent.ordered_resend:
         if outcome.error_code == ALREADY_EXISTS:
             proven = _result(intent, outcome, Status.DELIVERED)
@@ -45,6 +46,7 @@ def decide(intent: Intent, outcome: Outcome, *, row_is_to_blame: bool = False) -
         return _in_doubt(intent, outcome)
     if outcome.outcome_class is OutcomeClass.RETRYABLE_CODE:
         return _retry(intent, outcome)
+    # The request before this one failed at the ATS with a code that is safe to repeat, and may have made it after all.
     if outcome.error_code == ALREADY_EXISTS and intent.retryable_codes:
         return _in_doubt(intent, outcome)
     return _rejected(intent, outcome)

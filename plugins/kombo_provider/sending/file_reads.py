@@ -35,6 +35,7 @@ class FileReads:
     def _read(self, url: str, until: float) -> bytes:
         self._refuse_where_many_hang()
         outcome: SimpleQueue[bytes | BaseException] = SimpleQueue()
+        # A thread of its own, not one of a pool: a read that hangs would keep its place for ever.
         thread = threading.Thread(target=self._run, args=(url, outcome), name="kombo-file", daemon=True)
         thread.start()
         try:

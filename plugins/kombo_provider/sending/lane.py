@@ -191,6 +191,7 @@ class Lane:
     def finished(self, intent: Intent, outcome: Outcome, status: Status, now: float, *, began: float) -> Notice | None:
         """Take in the answer to a request that began at a time; return what other processes should hear of it."""
         was_probing = self.breaker.probing
+        # Before it is counted: how many were on the wire together is what a refusal for concurrency is about.
         self.pace.on_outcome(outcome, self.in_flight, now)
         paused = self.breaker.on_outcome(outcome, now, began=began)
         self._count(outcome, status, now)
@@ -212,6 +213,7 @@ class Lane:
         self.outcomes[status] += 1
         self.rate_limited += outcome.http_status == 429
         if status is Status.READY:
+            # It is due again, perhaps at once: what was found out about an empty lane no longer holds.
             self._nothing_due, self._wake_at = False, now
         elif status is not Status.IN_DOUBT:
             self.last_progress = now
@@ -232,6 +234,7 @@ class Lane:
                 self._doubts_in_row, self.opened_to_probe = 0, False
             return False
         self._doubts_in_row, self._last_doubt_at = self._doubts_in_row + 1, now
+        # A try at a lane that was found stopped is over with its first doubt (contract, P5).
         enough = 1 if self.opened_to_probe else self.pace.cap
         if self.ending is not None or self._doubts_in_row < enough:
             return False

@@ -79,8 +79,8 @@ class Pace:
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer, None where it will not."""
-        times = [at for at in (self.not_before, self._unanswered[0] if self._unanswered else 0.0) if at > now]
-        return min(times) if times else None
+        times = [self.not_before, *self._unanswered]
+        return min((at for at in times if at > now), default=None)
 
     def on_outcome(self, outcome: Outcome, in_flight: int, now: float) -> None:
         """Learn from an answer; `in_flight` counts it as still there."""
@@ -93,6 +93,7 @@ class Pace:
             self._answered(outcome)
 
     def _refused(self, outcome: Outcome, in_flight: int, now: float) -> None:
+        # Kombo took less than this: what is on the wire besides the refused request is what it surely takes.
         self._allowed = max(1.0, min(self._allowed, in_flight - 1.0))
         if now < self.not_before:
             return  # one wave of refusals is one refusal
@@ -104,6 +105,7 @@ class Pace:
         before, seconds = self._usual_seconds, outcome.duration_seconds
         self._usual_seconds = seconds if before is None else before + (seconds - before) / _ANSWERS_REMEMBERED
         self._refusals_in_row = 0
+        # One answer proves key, integration and way: what was held back for them may leave at once.
         if not self._proven:
             self._proven, self._allowed = True, float(self.cap)
         elif outcome.concurrency_remaining is None or outcome.concurrency_remaining > 0:
@@ -150,6 +152,7 @@ class Breaker:
         if outcome.outcome_class in _SAYS_NOTHING:
             return False
         failed = outcome.outcome_class in (OutcomeClass.AMBIGUOUS, OutcomeClass.RETRYABLE_CODE)
+        # It began before the outage did: that it got through says nothing of now.
         if not failed and began < self._tripped_at:
             return False
         self._last.append(failed)
@@ -162,6 +165,7 @@ class Breaker:
             or self._in_row >= self._tuning.failures_in_row
             or sum(self._last) >= self._tuning.failures_of_last
         )
+        # What was on the wire when the lane paused fails as well, and must not lengthen the pause.
         if not tripped or now < self.paused_until:
             return False
         self.paused_until = now + min(self._tuning.longest_pause, self._tuning.first_pause * 2**self.pauses)

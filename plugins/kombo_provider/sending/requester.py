@@ -119,12 +119,14 @@ class Requester:
             body,
             may_begin=lambda: self._may_begin(lane, intent, begin_before),
         )
+        # To read and encode them took longer than an intent keeps: without this the row would be late for ever.
         if outcome.outcome_class is OutcomeClass.NOT_BEGUN and intent.has_files:
             self._late_bodies.keep(intent, body)
         return outcome
 
     def _may_begin(self, lane: Lane, intent: Intent, begin_before: float) -> bool:
         """The last look before the first byte: nobody stopped us, the intent is fresh, the lane is still ours."""
+        # Under one lock with `begin_no_more`: whoever closes knows every request that has begun, and none begins after.
         with self._beginning:
             stopped = self._closed or self._stop.is_set()
             if stopped or self._clock() >= min(begin_before, lane.lease_until):
