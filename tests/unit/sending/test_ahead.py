@@ -50,7 +50,7 @@ def test_a_success_is_followed_by_the_next_intent_without_the_sender(ahead: Ahea
         Outcome(OutcomeClass.INTEGRATION, http_status=401),
         Outcome(OutcomeClass.RETRYABLE_CODE, http_status=503),
         Outcome(OutcomeClass.WAY_OR_ROW, http_status=403),
-        Outcome(OutcomeClass.REFUSED, http_status=400),
+        Outcome(OutcomeClass.REJECTED, http_status=400),
         Outcome(OutcomeClass.NOT_BEGUN),
         Outcome(OutcomeClass.EXECUTED, http_status=200, concurrency_limit=1),
         Outcome(OutcomeClass.EXECUTED, http_status=200, ratelimit_remaining=1, ratelimit_reset_seconds=60.0),

@@ -13,8 +13,8 @@ from kombo_provider.client.outcome import Outcome
 from kombo_provider.ledger import leases
 from kombo_provider.ledger._tables import lanes as lane_rows
 from kombo_provider.ledger.leases import Turn
-from kombo_provider.sending.held import left_to_holders, look_again_in
 from kombo_provider.sending.endings import Ending
+from kombo_provider.sending.held import left_to_holders, look_again_in
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import TaskTime
 from tests.unit.sending.conftest import QUICK, RUN, Desk, delivered
