@@ -89,7 +89,10 @@ def _ask(
     if lease is not None:
         return _Asked(lease)
     soon = lane_wishes.note(conn, selection, integration_id, holder)
-    return _Asked(None, soon, leases.held_turn(conn, conn_id, integration_id))
+    held = leases.held_turn(conn, conn_id, integration_id)
+    if held is not None and held.source == selection.source:
+        soon = False  # it sends these rows itself, and has no reason to give way
+    return _Asked(None, soon, held)
 
 
 def _take_if_free(lane: Lane, asked: _Asked, options: SendOptions, now: float) -> None:

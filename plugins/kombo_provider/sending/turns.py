@@ -63,13 +63,13 @@ class Turns:
         self._ask_at = now + tuning.ask_again
         self._held = held
         self._holder_ends = now + held.ends_in_seconds if held else _FOR_EVER
-        soon |= self._holder_ends <= now + 2 * tuning.back_before
+        ends_soon = self._holder_ends <= now + 2 * tuning.back_before
         if self._waits_since is None:
             self._waits_since = now
         waits_since = self._waits_since
-        if self._holder_ends != _FOR_EVER:  # what the holder has on the wire then takes a while
+        if ends_soon:  # what the holder has on the wire then takes a while
             waits_since = max(waits_since, self._holder_ends)
-        return now - waits_since <= tuning.wait_for_lane and (soon or self.gives_way)
+        return now - waits_since <= tuning.wait_for_lane and (soon or ends_soon or self.gives_way)
 
     def others_send(self, source: str, holder: str, now: float) -> bool:
         """Tell whether who has the lane sends all rows of the source, and `holder` is not the one to take it over.

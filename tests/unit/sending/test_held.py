@@ -56,6 +56,27 @@ def test_rows_are_left_to_the_holder_of_their_lane_where_it_sends_them_and_goes_
     assert _is_left(desk, lane, lane.last_progress) is left
 
 
+@pytest.mark.parametrize("serves", ["s", None], ids=["it sends ours", "it sends a part"])
+def test_no_worker_slot_is_held_for_a_turn_of_many_minutes(desk: Desk, serves: str | None) -> None:
+    desk.stage("row", lane=LANE)
+    desk.options = replace(desk.options, time=OURS)
+    _hold(desk, serves=serves, seconds=40 * MINUTES)
+    (lane,) = desk.open(LANE)
+    later = lane.last_progress + desk.options.tuning.wait_for_lane + 1.0
+    held = leases.HeldTurn(serves, 40 * MINUTES, leases.LEASE_SECONDS)
+    lane.asked_in_vain(later, soon=True, held=held)
+    assert lane.ending is Ending.HELD
+
+
+def test_nothing_is_waited_for_where_the_holder_sends_the_same_source_for_long(desk: Desk) -> None:
+    """It had nothing on the wire for a moment, which looked like a backfill's giving way."""
+    desk.stage("row", lane=LANE)
+    desk.options = replace(desk.options, time=OURS)
+    _hold(desk, serves="s", seconds=40 * MINUTES)
+    (lane,) = desk.open(LANE)
+    assert lane.ending is Ending.HELD
+
+
 @pytest.mark.parametrize(
     "began_ago", [0.0, None], ids=["the holder may have died before", "a backfill may be the last run"]
 )
