@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
-from math import ceil
 
 from kombo_provider.client.limits import LONGEST_PAUSE_SECONDS
 from kombo_provider.client.outcome import Outcome, OutcomeClass
@@ -71,7 +70,9 @@ class Pace:
             return 0
         if self._usual_seconds <= seconds:
             return in_flight
-        return ceil(in_flight * seconds / self._usual_seconds)
+        # Rounded down: a row that is committed ahead is in doubt after a kill, though it never left. Where a request
+        # takes seconds, the moment that a commit takes is not worth that.
+        return int(in_flight * seconds / self._usual_seconds)
 
     def forget_usual_seconds(self) -> None:
         """Requests no longer take as long as they used to."""

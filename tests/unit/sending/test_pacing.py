@@ -160,3 +160,12 @@ def test_intents_that_come_too_late_for_the_wire_are_tried_again_after_a_wait_th
     second = lane.next_change(first)
     assert second is not None
     assert second - first > first
+
+
+@pytest.mark.parametrize(("seconds", "ahead"), [(0.01, CAP), (0.05, 21), (0.5, 2), (2.0, 0), (20.0, 0)])
+def test_where_a_request_takes_seconds_no_row_is_committed_that_a_kill_would_put_in_doubt_unsent(
+    seconds: float, ahead: int
+) -> None:
+    pace = Pace(CAP, TUNING, limit_seen=CAP)
+    pace.on_outcome(Outcome(OutcomeClass.EXECUTED, http_status=200, duration_seconds=seconds), CAP, 0.0)
+    assert pace.answers_within(TUNING.ahead, CAP) == ahead
