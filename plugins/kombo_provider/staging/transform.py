@@ -45,13 +45,18 @@ def name_of(function: object) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+_MADE_BY_CODE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE of CPython: a class that was made as code ran, by a `class` statement or by `type()`."""
+
+
 def class_of(value: object) -> str:
     """Return the name of a value's class.
 
     A class that was made as the code ran may be named after a person: of such a one the name of its base.
     """
     for kind in type(value).__mro__:
-        if getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
+        is_of_the_interpreter = not kind.__flags__ & _MADE_BY_CODE  # as NoneType, which no module names
+        if is_of_the_interpreter or getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
             return str(kind.__name__)
     return "object"
 
