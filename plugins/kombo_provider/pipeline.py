@@ -37,10 +37,7 @@ if TYPE_CHECKING:
     from kombo_provider.sync.plan import Scope
 
 PUSHING_RUNS_AT_MOST = 3
-"""While one run sends on long lanes, another sends the others' and stands by for these, and a third one writes back.
-
-By their weights the first run's tasks come before the next one's, whose `stage` so reads late where slots are few.
-"""
+"""One sends on long lanes, one sends the others' rows and stands by for these lanes, one writes back."""
 
 ASKING_RUNS_AT_MOST = 4
 """The scheduler looks at twenty running runs at a time: those that wait for a person must not fill them."""
@@ -66,6 +63,7 @@ def kombo_push_dag(
     description = f"Pushes the applicants of {source} into Kombo and writes the ids back"
     own: dict[str, Any] = {"description": description, "doc_md": PUSH_DOC.format(source=source), "params": params}
     own["max_active_runs"] = PUSHING_RUNS_AT_MOST
+    # Where slots are few the first run's tasks come before the next one's, whose `stage` reads when these are done.
     dag_arguments["default_args"] = {"weight_rule": "upstream", **(dag_arguments.get("default_args") or {})}
     dag = make_dag(dag_id, with_intervals(schedule), settings.defined_in, own | dag_arguments)
     with dag:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import LaneState, lane_actions, lane_states, now, summary
-from kombo_provider.ledger._tables import lanes
+from kombo_provider.ledger._tables import EVERYWHERE, lanes
 from tests.unit.ledger.book import GRACE, RUN, VALID, Book
 
 HOUR = timedelta(hours=1)
+CONN, LANE = "kombo_default", "greenhouse:a"
 
 
 def test_a_pause_ends_at_its_time(book: Book) -> None:
@@ -114,3 +116,47 @@ def test_what_a_request_or_a_check_finds_out_does_not_open_a_lane_that_a_person_
         assert lane_states.own_status(conn, "kombo_default", "greenhouse:a").state is LaneState.STOPPED
         lane_actions.open_lane(conn, "kombo_default", "greenhouse:a", GRACE)
         assert lane_states.own_status(conn, "kombo_default", "greenhouse:a").state is LaneState.OPEN
+
+
+def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lane_states.LaneStatus:
+    with book.ledger.transaction() as conn:
+        return lane_states.statuses(conn, conn_id, [lane])[lane]
+
+
+def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: Any) -> None:
+    with book.ledger.transaction() as conn:
+        lane_states.set_state(conn, conn_id, lane, state, **more)
+
+
+def test_a_lane_nobody_knows_is_open(book: Book) -> None:
+    assert _status(book).state is LaneState.OPEN
+
+
+def test_a_state_for_the_connection_holds_for_its_lanes_and_one_for_everything_for_all(book: Book) -> None:
+    _set(book, CONN, LANE, LaneState.OPEN)
+    _set(book, CONN, EVERYWHERE, LaneState.BLOCKED, code="KEY", log_url="https://x")
+    assert (_status(book).state, _status(book).code, _status(book).log_url) == (LaneState.BLOCKED, "KEY", "https://x")
+    assert _status(book, "new:lane").state is LaneState.BLOCKED
+    assert _status(book, conn_id="kombo_other").state is LaneState.OPEN
+    _set(book, EVERYWHERE, EVERYWHERE, LaneState.DRAINED)
+    assert {_status(book).state, _status(book, conn_id="kombo_other").state} == {LaneState.DRAINED}
+    _set(book, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
+    assert _status(book).state is LaneState.BLOCKED
+
+
+def test_of_two_pauses_the_longer_one_counts(book: Book) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    _set(book, CONN, LANE, LaneState.PAUSED, paused_until=at, pauses=3)
+    _set(book, CONN, EVERYWHERE, LaneState.PAUSED, paused_until=at + timedelta(minutes=1))
+    assert _status(book).paused_until == at + timedelta(minutes=1)
+    with book.ledger.transaction() as conn:
+        assert lane_states.own_status(conn, CONN, LANE).state is LaneState.PAUSED
+        assert lane_states.own_status(conn, CONN, "lever:b").state is LaneState.OPEN
+
+
+def test_a_lane_stays_with_the_environment_that_it_was_first_served_from(book: Book) -> None:
+    with book.ledger.transaction() as conn:
+        lane_states.bind_environment(conn, CONN, LANE, "env-1")
+        lane_states.bind_environment(conn, CONN, LANE, "env-1")
+        lane_states.bind_environment(conn, CONN, "lever:b", "env-2")
+        assert lane_states.bind_environment(conn, CONN, LANE, "env-2") == "env-1"

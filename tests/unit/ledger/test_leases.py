@@ -1,17 +1,15 @@
-"""Who may send on a lane, and whether anything may leave at all."""
+"""Who may send on a lane, for how long, and what its last holder left."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from kombo_provider.ledger import _tables, doubts, lane_states, leases
-from kombo_provider.ledger._tables import EVERYWHERE
 from kombo_provider.ledger.leases import LEASE_SECONDS, Lease, Turn
 from kombo_provider.ledger.ledger import Ledger, now
 from kombo_provider.ledger.status import LaneState, Status
@@ -163,49 +161,12 @@ def test_one_of_many_gets_the_lane(book: Book, open_ledger: Callable[[], Ledger]
     assert len(got) == 1
 
 
-def _status(book: Book, lane: str = LANE, conn_id: str = CONN) -> lane_states.LaneStatus:
-    with book.ledger.transaction() as conn:
-        return lane_states.statuses(conn, conn_id, [lane])[lane]
-
-
-def _set(book: Book, conn_id: str, lane: str, state: LaneState, **more: Any) -> None:
-    with book.ledger.transaction() as conn:
-        lane_states.set_state(conn, conn_id, lane, state, **more)
-
-
-def test_a_lane_nobody_knows_is_open(book: Book) -> None:
-    assert _status(book).state is LaneState.OPEN
-
-
-def test_a_state_for_the_connection_holds_for_its_lanes_and_one_for_everything_for_all(book: Book) -> None:
-    _set(book, CONN, LANE, LaneState.OPEN)
-    _set(book, CONN, EVERYWHERE, LaneState.BLOCKED, code="KEY", log_url="https://x")
-    assert (_status(book).state, _status(book).code, _status(book).log_url) == (LaneState.BLOCKED, "KEY", "https://x")
-    assert _status(book, "new:lane").state is LaneState.BLOCKED
-    assert _status(book, conn_id="kombo_other").state is LaneState.OPEN
-    _set(book, EVERYWHERE, EVERYWHERE, LaneState.DRAINED)
-    assert {_status(book).state, _status(book, conn_id="kombo_other").state} == {LaneState.DRAINED}
-    _set(book, EVERYWHERE, EVERYWHERE, LaneState.OPEN)
-    assert _status(book).state is LaneState.BLOCKED
-
-
-def test_of_two_pauses_the_longer_one_counts(book: Book) -> None:
-    at = datetime(2026, 3, 1, tzinfo=UTC)
-    _set(book, CONN, LANE, LaneState.PAUSED, paused_until=at, pauses=3)
-    _set(book, CONN, EVERYWHERE, LaneState.PAUSED, paused_until=at + timedelta(minutes=1))
-    assert _status(book).paused_until == at + timedelta(minutes=1)
-    with book.ledger.transaction() as conn:
-        assert lane_states.own_status(conn, CONN, LANE).state is LaneState.PAUSED
-        assert lane_states.own_status(conn, CONN, "lever:b").state is LaneState.OPEN
-
-
 def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
     lease = book.acquire()
     with book.ledger.transaction() as conn:
         lane_states.bind_environment(conn, CONN, LANE, "env-1")
         lane_states.see_cap(conn, CONN, LANE, 12)
-    _set(book, CONN, LANE, LaneState.BLOCKED, code="X")
-    with book.ledger.transaction() as conn:
+        lane_states.set_state(conn, CONN, LANE, LaneState.BLOCKED, code="X")
         row = conn.execute(select(_tables.lanes)).mappings().one()
     assert (row["environment_id"], row["cap_seen"], row["lease_holder"], row["state"]) == (
         "env-1",
@@ -215,14 +176,6 @@ def test_a_state_keeps_lease_environment_and_cap(book: Book) -> None:
     )
     assert row["since"] is not None
     assert _renew(book, lease) == []
-
-
-def test_a_lane_stays_with_the_environment_that_it_was_first_served_from(book: Book) -> None:
-    with book.ledger.transaction() as conn:
-        lane_states.bind_environment(conn, CONN, LANE, "env-1")
-        lane_states.bind_environment(conn, CONN, LANE, "env-1")
-        lane_states.bind_environment(conn, CONN, "lever:b", "env-2")
-        assert lane_states.bind_environment(conn, CONN, LANE, "env-2") == "env-1"
 
 
 @pytest.mark.parametrize("decision", ["they were sent", "give up", "send again", "nothing"])
