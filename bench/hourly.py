@@ -15,7 +15,8 @@ from bench.measuring import DAGS, Contender, compare, run_in_own_airflow
 from bench.ours import CONNECTION
 from bench.writing_back import SERIES
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import ID_COLUMNS, Ledger
+from kombo_provider.ledger import Ledger
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_sandbox.testing import API_KEY
 
 NEW_ROWS, LANES = 30, 100

@@ -12,7 +12,8 @@ from bench import applicants, naive
 from bench.measuring import Contender, Figure, compare
 from bench.ours import CONNECTION, RUN
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger, Staging
+from kombo_provider.ledger import Ledger
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing

@@ -17,9 +17,10 @@ from kombo_provider.client.codes import CLASS_OF_CODE
 from kombo_provider.client.settings import EXTRAS
 from kombo_provider.doubts.replies import Reply
 from kombo_provider.errors import KomboError
-from kombo_provider.ledger import COUNTERS, MOVES, Resolution, Status
+from kombo_provider.ledger import MOVES, Resolution, Status
 from kombo_provider.ledger._sync_tables import FUNNEL_STAGES_VIEW, FUNNEL_VIEW
 from kombo_provider.ledger._tables import APPLICANT_IDS_VIEW, deliveries, metadata
+from kombo_provider.ledger.staging import COUNTERS
 from kombo_provider.mapping.columns import META
 from kombo_provider.mapping.fields import fields_of
 from kombo_provider.mapping.models import Attachment

@@ -13,7 +13,9 @@ from sqlalchemy import Engine, create_engine
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError
-from kombo_provider.ledger import Ledger, RunRef, Selection, Staging
+from kombo_provider.ledger import Ledger, RunRef
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.source.reader import SourceReader

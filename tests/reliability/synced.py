@@ -16,7 +16,8 @@ from sqlalchemy import create_engine
 from kombo_provider.client import KomboClient, wire
 from kombo_provider.client.client import Model
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger, RunRef, Staging, pulled, pulls, staging
+from kombo_provider.ledger import Ledger, RunRef, pulled, pulls, staging
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.sync.fleet import Fleet
 from kombo_provider.sync.pacing import SharedPace
 from kombo_provider.sync.plan import Wanted

@@ -19,7 +19,9 @@ from kombo import models as sdk
 from sqlalchemy import Engine, create_engine, text
 
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Ledger, RunRef, Staging
+from kombo_provider.ledger import DeliveryKey, Endpoint, Ledger, RunRef
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping.fields import alias_of, walk
 from kombo_provider.mapping.models import Application, Body
 from kombo_provider.sending.request import build_body

@@ -18,10 +18,8 @@ from kombo_provider.ledger import (
     Actor,
     By,
     DeliveryKey,
-    Intent,
     Ledger,
     RunRef,
-    Selection,
     Status,
     _tables,
     claims,
@@ -33,6 +31,7 @@ from kombo_provider.ledger import (
     staging,
 )
 from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger.claims import Intent, Selection
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.decide import ALREADY_EXISTS, decide
 

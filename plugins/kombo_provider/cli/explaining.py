@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kombo_provider.ledger import Hold, LaneState, LaneStatus, Status
+from kombo_provider.ledger import Hold, LaneState, Status
+from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.mapping import MappedRow
 from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.operators.settings import PushSettings

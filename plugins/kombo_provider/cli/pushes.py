@@ -13,7 +13,8 @@ from sqlalchemy import create_engine
 from kombo_provider.cli.run_context import run_context
 from kombo_provider.errors import ConfigurationError
 from kombo_provider.hooks.kombo import KomboHook
-from kombo_provider.ledger import Ledger, RunRef, Staging
+from kombo_provider.ledger import Ledger, RunRef
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.operators.connections import open_existing_ledger, warehouse_engine
 from kombo_provider.operators.extract_sql import read_extract_sql, render_sql

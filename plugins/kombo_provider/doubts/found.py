@@ -11,7 +11,9 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from kombo_provider.client.envelope import id_text
-from kombo_provider.ledger import REMOTE, Doubt, KomboIds
+from kombo_provider.ledger import REMOTE
+from kombo_provider.ledger.doubts import Doubt
+from kombo_provider.ledger.kombo_ids import KomboIds
 
 DigestOf = Callable[[str], str | None]
 """The ledger's digest of an e-mail address."""

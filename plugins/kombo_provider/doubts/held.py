@@ -7,8 +7,9 @@ from datetime import timedelta
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.questions import QUESTIONS_AT_MOST, Asked, Question
 from kombo_provider.doubts.replies import HeldReply
-from kombo_provider.ledger import By, Hold, Ledger, Selection, estimate, holds
+from kombo_provider.ledger import By, Hold, Ledger, estimate, holds
 from kombo_provider.ledger import questions as open_questions
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.questions import About, QuestionKey
 
 

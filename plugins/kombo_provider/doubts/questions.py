@@ -13,9 +13,10 @@ from kombo_provider.doubts import markdown
 from kombo_provider.doubts.ids_given import read_ids
 from kombo_provider.doubts.replies import LISTED_AT_MOST, Reply
 from kombo_provider.errors import ReplyError
-from kombo_provider.ledger import By, DeliveryKey, Doubt, Ledger, asking, delivered_ids
+from kombo_provider.ledger import By, DeliveryKey, Ledger, asking, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
 from kombo_provider.ledger import questions as open_questions
+from kombo_provider.ledger.doubts import Doubt
 from kombo_provider.ledger.questions import About, QuestionKey
 
 _INTRODUCTION = (

@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from kombo_provider.doubts import markdown
 from kombo_provider.doubts.found import DigestOf, Found, found, is_about, is_for_job, object_of, objects
 from kombo_provider.errors import AccountError, ApiError, ConfigurationError, CursorError, IntegrationError, KomboError
-from kombo_provider.ledger import REMOTE, Actor, By, Doubt, Ledger, RunRef, Status, delivered_ids
+from kombo_provider.ledger import REMOTE, Actor, By, Ledger, RunRef, Status, delivered_ids
 from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger.doubts import Doubt
 from kombo_provider.ledger.rivals import Rivals
 
 log = logging.getLogger(__name__)

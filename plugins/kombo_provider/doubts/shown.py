@@ -10,8 +10,9 @@ from typing import Any
 from kombo_provider.client.envelope import id_text
 from kombo_provider.doubts.found import addresses_of, is_for_job, object_of, objects
 from kombo_provider.doubts.resolve import LOOK_UPS_AT_MOST, Reads, look_up
-from kombo_provider.ledger import Actor, By, DeliveryKey, Doubt, Ledger, RunRef
+from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef
 from kombo_provider.ledger import doubts as doubt_store
+from kombo_provider.ledger.doubts import Doubt
 
 
 class Shown:

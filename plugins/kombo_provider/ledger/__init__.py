@@ -1,57 +1,12 @@
 """The only truth about what was sent: its tables, its statuses and who may send.
 
-What other rooms need is exported here; modules whose names begin with an underscore are the ledger's own.
+What every room needs is exported here. The rest is imported from its module, so that a task loads only what it uses;
+modules whose names begin with an underscore are the ledger's own.
 """
 
-from kombo_provider.ledger import (
-    alerts,
-    asking,
-    claims,
-    delivered_ids,
-    doubts,
-    dry_run,
-    email_digest,
-    erasure,
-    forgotten,
-    history,
-    holds,
-    lane_actions,
-    lane_states,
-    lane_view,
-    lane_wishes,
-    leases,
-    on_wire,
-    open_rows,
-    overview,
-    passed_over,
-    past_days,
-    pulled,
-    pulled_jobs,
-    pulls,
-    replay,
-    results,
-    rivals,
-    runs,
-    staging,
-    summary,
-    tracking,
-    unwritten,
-    watched,
-)
 from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import EVERYWHERE
-from kombo_provider.ledger.claims import Intent, Selection
-from kombo_provider.ledger.delivered_ids import DeliveredIds
-from kombo_provider.ledger.doubts import Doubt
-from kombo_provider.ledger.holds import Held
-from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
-from kombo_provider.ledger.lane_states import LaneStatus
-from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import Ledger, now
-from kombo_provider.ledger.pulled import Keep
-from kombo_provider.ledger.pulls import Pull
-from kombo_provider.ledger.results import Result
-from kombo_provider.ledger.staging import COUNTERS, Staging
 from kombo_provider.ledger.status import (
     COUNTED,
     MOVES,
@@ -69,13 +24,10 @@ from kombo_provider.ledger.status import (
     RunRef,
     Status,
 )
-from kombo_provider.ledger.summary import ErrorCount, Unsettled
 
 __all__ = [
     "COUNTED",
-    "COUNTERS",
     "EVERYWHERE",
-    "ID_COLUMNS",
     "MOVES",
     "REFUSED",
     "REMOTE",
@@ -84,60 +36,13 @@ __all__ = [
     "UNSETTLED",
     "Actor",
     "By",
-    "DeliveredIds",
     "DeliveryKey",
-    "Doubt",
     "Endpoint",
-    "ErrorCount",
-    "Held",
     "Hold",
-    "Intent",
-    "Keep",
-    "KomboIds",
     "LaneState",
-    "LaneStatus",
-    "Lease",
     "Ledger",
-    "Pull",
     "Resolution",
-    "Result",
     "RunRef",
-    "Selection",
-    "Staging",
     "Status",
-    "Unsettled",
-    "alerts",
-    "asking",
-    "claims",
-    "delivered_ids",
-    "doubts",
-    "dry_run",
-    "email_digest",
-    "erasure",
-    "forgotten",
-    "history",
-    "holds",
-    "lane_actions",
-    "lane_states",
-    "lane_view",
-    "lane_wishes",
-    "leases",
     "now",
-    "on_wire",
-    "open_rows",
-    "overview",
-    "passed_over",
-    "past_days",
-    "pulled",
-    "pulled_jobs",
-    "pulls",
-    "replay",
-    "results",
-    "rivals",
-    "runs",
-    "staging",
-    "summary",
-    "tracking",
-    "unwritten",
-    "watched",
 ]

@@ -72,7 +72,8 @@ class _CreateOperator(SendingOperator):
 
     def execute(self, context: Context) -> dict[str, str | None]:
         """Stage the applicant, send it if it was not sent before, return its ids."""
-        from kombo_provider.ledger import RunRef, Selection, Status
+        from kombo_provider.ledger import RunRef, Status
+        from kombo_provider.ledger.claims import Selection
 
         self._stop = threading.Event()
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)
@@ -101,7 +102,7 @@ class _CreateOperator(SendingOperator):
         )
 
     def _stage(self, ledger: Ledger, context: Context, run: RunRef, settings: ConnectionSettings) -> DeliveryKey:
-        from kombo_provider.ledger import Staging
+        from kombo_provider.ledger.staging import Staging
         from kombo_provider.staging.mapping_options import MappingOptions
         from kombo_provider.staging.one import stage_one
 
@@ -146,7 +147,8 @@ class _CreateOperator(SendingOperator):
         return Status(row["status"])
 
     def _ids(self, ledger: Ledger, key: DeliveryKey) -> dict[str, str | None]:
-        from kombo_provider.ledger import ID_COLUMNS, UNSETTLED, Status, history
+        from kombo_provider.ledger import UNSETTLED, Status, history
+        from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 
         with ledger.transaction() as conn:
             row = history.find(conn, key)

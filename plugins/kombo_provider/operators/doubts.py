@@ -22,7 +22,8 @@ from kombo_provider.operators.settings import Connections
 
 if TYPE_CHECKING:
     from kombo_provider.doubts.questions import Asked, Question
-    from kombo_provider.ledger import By, Ledger, Selection
+    from kombo_provider.ledger import By, Ledger
+    from kombo_provider.ledger.claims import Selection
 
 LOOK_UPS_FOR = timedelta(minutes=50)
 """Where an integration answers slowly, or not at all; no task of ours lasts longer."""
@@ -241,7 +242,7 @@ def _asked_by(context: Context) -> str:
 
 
 def _selection(source: str, connections: Connections) -> Selection:
-    from kombo_provider.ledger import Selection
+    from kombo_provider.ledger.claims import Selection
 
     return Selection(source, connections.kombo_conn_id)
 

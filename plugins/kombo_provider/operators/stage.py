@@ -164,7 +164,7 @@ class KomboStageOperator(PushOperator):
             supervisor.send(SetRenderedFields(rendered_fields=task_runner._serialize_rendered_fields(self)))
 
     def _options(self, run: RunKind, params: RunParams, settings: ConnectionSettings) -> StageOptions:
-        from kombo_provider.ledger import Staging
+        from kombo_provider.ledger.staging import Staging
         from kombo_provider.staging.stage import StageOptions
 
         push = self.push

@@ -9,14 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from kombo_provider.ledger import (
-    COUNTERS,
     REFUSED,
     DeliveryKey,
-    ErrorCount,
     Ledger,
     RunRef,
     Status,
-    Unsettled,
     estimate,
     now,
     open_rows,
@@ -27,6 +24,8 @@ from kombo_provider.ledger import (
 from kombo_provider.ledger.estimate import Foreseen
 from kombo_provider.ledger.open_rows import OpenCount
 from kombo_provider.ledger.runs import Unfinished
+from kombo_provider.ledger.staging import COUNTERS
+from kombo_provider.ledger.summary import ErrorCount, Unsettled
 from kombo_provider.report.why import Why, why
 
 _KEYS_NAMED = 20

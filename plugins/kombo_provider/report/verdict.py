@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kombo_provider.errors import IncompleteRunError
-from kombo_provider.ledger import COUNTERS, UNFINISHED, DeliveryKey, Status
+from kombo_provider.ledger import UNFINISHED, DeliveryKey, Status
+from kombo_provider.ledger.staging import COUNTERS
 from kombo_provider.report.numbers import RunReport
 
 _NAMED_AT_MOST = 10

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from kombo_provider.ledger import Status, Unsettled
+from kombo_provider.ledger import Status
 from kombo_provider.ledger.open_rows import OpenCount
+from kombo_provider.ledger.summary import Unsettled
 from kombo_provider.report.numbers import RunReport
 from kombo_provider.report.why import Why
 

@@ -7,7 +7,7 @@ from collections import deque
 from typing import NamedTuple
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import Intent
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.sending.pacing import rate_pause_seconds
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
-from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.ledger import DeliveryKey
+from kombo_provider.ledger.claims import Intent
 
 _MIB = 1024 * 1024
 BYTES_AT_MOST = 96 * _MIB

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kombo_provider.ledger import Intent, LaneState, LaneStatus
+from kombo_provider.ledger import LaneState
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.sending.lane import Lane
 
 

@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Intent, KomboIds, Resolution, Result, Status
+from kombo_provider.ledger import RETRYABLE_CODES_AT_MOST, Resolution, Status
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.kombo_ids import KomboIds
+from kombo_provider.ledger.results import Result
 
 ALREADY_EXISTS: Final = "ATS.APPLICATION_ALREADY_EXISTS"
 RETRYABLE_CODE_WAITS_SECONDS: Final = (20.0, 90.0)

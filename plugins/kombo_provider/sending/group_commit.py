@@ -12,20 +12,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import (
-    EVERYWHERE,
-    DeliveryKey,
-    Intent,
-    LaneState,
-    Ledger,
-    Result,
-    Selection,
-    claims,
-    lane_states,
-    leases,
-    now,
-    results,
-)
+from kombo_provider.ledger import EVERYWHERE, DeliveryKey, LaneState, Ledger, claims, lane_states, leases, now, results
+from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.results import Result
 from kombo_provider.sending import opening
 from kombo_provider.sending.body_memory import EXPECTED_FILES_BYTES, BodyMemory, expected_bytes
 from kombo_provider.sending.commit_step import CommitStep

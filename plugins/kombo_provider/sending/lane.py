@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import Intent, LaneState, LaneStatus, Lease, Status
-from kombo_provider.ledger.leases import HeldTurn
+from kombo_provider.ledger import LaneState, Status
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.lane_states import LaneStatus
+from kombo_provider.ledger.leases import HeldTurn, Lease
 from kombo_provider.sending.ahead import Ahead
 from kombo_provider.sending.endings import Ending, Notice
 from kombo_provider.sending.options import Tuning

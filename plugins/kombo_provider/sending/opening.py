@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import LaneState, Lease, Ledger, Selection, lane_states, lane_wishes, leases
-from kombo_provider.ledger.leases import HeldTurn, Turn
+from kombo_provider.ledger import LaneState, Ledger, lane_states, lane_wishes, leases
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.leases import HeldTurn, Lease, Turn
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import Breaker, Pace

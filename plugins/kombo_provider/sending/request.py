@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.ledger import DeliveryKey
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.mapping.answers import size_of_base64
 from kombo_provider.mapping.content_types import type_by_contents
 from kombo_provider.sending.attachment_limits import AttachmentLimits, UnfitFileError

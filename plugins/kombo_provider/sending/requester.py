@@ -12,7 +12,9 @@ from traceback import format_tb
 from typing import Protocol
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Endpoint, Intent, Result
+from kombo_provider.ledger import DeliveryKey, Endpoint
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.results import Result
 from kombo_provider.sending.ahead import Waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.decide import BROKEN, NOT_BEGUN, foretold, forgotten, unsendable

@@ -16,7 +16,9 @@ from queue import Empty, SimpleQueue
 
 from kombo_provider.client.outcome import OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError, LedgerRefusedError
-from kombo_provider.ledger import DeliveryKey, Intent, Result, Status
+from kombo_provider.ledger import DeliveryKey, Status
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.results import Result
 from kombo_provider.sending.decide import NOT_BEGUN, decide, interrupted
 from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.group_commit import GroupCommit

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, Status
+from kombo_provider.ledger import DeliveryKey, Status
+from kombo_provider.ledger.claims import Intent
 
 
 class Way:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from kombo_provider.errors import NotDeliveredError
-from kombo_provider.ledger import DeliveryKey, Ledger, Staging, staging
+from kombo_provider.ledger import DeliveryKey, Ledger, staging
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.staging.mapping_options import MappingOptions
 
 

@@ -9,7 +9,8 @@ import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from kombo_provider.ledger import Ledger, Staging, staging
+from kombo_provider.ledger import Ledger, staging
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.screening import ANSWERS
 from kombo_provider.source.reader import WITHOUT_REFERENCES

@@ -12,7 +12,8 @@ from itertools import compress
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import DeliveryKey, Ledger, Staging, dry_run, passed_over, staging
+from kombo_provider.ledger import DeliveryKey, Ledger, dry_run, passed_over, staging
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping import MappedRow, RowMapper, SourceRows
 from kombo_provider.mapping.questions import FindQuestions
 from kombo_provider.quiet_collector import quiet_collector

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kombo_provider.ledger import Hold, Ledger, Selection, holds, staging
+from kombo_provider.ledger import Hold, Ledger, holds, staging
+from kombo_provider.ledger.claims import Selection
 
 _KEYS_SAMPLED = 200
 _KEYS_A_LOOK = 1000

@@ -21,7 +21,8 @@ from kombo_provider.errors import (
     LedgerRefusedError,
     UnexpectedDataError,
 )
-from kombo_provider.ledger import Ledger, Pull, now, pulled, pulls
+from kombo_provider.ledger import Ledger, now, pulled, pulls
+from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync.lists import Reads
 from kombo_provider.sync.pacing import TooLateError
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from kombo_provider.client.client import Model
 from kombo_provider.client.reads import Page
 from kombo_provider.errors import AnswerTooLargeError
-from kombo_provider.ledger import Pull, pulls
+from kombo_provider.ledger import pulls
+from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync import records
 
 log = logging.getLogger(__name__)

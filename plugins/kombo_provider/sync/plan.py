@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from kombo_provider.ledger import Keep, Pull
+from kombo_provider.ledger.pulled import Keep
+from kombo_provider.ledger.pulls import Pull
 
 Scope = Literal["sent", "all"]
 

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from kombo_provider.client.reads import Page
-from kombo_provider.ledger import Keep, Ledger, Pull, pulled, pulled_jobs, pulls
+from kombo_provider.ledger import Ledger, pulled, pulled_jobs, pulls
+from kombo_provider.ledger.pulled import Keep
+from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync import records
 from kombo_provider.sync.lists import Lists, Reads
 from kombo_provider.sync.plan import LEARNED_AT_MOST, Wanted, updated_after

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, and_, bindparam, case, false, func, or_, select
 from sqlalchemy import update as update_of
 
-from kombo_provider.ledger import ID_COLUMNS, DeliveredIds
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.write_back.joined_update import texts_of
 from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.matching import Found, Pair, ids_there

@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from kombo_provider.ledger import ID_COLUMNS, DeliveredIds, KomboIds
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.write_back.key_casts import key_cast
 from kombo_provider.write_back.matching import Found, Pair, ids_there
 from kombo_provider.write_back.target import DELIVERED_AT, WRITTEN_COLUMNS, written, written_types

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kombo_provider.ledger import DeliveredIds, KomboIds
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.kombo_ids import KomboIds
 
 Pair = tuple[str, str]
 """Integration id and applicant id."""

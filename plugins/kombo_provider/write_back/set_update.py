@@ -29,7 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from kombo_provider.ledger import ID_COLUMNS, Ledger, unwritten
+from kombo_provider.ledger import Ledger, unwritten
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.ledger.unwritten import Range
 from kombo_provider.write_back.key_casts import InSql, key_cast
 from kombo_provider.write_back.matching import Pair

@@ -28,7 +28,8 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import NullType, TypeEngine
 
 from kombo_provider.errors import WriteBackError
-from kombo_provider.ledger import ID_COLUMNS, DeliveredIds
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.write_back.duckdb_table import duckdb_table
 
 DELIVERED_AT = "kombo_delivered_at"

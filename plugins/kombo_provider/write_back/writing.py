@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from kombo_provider.driver_errors import describe
 from kombo_provider.errors import TargetUnavailableError, WriteBackError
-from kombo_provider.ledger import DeliveredIds, Ledger, RunRef, delivered_ids
+from kombo_provider.ledger import Ledger, RunRef, delivered_ids
+from kombo_provider.ledger.delivered_ids import DeliveredIds
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
 from kombo_provider.write_back.matching import SHARED, Found, Miss, Pair, matches, stand_written

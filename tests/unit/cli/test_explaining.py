@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from kombo_provider.cli.explaining import explain, planned
-from kombo_provider.ledger import Hold, LaneState, LaneStatus, Status
+from kombo_provider.ledger import Hold, LaneState, Status
+from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.mapping import MappedRow
 from kombo_provider.operators.settings import PushSettings
 from tests.unit.mapping.one_row import map_row

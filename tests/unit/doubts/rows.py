@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from kombo_provider.ledger import DeliveryKey, Doubt, Status
+from kombo_provider.ledger import DeliveryKey, Status
+from kombo_provider.ledger.doubts import Doubt
 
 
 def doubt(applicant_id: str = "1", job_id: str = "job", **said: Any) -> Doubt:

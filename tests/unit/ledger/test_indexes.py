@@ -13,19 +13,10 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import (
-    LaneState,
-    Ledger,
-    RunRef,
-    Selection,
-    Staging,
-    asking,
-    doubts,
-    lane_states,
-    leases,
-    staging,
-)
+from kombo_provider.ledger import LaneState, Ledger, RunRef, asking, doubts, lane_states, leases, staging
 from kombo_provider.ledger._run_tables import alerts, runs
+from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.operators.settings import WatchSettings
 from kombo_provider.operators.watch import AirflowSide
 from kombo_provider.report import history, numbers

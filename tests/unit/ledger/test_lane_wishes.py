@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from kombo_provider.ledger import Selection, lane_wishes, leases
+from kombo_provider.ledger import lane_wishes, leases
 from kombo_provider.ledger._tables import lanes
 from kombo_provider.ledger._wishes import WISH
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.lane_states import statuses
 from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import now

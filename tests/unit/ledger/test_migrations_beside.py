@@ -21,7 +21,8 @@ import pytest
 from sqlalchemy import make_url, text
 
 from kombo_provider.errors import LedgerError
-from kombo_provider.ledger import Selection, _migrations, claims, leases
+from kombo_provider.ledger import _migrations, claims, leases
+from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
 from tests.unit.ledger.book import RUN, Book
 

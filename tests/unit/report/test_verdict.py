@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from kombo_provider.errors import IncompleteRunError
-from kombo_provider.ledger import COUNTERS, RunRef
+from kombo_provider.ledger import RunRef
+from kombo_provider.ledger.staging import COUNTERS
 from kombo_provider.report.numbers import RunReport
 from kombo_provider.report.verdict import Limits, verdict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.ledger import DeliveryKey
+from kombo_provider.ledger.claims import Intent
 
 
 def intent(applicant_id: str = "1", *, attachments: list[dict[str, Any]] | None = None, text: str = "A") -> Intent:

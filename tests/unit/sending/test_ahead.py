@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import Lease
 from kombo_provider.ledger._tables import deliveries, delivery_events
+from kombo_provider.ledger.leases import Lease
 from kombo_provider.sending.ahead import Ahead
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.file_reads import FileReads

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kombo_provider.ledger import DeliveryKey, Intent
+from kombo_provider.ledger import DeliveryKey
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.sending.attachment_limits import (
     ADVISED_BYTES,
     LARGEST_FILES_BYTES,

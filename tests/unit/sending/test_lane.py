@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, LaneState, Lease, Status
+from kombo_provider.ledger import DeliveryKey, LaneState, Status
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.leases import Lease
 from kombo_provider.sending.decide import NOT_BEGUN, decide
 from kombo_provider.sending.endings import Ending, Notice
 from kombo_provider.sending.lane import Lane

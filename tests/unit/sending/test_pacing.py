@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
-from kombo_provider.ledger import DeliveryKey, Intent, Lease, Status
+from kombo_provider.ledger import DeliveryKey, Status
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.leases import Lease
 from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import Tuning

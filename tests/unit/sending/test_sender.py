@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from kombo_provider.client.outcome import Outcome, OutcomeClass
 from kombo_provider.errors import LanePausedError, LedgerError
-from kombo_provider.ledger import Lease, Ledger, leases
+from kombo_provider.ledger import Ledger, leases
+from kombo_provider.ledger.leases import Lease
 from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.options import TaskTime
 from tests.unit.sending.conftest import CAP, RUN, Desk, delivered

@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, text
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, Staging, erasure
+from kombo_provider.ledger import Actor, By, DeliveryKey, Ledger, RunRef, erasure
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, Window
 from kombo_provider.staging.narrowing import Narrowing

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import Ledger, RunRef, Staging
+from kombo_provider.ledger import Ledger, RunRef
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping.questions import Questions, questions_of
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, Window

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kombo_provider.ledger import Pull
+from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync.plan import LEARNED_AT_MOST, OVERLAP, Wanted, updated_after
 
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, Table, T
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from kombo_provider.ledger import ID_COLUMNS
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.target import DELIVERED_AT, _alter
 

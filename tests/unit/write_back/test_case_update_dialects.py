@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, DateTime, Integer, MetaData, Numeric,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from kombo_provider.ledger import ID_COLUMNS
+from kombo_provider.ledger.kombo_ids import ID_COLUMNS
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.target import DELIVERED_AT
 from tests.dialects import assert_grammatical

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from kombo_provider.ledger import DeliveredIds, KomboIds
+from kombo_provider.ledger.delivered_ids import DeliveredIds
+from kombo_provider.ledger.kombo_ids import KomboIds
 from kombo_provider.write_back.open_target import OpenTarget, Wait
 
 pytestmark = pytest.mark.filterwarnings("ignore")

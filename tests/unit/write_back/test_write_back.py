@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from kombo_provider.ledger import Actor, By, KomboIds, Ledger, delivered_ids, doubts
+from kombo_provider.ledger import Actor, By, Ledger, delivered_ids, doubts
 from kombo_provider.ledger._tables import deliveries
+from kombo_provider.ledger.kombo_ids import KomboIds
 from kombo_provider.write_back import open_target, write_back
 from kombo_provider.write_back.case_update import CaseUpdate
 from kombo_provider.write_back.joined_update import JoinedUpdate
