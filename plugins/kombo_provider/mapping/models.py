@@ -35,7 +35,7 @@ KNOWN_ATS = frozenset({
 class Model(BaseModel):
     """Base of all objects: a key that is not declared is refused."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
 class EmailAddress(Model):
