@@ -13,7 +13,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.doubts.resolve import resolve
 from kombo_provider.ledger import LaneState, Ledger, RunRef, lane_states, staging
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver

@@ -14,7 +14,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import Ledger, RunRef
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions

@@ -22,7 +22,7 @@ from kombo_provider.doubts.replies import REPLIES, Reply
 from kombo_provider.doubts.resolve import resolve
 from kombo_provider.ledger import Actor, By, DeliveryKey, Endpoint, Ledger, RunRef, asking, doubts, history, staging
 from kombo_provider.ledger._tables import deliveries
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.mapping import RowMapper
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions, Tuning

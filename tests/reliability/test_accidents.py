@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from kombo_provider.errors import LanePausedError, LedgerError
 from kombo_provider.ledger import Ledger, lane_states
 from kombo_provider.ledger._tables import EVERYWHERE, deliveries, lanes
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.sending import group_commit
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.deliver import DeliverReport

@@ -14,7 +14,7 @@ import pytest
 from kombo_provider.errors import AccountError
 from kombo_provider.ledger import Actor, By, claims, lane_actions, lane_states, leases, now
 from kombo_provider.ledger._tables import deliveries, lanes
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.sending.options import Tuning
 from kombo_sandbox.testing import Sandbox
 from tests.reliability.three_lanes import CAP, INTEGRATIONS, ROWS, RUN, ThreeLanes, sqlite_in

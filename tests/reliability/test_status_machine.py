@@ -31,7 +31,8 @@ from kombo_provider.ledger import (
     staging,
 )
 from kombo_provider.ledger._tables import deliveries
-from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.claims import Intent
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.decide import ALREADY_EXISTS, decide
 

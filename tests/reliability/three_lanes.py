@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine
 from kombo_provider.client import KomboClient
 from kombo_provider.ledger import Ledger, RunRef, claims, lane_states, staging
 from kombo_provider.ledger._tables import deliveries
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.deliver import DeliverReport, deliver
 from kombo_provider.sending.options import SendOptions, Tuning

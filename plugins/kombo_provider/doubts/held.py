@@ -9,8 +9,8 @@ from kombo_provider.doubts.questions import QUESTIONS_AT_MOST, Asked, Question
 from kombo_provider.doubts.replies import HeldReply
 from kombo_provider.ledger import By, Hold, Ledger, estimate, holds
 from kombo_provider.ledger import questions as open_questions
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.questions import About, QuestionKey
+from kombo_provider.ledger.selection import Selection
 
 
 def collect(ledger: Ledger, selection: Selection, *, open_for: timedelta, asked_by: str) -> list[Asked]:

@@ -6,7 +6,8 @@ of a delivery tells its whole life from its staging on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -63,6 +64,10 @@ class Move:
     to_status: Status
 
 
+MakeMove = Callable[[Move, Mapping[str, Any]], Sequence[Row[Any]]]
+"""Makes a move with its parameters, and returns what it returns of the rows that moved."""
+
+
 def prepare_move(
     from_status: Status,
     to_status: Status,
@@ -85,9 +90,23 @@ def make_move(
     conn: Connection, move: Move, by: By, at: datetime, parameters: Mapping[str, Any] | None = None
 ) -> Sequence[Row[Any]]:
     """Move the rows and tell of each; return what the move returns of them."""
-    moved = conn.execute(move.statement, dict(parameters or {})).all()
-    _tell(conn, move.from_status, move.to_status, [(DeliveryKey(*row[:3]), Answer()) for row in moved], by, at)
-    return moved
+    with moves_told_together(conn, by, at) as make:
+        return make(move, dict(parameters or {}))
+
+
+@contextmanager
+def moves_told_together(conn: Connection, by: By, at: datetime) -> Iterator[MakeMove]:
+    """Let several moves be made; all are told of in one statement, when the block ends."""
+    events: list[dict[str, Any]] = []
+
+    def make(move: Move, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        moved = conn.execute(move.statement, parameters).all()
+        keys = (DeliveryKey(*row[:3]) for row in moved)
+        events.extend(_event(key, move.from_status, move.to_status, Answer(), by, at) for key in keys)
+        return moved
+
+    yield make
+    _append(conn, events)
 
 
 def move_where(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 
 from kombo_provider.ledger._by_key import at_places, place
-from kombo_provider.ledger._moves import By, Move, make_move, move_where, prepare_move
+from kombo_provider.ledger._moves import By, Move, move_where, moves_told_together, prepare_move
 from kombo_provider.ledger._tables import (
     IS_CLAIMABLE,
     IS_UNSETTLED,
@@ -34,42 +35,10 @@ from kombo_provider.ledger._tables import (
     KEY_COLUMNS,
     UtcDateTime,
     deliveries,
-    is_of,
 )
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Actor, DeliveryKey, Endpoint, RunRef, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which `ready` rows a run may send: those of its source, narrowed by its params."""
-
-    source: str
-    kombo_conn_id: str
-    applicant_ids: tuple[str, ...] = ()
-    staged_by: RunRef | None = None
-    only_ordinary: bool = False
-    """Without the rows of backfills."""
-
-    @property
-    def serves(self) -> str | None:
-        """The source all whose rows are sent, None where it is narrowed."""
-        return None if self.applicant_ids or self.staged_by else self.source
-
-    def conditions(self, *, in_key_order: bool = False) -> list[Any]:
-        """The selection as conditions on `kombo_deliveries`, without the integration.
-
-        `in_key_order`: the caller sorts by the key, which must not lead SQLite through all rows of the source.
-        """
-        of_source = is_of(self.source) if in_key_order else deliveries.c.source == self.source
-        found: list[Any] = [of_source, deliveries.c.kombo_conn_id == self.kombo_conn_id]
-        if self.applicant_ids:
-            found.append(deliveries.c.applicant_id.in_(self.applicant_ids))
-        if self.staged_by:
-            found += [deliveries.c.dag_id == self.staged_by.dag_id, deliveries.c.run_id == self.staged_by.run_id]
-        if self.only_ordinary:
-            found.append(deliveries.c.priority == 0)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +69,14 @@ class Memory:
     files: int
 
 
+class ClaimOfLane(Protocol):
+    """Claims of one lane, like `claim`."""
+
+    def __call__(
+        self, selection: Selection, integration_id: str, limit: int, memory: Memory | None = None
+    ) -> list[Intent]: ...
+
+
 def claim(
     conn: Connection,
     selection: Selection,
@@ -107,19 +84,31 @@ def claim(
     limit: int,
     run: RunRef,
     memory: Memory | None = None,
-    at: datetime | None = None,
 ) -> list[Intent]:
     """Move up to `limit` due rows of a lane from `ready` to `sending`; the lane's lease was renewed in `conn`.
 
     Rows that another transaction has locked are passed over: a sender waits for nobody. `memory` ends the claim sooner.
-    `at` is the database's time, where it was just read for the claims of several lanes.
     """
-    at = at or now(conn)
-    parameters = {"lane": integration_id, "rows": limit, "now": at, "dag": run.dag_id, "run": run.run_id}
-    if memory is not None:
-        parameters |= {"room": memory.room, "files": memory.files}
-    move = _claim(conn.dialect.name, selection, bounded=memory is not None)
-    return [_intent(row) for row in make_move(conn, move, By(Actor.DELIVERY, run), at, parameters)]
+    with claims_of_lanes(conn, run) as claim_of:
+        return claim_of(selection, integration_id, limit, memory)
+
+
+@contextmanager
+def claims_of_lanes(conn: Connection, run: RunRef) -> Iterator[ClaimOfLane]:
+    """Let rows of several lanes be claimed: the events of all are written in one statement, when the block ends."""
+    at = now(conn)
+    with moves_told_together(conn, By(Actor.DELIVERY, run), at) as make:
+
+        def claim_of(
+            selection: Selection, integration_id: str, limit: int, memory: Memory | None = None
+        ) -> list[Intent]:
+            parameters = {"lane": integration_id, "rows": limit, "now": at, "dag": run.dag_id, "run": run.run_id}
+            if memory is not None:
+                parameters |= {"room": memory.room, "files": memory.files}
+            move = _claim(conn.dialect.name, selection, bounded=memory is not None)
+            return [_intent(row) for row in make(move, parameters)]
+
+        yield claim_of
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 from kombo_provider.ledger import holds
 from kombo_provider.ledger._run_tables import dry_run, runs
 from kombo_provider.ledger._tables import deliveries, lanes
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Hold, Status
 
 RATE_PER_HOUR = 300 * 60

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, select, tuple_, update
 from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, IS_READY, KEY, KEY_COLUMNS, deliveries
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Hold, Resolution, Status
 
 

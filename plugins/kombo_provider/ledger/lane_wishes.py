@@ -13,9 +13,10 @@ from sqlalchemy import Connection, func, select
 
 from kombo_provider.ledger._tables import IS_CLAIMABLE, IS_UNSETTLED, deliveries, lanes
 from kombo_provider.ledger._wishes import NO_WISH, WISH, wish_of
-from kombo_provider.ledger.claims import Selection, is_due
+from kombo_provider.ledger.claims import is_due
 from kombo_provider.ledger.lane_states import lane_update, locked_lane
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Status
 
 

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from kombo_provider.ledger._tables import delivery_events, lanes
-from kombo_provider.ledger.claims import Selection, count_ready
+from kombo_provider.ledger.claims import count_ready
 from kombo_provider.ledger.lane_states import statuses
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Actor, LaneState, RunRef
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from kombo_provider.ledger._tables import IS_CLAIMABLE, deliveries
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 
 _MOST = 2_000
 """Of a backlog with more jobs than that, the rest is not named."""

@@ -73,7 +73,7 @@ class _CreateOperator(SendingOperator):
     def execute(self, context: Context) -> dict[str, str | None]:
         """Stage the applicant, send it if it was not sent before, return its ids."""
         from kombo_provider.ledger import RunRef, Status
-        from kombo_provider.ledger.claims import Selection
+        from kombo_provider.ledger.selection import Selection
 
         self._stop = threading.Event()
         run = RunRef(context["ti"].dag_id, context["dag_run"].run_id)

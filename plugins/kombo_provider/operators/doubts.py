@@ -23,7 +23,7 @@ from kombo_provider.operators.settings import Connections
 if TYPE_CHECKING:
     from kombo_provider.doubts.questions import Asked, Question
     from kombo_provider.ledger import By, Ledger
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger.selection import Selection
 
 LOOK_UPS_FOR = timedelta(minutes=50)
 """Where an integration answers slowly, or not at all; no task of ours lasts longer."""
@@ -242,7 +242,7 @@ def _asked_by(context: Context) -> str:
 
 
 def _selection(source: str, connections: Connections) -> Selection:
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger.selection import Selection
 
     return Selection(source, connections.kombo_conn_id)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger.selection import Selection
 
 SAME_PERSON_KEY = "same_person"
 """XCom in which `stage` leaves how many rows are of the same person as another, and the keys of the first."""
@@ -78,7 +78,7 @@ class PushOperator(BaseOperator):
 
 def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selection:
     """Return which `ready` rows the run may send."""
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger.selection import Selection
 
     # Which rows a limit lets through is decided while they are staged, so only those of this run may leave.
     staged_by = None

@@ -17,7 +17,7 @@ from kombo_provider.operators.links import KomboLogLink
 if TYPE_CHECKING:
     from kombo_provider.hooks.kombo import KomboHook
     from kombo_provider.ledger import Ledger, RunRef
-    from kombo_provider.ledger.claims import Selection
+    from kombo_provider.ledger.selection import Selection
     from kombo_provider.sending.deliver import DeliverReport
     from kombo_provider.sending.options import SendOptions, TaskTime, Tuning
 

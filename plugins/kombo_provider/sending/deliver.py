@@ -14,8 +14,8 @@ from typing import Any
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, claims, lane_states, now
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.lane_states import LaneStatus
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.waiting import Waiting, waiting
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.endings import Ending

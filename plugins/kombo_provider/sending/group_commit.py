@@ -13,8 +13,9 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import EVERYWHERE, DeliveryKey, LaneState, Ledger, claims, lane_states, leases, now, results
-from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.sending import opening
 from kombo_provider.sending.body_memory import EXPECTED_FILES_BYTES, BodyMemory, expected_bytes
 from kombo_provider.sending.commit_step import CommitStep
@@ -217,19 +218,21 @@ class GroupCommit:
     def _claim(self, conn: Connection, step: CommitStep, wanting: Sequence[tuple[Lane, int]]) -> None:
         if not wanting:
             return
-        left, at = self._memory.room(), now(conn)  # all locks are held: what follows waits for nobody
-        for lane, room in wanting:
-            if left <= 0 or not step.may_send(lane):
-                continue
-            memory = claims.Memory(left, EXPECTED_FILES_BYTES)
-            others_first = step.is_wanted(lane, self._options.holder, self._selection.serves)
-            selection = replace(self._selection, only_ordinary=True) if others_first else self._selection
-            intents = claims.claim(conn, selection, lane.integration_id, room, self._options.run, memory, at)
-            step.claimed += [(lane, intent) for intent in intents]
-            left -= sum(expected_bytes(intent) for intent in intents)
-            if len(intents) < room and left > 0:
-                waits = self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
-                step.giving_way += [lane] if others_first and waits else []
+        left = self._memory.room()
+        # All locks are held: what follows waits for nobody.
+        with claims.claims_of_lanes(conn, self._options.run) as claim_of:
+            for lane, room in wanting:
+                if left <= 0 or not step.may_send(lane):
+                    continue
+                memory = claims.Memory(left, EXPECTED_FILES_BYTES)
+                others_first = step.is_wanted(lane, self._options.holder, self._selection.serves)
+                selection = replace(self._selection, only_ordinary=True) if others_first else self._selection
+                intents = claim_of(selection, lane.integration_id, room, memory)
+                step.claimed += [(lane, intent) for intent in intents]
+                left -= sum(expected_bytes(intent) for intent in intents)
+                if len(intents) < room and left > 0:
+                    waits = self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
+                    step.giving_way += [lane] if others_first and waits else []
 
     def _look(self, conn: Connection, step: CommitStep, lane: Lane, *, at_least: float = 0.0) -> bool:
         """Find out when the lane's next row is due, or that there is none; return whether there is."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Sequence
 
 from kombo_provider.ledger import Ledger, lane_wishes, leases, on_wire
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.sending.endings import Ending
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions, Tuning

@@ -121,9 +121,19 @@ class Lane:
         """Tell whether others may have the lane: it takes no more rows, and nothing is on the wire."""
         return self.lease is not None and self.is_ending and not self.unanswered
 
+    @property
+    def is_done(self) -> bool:
+        """Tell whether all rows that are due were sent and answered."""
+        return self._rests and self._nothing_due
+
+    @property
+    def _rests(self) -> bool:
+        """Tell whether the lane is ours, goes on, and has nothing on the wire."""
+        return self.lease is not None and not self.is_ending and not self.unanswered
+
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
-        if self.lease is None or self.is_ending or self._nothing_due or self.unanswered or self.room(now):
+        if not self._rests or self._nothing_due or self.room(now):
             return False
         return now - self._looked_at >= self.tuning.empty_lane
 
@@ -267,11 +277,9 @@ class Lane:
 
     def give_up_where_nothing_moves(self, now: float, timeout_seconds: float) -> None:
         """End the lane where it has nothing left, or got nothing through for longer than anyone should wait."""
-        if self.lease is None or self.is_ending or self.unanswered:
-            return
-        if self._nothing_due:
+        if self.is_done:
             self.stop(Ending.DONE)
-        elif now - self.last_progress > self.tuning.patience + timeout_seconds:
+        elif self._rests and now - self.last_progress > self.tuning.patience + timeout_seconds:
             self.stop(Ending.PAUSED)
 
     def end_turn(self, now: float) -> None:

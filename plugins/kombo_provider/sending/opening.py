@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import LaneState, Ledger, lane_states, lane_wishes, leases
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.leases import HeldTurn, Lease, Turn
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.options import SendOptions
 from kombo_provider.sending.pacing import Breaker, Pace

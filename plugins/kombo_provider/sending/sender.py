@@ -143,7 +143,7 @@ class Sender:
 
     def _seconds_to_next_change(self) -> float:
         at = self._clock()
-        if self._group_commit.has_room() and any(lane.room(at) for lane in self._lanes):
+        if self._group_commit.has_room() and any(lane.room(at) or lane.is_done for lane in self._lanes):
             return 0.0
         changes = [change for lane in self._lanes if (change := lane.next_change(at)) is not None]
         return min([_LONGEST_WAIT_SECONDS, *(change - at for change in changes)])

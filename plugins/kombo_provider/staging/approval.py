@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import Hold, estimate, holds
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError
 from kombo_provider.ledger import Hold, Ledger, claims, doubts, erasure, now, on_wire, replay, staging
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, SourceState, plan_run

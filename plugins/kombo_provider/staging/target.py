@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from kombo_provider.ledger import Hold, Ledger, holds, staging
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 
 _KEYS_SAMPLED = 200
 _KEYS_A_LOOK = 1000

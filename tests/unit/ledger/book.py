@@ -12,10 +12,11 @@ from sqlalchemy import RowMapping, select, update
 from kombo_provider.ledger import claims, leases, results, staging
 from kombo_provider.ledger._moves import By
 from kombo_provider.ledger._tables import deliveries, delivery_events
-from kombo_provider.ledger.claims import Intent, Selection
+from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.kombo_ids import ID_COLUMNS, KomboIds
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.ledger.status import Actor, DeliveryKey, RunRef, Status
 

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from kombo_provider.ledger import claims, doubts, replay, results
 from kombo_provider.ledger._tables import IS_READY, IS_TO_WRITE_BACK, IS_UNSETTLED, deliveries
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
 from kombo_provider.ledger.results import Result
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import RunRef, Status
 from tests.unit.ledger.book import GRACE, RUN, SELECTION, VALID, Book, key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from kombo_provider.ledger import claims, holds
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Hold, RunRef
 from tests.unit.ledger.book import RUN, SELECTION, STAGING, VALID, Book, Row
 

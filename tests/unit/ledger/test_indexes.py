@@ -15,7 +15,7 @@ from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import LaneState, Ledger, RunRef, asking, doubts, lane_states, leases, staging
 from kombo_provider.ledger._run_tables import alerts, runs
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.operators.settings import WatchSettings
 from kombo_provider.operators.watch import AirflowSide

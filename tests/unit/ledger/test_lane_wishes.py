@@ -9,10 +9,10 @@ from sqlalchemy import update
 from kombo_provider.ledger import lane_wishes, leases
 from kombo_provider.ledger._tables import lanes
 from kombo_provider.ledger._wishes import WISH
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.lane_states import statuses
 from kombo_provider.ledger.leases import Lease
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.selection import Selection
 from tests.unit.ledger.book import RUN, SELECTION, VALID, Book
 
 CONN, LANE = "kombo_default", "greenhouse:a"

@@ -20,8 +20,8 @@ from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import LedgerError, UnsupportedLedgerError
 from kombo_provider.ledger import EVERYWHERE, LaneState, _migrations, claims, lane_states
 from kombo_provider.ledger._tables import ledger_version, sources
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger, now
+from kombo_provider.ledger.selection import Selection
 from tests.postgres import PostgresServer
 from tests.unit.ledger.book import CHANGED, RUN, VALID, Book
 

@@ -22,8 +22,8 @@ from sqlalchemy import make_url, text
 
 from kombo_provider.errors import LedgerError
 from kombo_provider.ledger import _migrations, claims, leases
-from kombo_provider.ledger.claims import Selection
 from kombo_provider.ledger.ledger import Ledger
+from kombo_provider.ledger.selection import Selection
 from tests.unit.ledger.book import RUN, Book
 
 AT_WORK = json.loads((Path(__file__).parent / "version_2_at_work.json").read_text())

@@ -14,7 +14,7 @@ from kombo_provider.client.outcome import CreatedIds, Endpoint, Outcome, Outcome
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import LaneState, Ledger, RunRef, lane_states, staging
 from kombo_provider.ledger._tables import deliveries, lanes
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.body_memory import BodyMemory
 from kombo_provider.sending.file_reads import FileReads

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import Ledger, RunRef, claims, replay
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.mapping import RowMapper, SourceRows
 from kombo_provider.source.reader import SourceReader

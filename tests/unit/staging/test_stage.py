@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.errors import ConfirmationRequiredError, SourceError, WriteBackError
 from kombo_provider.ledger import Hold, Ledger, RunRef, claims, holds, passed_over, staging
-from kombo_provider.ledger.claims import Selection
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.staging.narrowing import Narrowing
