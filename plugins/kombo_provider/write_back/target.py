@@ -210,7 +210,11 @@ def _described_by(conn: Connection, name: str, schema: Sequence[str]) -> Table:
     # Elsewhere it may have two parts, a project and a data set, for which no dialect can be asked.
     if schema and conn.dialect.name in _WITHOUT_CATALOGUES and not inspect(conn).has_schema(".".join(schema)):
         raise NoSuchTableError(name)
-    return Table(name, MetaData(), schema=".".join(schema) or None, autoload_with=conn, resolve_fks=False)
+    in_schema = ".".join(schema) or None
+    # No more than this is needed, and a look at keys, indexes and checks takes as long as the write-back of many rows.
+    found = inspect(conn).get_columns(name, in_schema)
+    columns = [Column(one["name"], one["type"], *([Computed("")] if "computed" in one else ())) for one in found]
+    return Table(name, MetaData(), *columns, schema=in_schema)
 
 
 def _alter(conn: Connection, table: Table, missing: Sequence[str]) -> str:
