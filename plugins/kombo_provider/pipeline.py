@@ -274,7 +274,9 @@ def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBack
 
 def _push_tasks(settings: PushSettings) -> None:
     retrying = retries()
-    stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
+    # One at a time: of two that read at once the second run would only repeat the first, and where slots are few a new
+    # applicant would wait for the turns of both.
+    stage = KomboStageOperator(task_id="stage", push=settings, max_active_tis_per_dag=1, **retrying)
     deliver = KomboDeliverOperator.partial(
         task_id="deliver",
         push=settings,

@@ -19,7 +19,8 @@ import airflow.sdk
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.doubts.resolve import resolve
-from kombo_provider.ledger import Ledger, RunRef, Selection, doubts, lane_states, staging
+from kombo_provider.ledger import Ledger, RunRef, doubts, lane_states, staging
+from kombo_provider.ledger.selection import Selection
 from kombo_provider.mapping import MappedRow
 from kombo_provider.sending.deliver import deliver
 from kombo_provider.sending.options import SendOptions

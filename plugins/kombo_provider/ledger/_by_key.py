@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Function,
     Select,
     TableValuedAlias,
     Text,
@@ -100,7 +101,8 @@ def has_key(conn: Connection, source: str, keys: Collection[Sequence[str | None]
 
 def _arrays(keys: Collection[Sequence[str | None]]) -> TableValuedAlias:
     lists = [bindparam(None, list(values), type_=ARRAY(Text)) for values in zip(*keys, strict=True)]
-    return func.unnest(*lists).table_valued(*(f"key_{number}" for number in range(len(lists)))).render_derived()
+    # Not `func.unnest`: the dialects of some warehouses register that name for their own, which takes one array.
+    return Function("unnest", *lists).table_valued(*(f"key_{number}" for number in range(len(lists)))).render_derived()
 
 
 def _places(

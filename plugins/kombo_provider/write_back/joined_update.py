@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Function,
     Integer,
     MetaData,
     Numeric,
@@ -125,7 +126,7 @@ def texts_of(pair: Pair) -> dict[str, str]:
 def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
     lists = [bindparam(None, values, type_=ARRAY(types[name])) for name, values in _by_column(types, rows).items()]
     columns = [Column(name, kind) for name, kind in types.items()]
-    return func.unnest(*lists).table_valued(*columns).render_derived()
+    return Function("unnest", *lists).table_valued(*columns).render_derived()
 
 
 def _arrays_of_duckdb(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
@@ -136,7 +137,7 @@ def _arrays_of_duckdb(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple
         # duckdb_engine would make floats of decimals.
         sent_as = Text() if isinstance(kind, Numeric) else kind
         array = cast(bindparam(None, values, type_=ARRAY(sent_as)), ARRAY(kind))
-        listed.append(func.unnest(array, type_=kind).label(name))
+        listed.append(Function("unnest", array, type_=kind).label(name))
     return select(*listed).subquery()
 
 

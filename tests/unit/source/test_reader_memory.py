@@ -17,9 +17,8 @@ from sqlalchemy import create_engine
 import pandas
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stager import MappingOptions, Stager
-from kombo_provider.ledger import Ledger
-from kombo_provider.ledger import Staging
-from kombo_provider.ledger import RunRef
+from kombo_provider.ledger import Ledger, RunRef
+from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from datetime import UTC, datetime
 from kombo_provider.source.window import Plan, Window
