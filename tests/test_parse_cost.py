@@ -54,6 +54,7 @@ ti = SimpleNamespace(
     dag_id="push",
     xcom_push=lambda **_: None,
     xcom_pull=lambda **_: None,
+    get_ti_count=lambda **_: 0,
     get_task_states=lambda **_: {},
 )
 dag_run = SimpleNamespace(run_id="manual", run_type="manual", conf={})

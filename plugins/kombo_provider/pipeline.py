@@ -284,6 +284,7 @@ def _push_tasks(settings: PushSettings) -> None:
         map_index_template=NAME_TEMPLATE,
         **retrying,
     ).expand(integration_ids=stage.output)
+    stage.deliver_task_id = deliver.task_id
     write_back = _write_back_task(settings, trigger_rule=TriggerRule.ALL_DONE, **retrying)
     before = {"stage": stage.task_id, "deliver": deliver.task_id, "write_back": write_back.task_id}
     report = KomboReportOperator(

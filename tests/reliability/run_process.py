@@ -164,6 +164,7 @@ class Run:
                 get_first_reschedule_date=lambda _: self._began,
                 xcom_push=lambda key, value: self._xcom.update({(task_id, key): value}),
                 xcom_pull=self._pull,
+                get_ti_count=lambda **_: 0,
                 get_task_states=lambda **_: {self._run_id: self._states},
             ),
             "dag_run": SimpleNamespace(

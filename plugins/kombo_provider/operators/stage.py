@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators import metrics
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
+LOOKS_AGAIN_IN = timedelta(seconds=10)
+LONGEST_WAIT = timedelta(hours=1)
+"""Airflow may have forgotten a task in its queue."""
 _NAMED = 20
 
 
@@ -50,6 +54,8 @@ class KomboStageOperator(PushOperator):
     ui_color = "#e8f0fe"
     sql: str | None = None
     """The SELECT that ran, once it ran; never a template itself."""
+    deliver_task_id: str | None = None
+    """The task that sends what this one reads."""
     _reader: SourceReader | None = None
 
     def execute(self, context: Context) -> list[list[str]]:
@@ -58,6 +64,7 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.staging.stage import StageReport, stage
         from kombo_provider.write_back.write_back import WriteBack
 
+        self._let_earlier_runs_begin(context)
         context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
         sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
@@ -94,6 +101,26 @@ class KomboStageOperator(PushOperator):
             if not params.dry_run:
                 self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
+
+    def _let_earlier_runs_begin(self, context: Context) -> None:
+        """Read later while groups of earlier runs wait for a worker slot.
+
+        What is read now could not be sent before them, and who comes after it would have to wait for this run as well.
+        """
+        if self.deliver_task_id is None:
+            return
+        ti = context["ti"]
+        waiting = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[self.deliver_task_id], states=["scheduled", "queued"])
+        if not waiting:
+            return
+        at = datetime.now(UTC)
+        waits_since = ti.get_first_reschedule_date(context) or at
+        if at - waits_since >= LONGEST_WAIT:
+            return
+        self.log.info(
+            "%d groups of earlier runs wait for a worker slot: the source is read once they have begun", waiting
+        )
+        raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the tables of the SELECT, and the ledger with the columns that the SELECT maps."""
