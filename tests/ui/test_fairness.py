@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -96,12 +97,14 @@ def test_a_backlog_of_many_minutes_keeps_no_new_applicant_of_another_integration
 def test_with_two_worker_slots_a_new_applicant_waits_for_no_more_than_the_turns_before_it(tmp_path: Path) -> None:
     """Each of 64 groups may take its whole turn: a run lasts as long as all turns, over the slots.
 
-    An applicant may just miss a run, and is sent in the next one, whose short lanes come first.
+    An applicant may just miss a run, and is sent in the next one, whose short lanes come first. In a turn all are sent
+    who came to a lane since its last one, so that nobody waits for his own lane.
     """
     dags = tmp_path / "dags"
     write_pipeline(dags, DAG_ID, EVERY_MINUTE.format(run_for=SHORT_TURN))
     lanes = {f"ats:lane-{number}": 20 for number in range(LANES)} | {SLOW: 20 * LANES}
-    settings = SANDBOX | {"latency_seconds": 1.0, "concurrency_limit": 1}
+    settings: dict[str, Any] = SANDBOX | {"latency_seconds": 1.0, "concurrency_limit": 1}
+    settings["per_integration"] = {name: {"concurrency_limit": CAP} for name in OTHERS}
     with (
         running_airflow(
             tmp_path, dags=dags, sandbox_settings=settings, prepare=_backlog(lanes), schedule=True, slots=SLOTS
