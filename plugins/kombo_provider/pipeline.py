@@ -63,7 +63,7 @@ def kombo_push_dag(
     description = f"Pushes the applicants of {source} into Kombo and writes the ids back"
     own: dict[str, Any] = {"description": description, "doc_md": PUSH_DOC.format(source=source), "params": params}
     own["max_active_runs"] = PUSHING_RUNS_AT_MOST
-    # Where slots are few the first run's tasks come before the next one's, whose `stage` reads when these are done.
+    # Where slots are few the first run's tasks come before the next one's, whose `stage` reads once these have begun.
     dag_arguments["default_args"] = {"weight_rule": "upstream", **(dag_arguments.get("default_args") or {})}
     dag = make_dag(dag_id, with_intervals(schedule), settings.defined_in, own | dag_arguments)
     with dag:
@@ -274,9 +274,7 @@ def _write_back_task(settings: PushSettings, **arguments: Any) -> KomboWriteBack
 
 def _push_tasks(settings: PushSettings) -> None:
     retrying = retries()
-    # One at a time: of two that read at once the second run would only repeat the first, and where slots are few a new
-    # applicant would wait for the turns of both.
-    stage = KomboStageOperator(task_id="stage", push=settings, max_active_tis_per_dag=1, **retrying)
+    stage = KomboStageOperator(task_id="stage", push=settings, **retrying)
     deliver = KomboDeliverOperator.partial(
         task_id="deliver",
         push=settings,

@@ -65,7 +65,7 @@ class Move:
 
 
 MakeMove = Callable[[Move, Mapping[str, Any]], Sequence[Row[Any]]]
-"""Makes a move with its parameters, and returns what it returns of the rows that moved."""
+"""Makes a move with some parameters; returns the moved rows, as the move's statement does."""
 
 
 def prepare_move(
@@ -96,13 +96,17 @@ def make_move(
 
 @contextmanager
 def moves_told_together(conn: Connection, by: By, at: datetime) -> Iterator[MakeMove]:
-    """Let several moves be made; all are told of in one statement, when the block ends."""
+    """Let several moves be made; all are told of in one statement, when the block ends.
+
+    An error in the block leaves its moves untold: it has to end the transaction.
+    """
     events: list[dict[str, Any]] = []
 
     def make(move: Move, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
         moved = conn.execute(move.statement, parameters).all()
-        keys = (DeliveryKey(*row[:3]) for row in moved)
-        events.extend(_event(key, move.from_status, move.to_status, Answer(), by, at) for key in keys)
+        if move.from_status is not move.to_status:
+            keys = (DeliveryKey(*row[:3]) for row in moved)
+            events.extend(_event(key, move.from_status, move.to_status, Answer(), by, at) for key in keys)
         return moved
 
     yield make

@@ -70,7 +70,7 @@ class Memory:
 
 
 class ClaimOfLane(Protocol):
-    """Claims of one lane, like `claim`."""
+    """Claims rows of one lane, as `claim` does."""
 
     def __call__(
         self, selection: Selection, integration_id: str, limit: int, memory: Memory | None = None
@@ -95,7 +95,10 @@ def claim(
 
 @contextmanager
 def claims_of_lanes(conn: Connection, run: RunRef) -> Iterator[ClaimOfLane]:
-    """Let rows of several lanes be claimed: the events of all are written in one statement, when the block ends."""
+    """Let rows of several lanes be claimed: the events of all are written in one statement, when the block ends.
+
+    The clock is read when the block begins: all locks must be held by then.
+    """
     at = now(conn)
     with moves_told_together(conn, By(Actor.DELIVERY, run), at) as make:
 

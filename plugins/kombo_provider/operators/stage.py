@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from kombo_provider.staging.stage import StageOptions, StageReport
 
 GROUPS_AT_MOST = 64
+SLOTS_ARE_FEW_FROM = 4
+"""So many groups in Airflow's queue at once: fewer may just be on their way to a free worker slot."""
 LOOKS_AGAIN_IN = timedelta(seconds=10)
-LONGEST_WAIT = timedelta(hours=1)
-"""Airflow may have forgotten a task in its queue."""
+LONGEST_WAIT = timedelta(minutes=30)
+"""No longer, for Airflow may have forgotten a task in its queue."""
 _NAMED = 20
 
 
@@ -46,7 +48,8 @@ class KomboStageOperator(PushOperator):
 
     The counts of what became of each row are pushed as XCom `counts`, also after a failure. Raises SourceError,
     WriteBackError, UnsupportedLedgerError or ConfigurationError before anything is staged; likewise
-    ConfirmationRequiredError, where a first scheduled run finds older rows that were never sent.
+    ConfirmationRequiredError, where a first scheduled run finds older rows that were never sent. While worker slots
+    are few it reschedules itself.
     """
 
     template_fields: Sequence[str] = (*PushOperator.template_fields, "sql")
@@ -55,7 +58,7 @@ class KomboStageOperator(PushOperator):
     sql: str | None = None
     """The SELECT that ran, once it ran; never a template itself."""
     deliver_task_id: str | None = None
-    """The task that sends what this one reads."""
+    """The task that sends what this one reads; None: its groups are not waited for."""
     _reader: SourceReader | None = None
 
     def execute(self, context: Context) -> list[list[str]]:
@@ -64,9 +67,10 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.staging.stage import StageReport, stage
         from kombo_provider.write_back.write_back import WriteBack
 
-        self._let_earlier_runs_begin(context)
-        context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
+        if not params.dry_run:
+            self._let_queued_groups_begin(context)
+        context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
         report = StageReport()
@@ -102,24 +106,23 @@ class KomboStageOperator(PushOperator):
                 self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
 
-    def _let_earlier_runs_begin(self, context: Context) -> None:
-        """Read later while groups of earlier runs wait for a worker slot.
+    def _let_queued_groups_begin(self, context: Context) -> None:
+        """Read later while groups of other runs wait in Airflow's queue for a worker slot.
 
-        What is read now could not be sent before them, and who comes after it would have to wait for this run as well.
+        Rows that are read now could not be sent before theirs, and applicants who come after this reading would have
+        to wait for the turns of this run as well.
         """
         if self.deliver_task_id is None:
             return
         ti = context["ti"]
-        waiting = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[self.deliver_task_id], states=["scheduled", "queued"])
-        if not waiting:
+        queued = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[self.deliver_task_id], states=["queued"])
+        if queued < SLOTS_ARE_FEW_FROM:
             return
         at = datetime.now(UTC)
         waits_since = ti.get_first_reschedule_date(context) or at
         if at - waits_since >= LONGEST_WAIT:
             return
-        self.log.info(
-            "%d groups of earlier runs wait for a worker slot: the source is read once they have begun", waiting
-        )
+        self.log.info("%d groups wait for a worker slot: the source is read once they have begun", queued)
         raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:

@@ -219,7 +219,7 @@ class GroupCommit:
         if not wanting:
             return
         left = self._memory.room()
-        # All locks are held: what follows waits for nobody.
+        # All locks are held before the clock is read in here: what follows waits for nobody.
         with claims.claims_of_lanes(conn, self._options.run) as claim_of:
             for lane, room in wanting:
                 if left <= 0 or not step.may_send(lane):

@@ -126,6 +126,7 @@ def texts_of(pair: Pair) -> dict[str, str]:
 def _arrays(types: Mapping[str, TypeEngine[Any]], rows: Sequence[tuple[Any, ...]]) -> FromClause:
     lists = [bindparam(None, values, type_=ARRAY(types[name])) for name, values in _by_column(types, rows).items()]
     columns = [Column(name, kind) for name, kind in types.items()]
+    # Not `func.unnest`: the dialects of some warehouses register that name for their own.
     return Function("unnest", *lists).table_valued(*columns).render_derived()
 
 

@@ -213,6 +213,8 @@ def _described_by(conn: Connection, name: str, schema: Sequence[str]) -> Table:
     in_schema = ".".join(schema) or None
     # No more than this is needed, and a look at keys, indexes and checks takes as long as the write-back of many rows.
     found = inspect(conn).get_columns(name, in_schema)
+    if not found:  # Snowflake's dialect says nothing else of a table that is not there
+        raise NoSuchTableError(name)
     columns = [Column(one["name"], one["type"], *([Computed("")] if "computed" in one else ())) for one in found]
     return Table(name, MetaData(), *columns, schema=in_schema)
 

@@ -9,41 +9,45 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from kombo_provider.operators.stage import GROUPS_AT_MOST, LONGEST_WAIT, grouped
+from kombo_provider.operators.stage import GROUPS_AT_MOST, LONGEST_WAIT, SLOTS_ARE_FEW_FROM, grouped
 from kombo_provider.pipeline import kombo_push_dag
 
 NOW = datetime.now(UTC)
 
 
-def _stage(waiting: int, first_look: datetime | None) -> None:
-    """Begin a task while so many groups wait for a slot; it ends at the first thing that it says to others."""
+def _stage(queued: int, first_look: datetime | None = None, **params: Any) -> list[dict[str, Any]]:
+    """Begin a task while so many groups wait for a slot; return what it asked before it would have gone on."""
     dag = kombo_push_dag(dag_id="push", source="crm", extract_sql="SELECT 1", write_back_table=None, schedule=None)
     asked: list[dict[str, Any]] = []
 
     def count(**what: Any) -> int:
         asked.append(what)
-        return waiting
+        return queued
 
     stage: Any = dag.get_task("stage")
     ti = SimpleNamespace(dag_id="push", get_ti_count=count, get_first_reschedule_date=lambda _: first_look)
-    try:
-        stage.execute({"ti": ti})
-    finally:
-        assert asked == [{"dag_id": "push", "task_ids": ["deliver"], "states": ["scheduled", "queued"]}]
-
-
-def test_while_groups_of_earlier_runs_wait_for_a_slot_nothing_is_read() -> None:
-    """What it found could not be sent before these, and who comes after it would wait for this run's turns as well."""
-    for first_look in (None, NOW - LONGEST_WAIT + timedelta(minutes=1)):
-        with pytest.raises(AirflowRescheduleException) as raised:
-            _stage(3, first_look)
-        assert raised.value.reschedule_date > NOW
-
-
-@pytest.mark.parametrize(("waiting", "first_look"), [(0, None), (3, NOW - LONGEST_WAIT)])
-def test_it_reads_once_all_have_begun_and_never_waits_for_ever(waiting: int, first_look: datetime | None) -> None:
+    dag_run = SimpleNamespace(run_id="manual", run_type="manual", conf=params)
     with pytest.raises(AttributeError, match="xcom_push"):
-        _stage(waiting, first_look)
+        stage.execute({"ti": ti, "dag_run": dag_run, "dag": dag, "params": params})
+    return asked
+
+
+@pytest.mark.parametrize("first_look", [None, NOW - LONGEST_WAIT + timedelta(minutes=1)])
+def test_while_groups_wait_for_a_slot_nothing_is_read(first_look: datetime | None) -> None:
+    """What it found could not be sent before these, and who comes after it would wait for this run's turns as well."""
+    with pytest.raises(AirflowRescheduleException) as raised:
+        _stage(SLOTS_ARE_FEW_FROM, first_look)
+    assert raised.value.reschedule_date > NOW
+
+
+def test_it_reads_while_a_few_groups_are_on_their_way_to_a_slot_and_never_waits_for_ever() -> None:
+    expected = [{"dag_id": "push", "task_ids": ["deliver"], "states": ["queued"]}]
+    assert _stage(SLOTS_ARE_FEW_FROM - 1) == expected
+    assert _stage(64, NOW - LONGEST_WAIT) == expected
+
+
+def test_a_dry_run_waits_for_no_group_since_it_sends_nothing() -> None:
+    assert _stage(64, dry_run=True) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 127, 1000])
