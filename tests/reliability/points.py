@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.client import wire
-from kombo_provider.ledger import Ledger, claims, delivered_ids, leases, results, staging
+from kombo_provider.ledger import Ledger, delivered_ids, leases, results, staging
 from kombo_provider.sending import group_commit
+from kombo_provider.sending.commit_step import CommitStep
 from kombo_provider.staging import stager as stage_module
 from kombo_provider.write_back import joined_update
 
@@ -58,7 +59,11 @@ def _staged_for_good(arrive: Arrive) -> None:
 
 
 def _intent_uncommitted(arrive: Arrive) -> None:
-    _wrap(claims, "claim", after=lambda intents, *_: arrive() if intents else None)
+    def claimed(_: None, __: Any, ___: Connection, step: CommitStep, *____: Any) -> None:
+        if step.claimed:
+            arrive()
+
+    _wrap(group_commit.GroupCommit, "_claim", after=claimed)
 
 
 def _intent_committed(arrive: Arrive) -> None:
