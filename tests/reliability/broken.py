@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +30,7 @@ def _intent_after_request() -> None:
     taken: set[str] = set()
     record = results.record
 
-    def claim(conn: Any, selection: Any, integration_id: str, limit: int, run: Any, *_: Any) -> list[Any]:
+    def claim(conn: Any, selection: Any, integration_id: str, limit: int, run: Any) -> list[Any]:
         query = select(deliveries).where(
             deliveries.c.source == selection.source,
             deliveries.c.integration_id == integration_id,
@@ -58,7 +60,11 @@ def _intent_after_request() -> None:
             conn.execute(update(deliveries).where(*of_key).values(status=Status.SENDING))
         return record(conn, answered, run)
 
-    claims.claim, results.record = claim, late
+    @contextmanager
+    def claims_of_lanes(conn: Any, run: Any) -> Iterator[Any]:
+        yield lambda selection, integration_id, limit, *_: claim(conn, selection, integration_id, limit, run)
+
+    claims.claims_of_lanes, results.record = claims_of_lanes, late
 
 
 def _no_epoch_check() -> None:
