@@ -12,10 +12,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from kombo_provider.operators.stage import GROUPS_AT_MOST, LONGEST_WAIT, SLOTS_ARE_FEW_FROM, grouped
 from kombo_provider.pipeline import kombo_push_dag
 
-NOW = datetime.now(UTC)
 
-
-def _stage(queued: int, first_look: datetime | None = None, **params: Any) -> list[dict[str, Any]]:
+def _stage(queued: int, waits_for: timedelta | None = None, **params: Any) -> list[dict[str, Any]]:
     """Begin a task while so many groups wait for a slot; return what it asked before it would have gone on."""
     dag = kombo_push_dag(dag_id="push", source="crm", extract_sql="SELECT 1", write_back_table=None, schedule=None)
     asked: list[dict[str, Any]] = []
@@ -24,6 +22,7 @@ def _stage(queued: int, first_look: datetime | None = None, **params: Any) -> li
         asked.append(what)
         return queued
 
+    first_look = datetime.now(UTC) - waits_for if waits_for is not None else None
     stage: Any = dag.get_task("stage")
     ti = SimpleNamespace(dag_id="push", get_ti_count=count, get_first_reschedule_date=lambda _: first_look)
     dag_run = SimpleNamespace(run_id="manual", run_type="manual", conf=params)
@@ -32,18 +31,19 @@ def _stage(queued: int, first_look: datetime | None = None, **params: Any) -> li
     return asked
 
 
-@pytest.mark.parametrize("first_look", [None, NOW - LONGEST_WAIT + timedelta(minutes=1)])
-def test_while_groups_wait_for_a_slot_nothing_is_read(first_look: datetime | None) -> None:
+@pytest.mark.parametrize("waits_for", [None, LONGEST_WAIT - timedelta(minutes=1)])
+def test_while_groups_wait_for_a_slot_nothing_is_read(waits_for: timedelta | None) -> None:
     """What it found could not be sent before these, and who comes after it would wait for this run's turns as well."""
+    began = datetime.now(UTC)
     with pytest.raises(AirflowRescheduleException) as raised:
-        _stage(SLOTS_ARE_FEW_FROM, first_look)
-    assert raised.value.reschedule_date > NOW
+        _stage(SLOTS_ARE_FEW_FROM, waits_for)
+    assert raised.value.reschedule_date > began
 
 
 def test_it_reads_while_a_few_groups_are_on_their_way_to_a_slot_and_never_waits_for_ever() -> None:
     expected = [{"dag_id": "push", "task_ids": ["deliver"], "states": ["queued"]}]
     assert _stage(SLOTS_ARE_FEW_FROM - 1) == expected
-    assert _stage(64, NOW - LONGEST_WAIT) == expected
+    assert _stage(64, LONGEST_WAIT) == expected
 
 
 def test_a_dry_run_waits_for_no_group_since_it_sends_nothing() -> None:
