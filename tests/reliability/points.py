@@ -59,7 +59,7 @@ def _staged_for_good(arrive: Arrive) -> None:
 
 
 def _intent_uncommitted(arrive: Arrive) -> None:
-    def claimed(_: None, __: Any, ___: Connection, step: CommitStep, *____: Any) -> None:
+    def claimed(_result: None, _group: Any, _conn: Connection, step: CommitStep, *_wanting: Any) -> None:
         if step.claimed:
             arrive()
 
