@@ -13,13 +13,13 @@ from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.leases import HeldTurn, Lease
 from kombo_provider.sending.ahead import Ahead
 from kombo_provider.sending.endings import Ending, Notice
+from kombo_provider.sending.lateness import Lateness
 from kombo_provider.sending.options import Tuning
+from kombo_provider.sending.outage import DoubtsInRow
 from kombo_provider.sending.pacing import Breaker, Pace
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts
 from kombo_provider.sending.turns import Turns
 from kombo_provider.sending.way import Way
-
-LONGEST_LATE_WAIT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -54,9 +54,8 @@ class Lane:
     _looked_at: float = 0.0
     _wake_at: float = 0.0
     _held_until: float = 0.0
-    _doubts_in_row: int = 0
-    _last_doubt_at: float = float("-inf")
-    _late_in_row: int = 0
+    _doubts: DoubtsInRow = field(default_factory=DoubtsInRow)
+    _lateness: Lateness = field(default_factory=Lateness)
 
     def __post_init__(self) -> None:
         self.turns = Turns(self.tuning)
@@ -72,7 +71,7 @@ class Lane:
         if self.lease is None or self.is_ending or now < self._held_until:
             return 0
         # What is in doubt and what is on the wire share one cap, so that an outage costs no more than that.
-        limit = min(self.pace.limit(now), self.pace.cap - self._doubts_in_row)
+        limit = min(self.pace.limit(now), self.pace.cap - self._doubts.number)
         probes = self.breaker.limit(now)
         if probes is not None:
             limit = min(limit, probes)
@@ -97,7 +96,7 @@ class Lane:
 
     def _worth_waiting(self, limit: int) -> int:
         """How many intents to commit ahead: none while requests fail or only a probe may leave, to be given back."""
-        if self._doubts_in_row or self.breaker.probing:
+        if self._doubts.number or self.breaker.probing:
             return 0
         return self.pace.answers_within(self.tuning.ahead, limit)
 
@@ -239,28 +238,25 @@ class Lane:
 
     def _outage(self, outcome: Outcome, now: float, began: float) -> bool:
         """Stop the lane after one cap's worth of doubt in a row, or one probe's: a later try probes it."""
-        if outcome.outcome_class is OutcomeClass.NOT_BEGUN:
-            return False
         if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
-            if outcome.outcome_class is not OutcomeClass.SAFE and began >= self._last_doubt_at:
-                self._doubts_in_row, self.opened_to_probe = 0, False
+            if self._doubts.end(outcome.outcome_class, began=began):
+                self.opened_to_probe = False
             return False
-        self._doubts_in_row, self._last_doubt_at = self._doubts_in_row + 1, now
+        self._doubts.add(now)
         # A try at a lane that was found stopped is over with its first doubt (contract, P5).
         enough = 1 if self.opened_to_probe else self.pace.cap
-        if self.ending is not None or self._doubts_in_row < enough:
+        if self.ending is not None or self._doubts.number < enough:
             return False
         self.breaker.outage(now)
         self.stop(Ending.PAUSED, outcome.label, outcome.log_url)
         return True
 
     def _came_too_late(self, outcome: Outcome, now: float) -> None:
-        """Wait longer each time that an intent came too late for the wire: what is slow is not fast at once."""
+        """Wait longer each time that an intent came too late for the wire."""
         if outcome.outcome_class is not OutcomeClass.NOT_BEGUN:
-            self._late_in_row = 0
+            self._lateness.end()
         elif now >= self._held_until:  # one wave of them is one
-            self._late_in_row += 1
-            self.wait(now + min(LONGEST_LATE_WAIT_SECONDS, 0.1 * 2 ** min(self._late_in_row, 9)))
+            self.wait(now + self._lateness.next_wait())
 
     def _notice(self, now: float, *, blocked: bool, account_wide: bool) -> Notice:
         pause = self.breaker.paused_until - now if self.breaker.probing else 0.0
