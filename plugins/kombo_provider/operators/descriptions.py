@@ -8,8 +8,8 @@ PUSH_DOC = """
 ### Applicants of `{source}` into Kombo
 
 `stage` reads the new rows of the source into the ledger, `deliver` sends them, one task for each integration,
-`write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if a row of this run was
-not delivered. Where the run's time is over first, `next` has another one begin.
+`write_back` puts Kombo's ids into the source's table, `report` says what happened and fails if rows of this run failed,
+are in doubt or wait for a customer who is blocked. Where the run's time is over first, `next` has another one begin.
 
 * **A red `deliver`** names the integration, Kombo's code and its log page; its rows wait, nothing is lost. Correct what
   it names and run the DAG again.
@@ -41,9 +41,10 @@ WHAT_TO_DO: Final = {
     "sending": "A request is on the wire, or its process died: then the next run puts it in doubt.",
     "delivered": "Nothing: Kombo has it, and it is never sent again.",
     "invalid": "Correct the row, or the SELECT: it is staged again when it changes.",
-    "rejected": "Correct what the code names: the row is staged again when it changes.",
+    "rejected": "Correct what the code names: the row is staged again when it changes. After three failures at the ATS, "
+    "or where the correction was made in the ATS, trigger with replay and the code.",
     "in_doubt": "Do not send it by hand: a kombo_resolve_dag of its source looks it up, a kombo_ask_dag asks a person.",
-    "cancelled": "It was taken out: select it as no longer withdrawn to have it sent.",
+    "cancelled": "If it was withdrawn: select it as no longer withdrawn to have it sent. What a person decided stays.",
 }
 """What a person does about a delivery, by the status in which it stands (names of `ledger.Status`)."""
 
