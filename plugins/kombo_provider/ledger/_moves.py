@@ -139,8 +139,12 @@ def move_each(
     fenced = changes[0].attempt is not None
     statement = _move_statement(from_status, to_status, tuple(changes[0].values), fenced=fenced)
     count = conn.execute(statement, [_parameters(change, fenced=fenced) for change in changes]).rowcount
-    # Nearly always all of them: only where the count differs is it worth a query which.
-    moved = changes if count == len(changes) else _moved(conn, to_status, changes, at) if count else ()
+    moved: Sequence[Change] = ()
+    if count == len(changes):
+        moved = changes
+    elif count:
+        # Seldom, and so worth a query: the driver only says how many they are.
+        moved = _find_moved(conn, to_status, changes, at)
     _tell(conn, from_status, to_status, [(change.key, change.answer) for change in moved], by, at)
     return moved
 
@@ -173,7 +177,7 @@ def _parameters(change: Change, *, fenced: bool) -> dict[str, Any]:
     return parameters
 
 
-def _moved(conn: Connection, to_status: Status, changes: Sequence[Change], at: datetime) -> Sequence[Change]:
+def _find_moved(conn: Connection, to_status: Status, changes: Sequence[Change], at: datetime) -> Sequence[Change]:
     """Find out which rows a statement of many moved: the driver only says how many."""
     query = select(*KEY_COLUMNS).where(
         KEY.in_([change.key for change in changes]), deliveries.c.status == to_status, deliveries.c.finished_at == at

@@ -37,15 +37,33 @@ def read_columns(columns: Sequence[str], extra_fields: Iterable[str]) -> Columns
         raise ConfigurationError(f"extra_fields is text: write ({extra_fields!r},)")
     names = [str(column).lower() for column in columns]
     _check_unique(names)
-    remote = {path for name in names if len(path := tuple(name.split("__"))) == 2 and path[0] == _REMOTE and path[1]}
-    admitted = {path for alias in extra_fields if (path := parse_extra(alias))[0].lower() not in (*META, _REMOTE)}
-    model = admit(Body, remote | admitted)
+    model = admit(Body, _remote_paths(names) | _extra_paths(extra_fields))
     known = {alias_of(path).lower(): path for path in paths_of(model)}
     _check_known(names, known)
     body = frozenset(known[name] for name in names if name not in META)
     _check_nesting(body)
     aliases = {name: name if name in META else alias_of(known[name]) for name in names}
     return Columns(aliases, body, model, tuple(_remarks(body)))
+
+
+def _remote_paths(names: Iterable[str]) -> set[Path]:
+    """Return the paths of columns such as remote_fields__greenhouse."""
+    paths: set[Path] = set()
+    for name in names:
+        path = tuple(name.split("__"))
+        if len(path) == 2 and path[0] == _REMOTE and path[1]:
+            paths.add(path)
+    return paths
+
+
+def _extra_paths(extra_fields: Iterable[str]) -> set[Path]:
+    """Return the paths of `extra_fields` that are neither a meta column nor below remote_fields."""
+    paths: set[Path] = set()
+    for alias in extra_fields:
+        path = parse_extra(alias)
+        if path[0].lower() not in (*META, _REMOTE):
+            paths.add(path)
+    return paths
 
 
 def _remarks(body: Collection[Path]) -> Iterator[str]:

@@ -41,8 +41,8 @@ WHAT_TO_DO: Final = {
     "sending": "A request is on the wire, or its process died: then the next run puts it in doubt.",
     "delivered": "Nothing: Kombo has it, and it is never sent again.",
     "invalid": "Correct the row, or the SELECT: it is staged again when it changes.",
-    "rejected": "Correct what the code names: the row is staged again when it changes. After three failures at the ATS, "
-    "or where the correction was made in the ATS, trigger with replay and the code.",
+    "rejected": "Correct what the code names: the row is staged again when it changes. After three failures at the "
+    "ATS, or where the correction was made in the ATS, trigger with replay and the code.",
     "in_doubt": "Do not send it by hand: a kombo_resolve_dag of its source looks it up, a kombo_ask_dag asks a person.",
     "cancelled": "If it was withdrawn: select it as no longer withdrawn to have it sent. What a person decided stays.",
 }

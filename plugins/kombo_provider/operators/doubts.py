@@ -108,8 +108,8 @@ class KomboAskOperator(HITLOperator):
     """
 
     template_fields: Sequence[str] = ()
-    _QUESTION: ClassVar[list[str]] = [str(answer) for answer in REPLIES]
-    _QUESTION_OF_HELD: ClassVar[list[str]] = [str(answer) for answer in HELD_REPLIES]
+    _ANSWERS: ClassVar[list[str]] = [str(reply) for reply in REPLIES]
+    _ANSWERS_ABOUT_HELD: ClassVar[list[str]] = [str(reply) for reply in HELD_REPLIES]
 
     def __init__(
         self,
@@ -123,12 +123,14 @@ class KomboAskOperator(HITLOperator):
         **kwargs: Any,
     ) -> None:
         self.is_about_held = about != "in_doubt"
-        unanswered = HeldReply.LEAVE if self.is_about_held else Reply.KEEP_LOOKING
-        kwargs.setdefault("options", self._QUESTION_OF_HELD if self.is_about_held else self._QUESTION)
-        kwargs.setdefault("defaults", [str(unanswered)])
-        kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
-        if not self.is_about_held:
+        if self.is_about_held:
+            kwargs.setdefault("options", self._ANSWERS_ABOUT_HELD)
+            kwargs.setdefault("defaults", [str(HeldReply.LEAVE)])
+        else:
+            kwargs.setdefault("options", self._ANSWERS)
+            kwargs.setdefault("defaults", [str(Reply.KEEP_LOOKING)])
             kwargs["params"] = {IDS_PARAM: _ids_param()}  # the DAG's own are no part of the question
+        kwargs.setdefault("response_timeout", QUESTION_OPEN_FOR)
         super().__init__(subject=_SUBJECT, **kwargs)
         self.source = source
         self.connections = connections

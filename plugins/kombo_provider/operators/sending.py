@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from kombo_provider.errors import LaneBlockedError, LanePausedError, TurnOverError
+from kombo_provider.errors import KomboError, LaneBlockedError, LanePausedError, TurnOverError
 from kombo_provider.operators import metrics
 from kombo_provider.operators.links import KomboLogLink
 
@@ -81,21 +81,29 @@ class SendingOperator(BaseOperator):
 
     def _raise_for(self, report: DeliverReport) -> None:
         """Fail or reschedule the task where something of it is still to be done."""
-        from kombo_provider.sending.options import SHORTEST_TURN
         from kombo_provider.worker_shutdown import is_shutting_down
 
         if report.told_to_stop and is_shutting_down():
             self.log.info("This worker is being shut down; another one goes on with what is ready")
             raise AirflowRescheduleException(datetime.now(UTC))  # type: ignore[no-untyped-call]
         if report.problems:
-            stopped = self._stop is not None and self._stop.is_set()  # then another try gives its lanes to `left`
-            over = not stopped and report.seconds_left < SHORTEST_TURN.total_seconds()
-            for_now = TurnOverError if over else LanePausedError
-            raise (LaneBlockedError if report.blocked else for_now)("\n".join(report.problems))
+            raise self._error_class(report)("\n".join(report.problems))
         if others := [*report.held, *report.outlived]:
             wait = report.look_again_in or HELD_RETRY_SECONDS
             self.log.info("Another process is sending for %s; looking again in %.0f s", ", ".join(others), wait)
             raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=wait))  # type: ignore[no-untyped-call]
+
+    def _error_class(self, report: DeliverReport) -> type[KomboError]:
+        """Return the error of lanes that stopped: its class says whether Airflow tries again."""
+        from kombo_provider.sending.options import SHORTEST_TURN
+
+        if report.blocked:
+            return LaneBlockedError
+        # A task that was told to stop is tried again: only so its rows are counted as left.
+        told_to_stop = self._stop is not None and self._stop.is_set()
+        if not told_to_stop and report.seconds_left < SHORTEST_TURN.total_seconds():
+            return TurnOverError
+        return LanePausedError
 
     def _options(self, context: Context, hook: KomboHook, run: RunRef, time: TaskTime | None) -> SendOptions:
         from kombo_provider.sending.options import SendOptions, Tuning

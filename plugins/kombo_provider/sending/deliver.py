@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from kombo_provider.client import KomboClient
 from kombo_provider.errors import ApiError
@@ -74,7 +74,7 @@ def deliver(
     read_file: ReadFile,
     preflight: Preflight | None = None,
 ) -> DeliverReport:
-    """Send the selection's rows on the integrations' lanes, those apart that Kombo says beforehand it would refuse.
+    """Send the selection's rows on the integrations' lanes, except those that Kombo says beforehand it would refuse.
 
     Raises AccountError or ApiError where Kombo cannot be reached or refuses the key, before anything was sent. A lane
     that belongs to another environment than the key ends alone.
@@ -85,16 +85,18 @@ def deliver(
     with ledger.transaction() as conn:
         waits = waiting(conn, selection, integration_ids)
     conn_id = selection.kombo_conn_id
-    endings = _endings_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
-    facts = preflight.look({name: what for name, what in waits.items() if name not in endings}) if preflight else {}
-    endings |= _block_refused(ledger, conn_id, facts)
-    left = replace(options, time=time_limit.after(clock() - began))
-    lanes = [
-        open_lane(ledger, selection, left, name, clock(), facts.get(name, NOTHING_TOLD)) for name in integration_ids
-    ]
-    for lane in lanes:
-        if lane.integration_id in endings:
-            lane.stop(*endings[lane.integration_id])
+    stops = _stops_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
+    facts: dict[str, LaneFacts] = {}
+    if preflight is not None:
+        facts = preflight.look({name: what for name, what in waits.items() if name not in stops})
+    stops |= _block_refused(ledger, conn_id, facts)
+    options_now = replace(options, time=time_limit.after(clock() - began))
+    lanes: list[Lane] = []
+    for name in integration_ids:
+        lane = open_lane(ledger, selection, options_now, name, clock(), facts.get(name, NOTHING_TOLD))
+        if name in stops:
+            lane.stop(*stops[name])
+        lanes.append(lane)
     memory = BodyMemory()
     files = FileReads(read_file, within_seconds=options.tuning.read_files_within, clock=clock)
     requester = Requester(client, files, memory, stop=stop, clock=clock)
@@ -112,11 +114,16 @@ def deliver(
     return report
 
 
-_EndsWith = tuple[Ending, str | None, str | None]
-"""Why a lane sends nothing in this task, with code and log page."""
+class _Stop(NamedTuple):
+    """Why a lane sends nothing in this task."""
+
+    ending: Ending
+    code: str | None = None
+    """Kombo's code; of a lane of another environment, the two environments."""
+    log_url: str | None = None
 
 
-def _endings_before_sending(
+def _stops_before_sending(
     ledger: Ledger,
     client: KomboClient,
     kombo_conn_id: str,
@@ -124,27 +131,27 @@ def _endings_before_sending(
     environment_id: str,
     options: SendOptions,
     waits: Mapping[str, Waiting],
-) -> dict[str, _EndsWith]:
+) -> dict[str, _Stop]:
     """Find the lanes that stay stopped: of another environment, stopped by a person, or refused by Kombo still."""
     foreign, stopped = _stopped_lanes(ledger, kombo_conn_id, integration_ids, environment_id)
-    endings: dict[str, _EndsWith] = {name: (Ending.FOREIGN, why, None) for name, why in foreign.items()}
+    stops = {name: _Stop(Ending.FOREIGN, environments) for name, environments in foreign.items()}
     for name, status in stopped.items():
         if status.state is LaneState.STOPPED:
-            endings[name] = Ending.HALTED, status.code, None
+            stops[name] = _Stop(Ending.HALTED, status.code)
         elif not _usable_again(ledger, client, kombo_conn_id, name, status, options.tuning, waits.get(name, Waiting())):
             ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
-            endings[name] = ending, status.code, status.log_url
-    return endings
+            stops[name] = _Stop(ending, status.code, status.log_url)
+    return stops
 
 
-def _block_refused(ledger: Ledger, kombo_conn_id: str, facts: Mapping[str, LaneFacts]) -> dict[str, _EndsWith]:
+def _block_refused(ledger: Ledger, kombo_conn_id: str, facts: Mapping[str, LaneFacts]) -> dict[str, _Stop]:
     """Block the lanes whose creates Kombo says it would refuse."""
     refused = {name: code for name, found in facts.items() if (code := found.refused_as)}
     if refused:
         with ledger.transaction() as conn:
             for name, code in sorted(refused.items()):
                 lane_states.set_state(conn, kombo_conn_id, name, LaneState.BLOCKED, code=code)
-    return {name: (Ending.BLOCKED, code, None) for name, code in refused.items()}
+    return {name: _Stop(Ending.BLOCKED, code) for name, code in refused.items()}
 
 
 def _stopped_lanes(
@@ -152,7 +159,7 @@ def _stopped_lanes(
 ) -> tuple[dict[str, str], dict[str, LaneStatus]]:
     """Tie the lanes to the key's environment, and lift a block of the whole connection.
 
-    Returns the lanes of another environment with that environment's id, and the statuses of the others not open.
+    Returns the lanes of another environment with both environments, and the statuses of the others not open.
     """
     foreign: dict[str, str] = {}
     with ledger.transaction() as conn:
@@ -179,8 +186,10 @@ def _usable_again(
     """Find out by a cheap read whether one request may try; the lane stays paused until that one proves it."""
     with ledger.transaction() as conn:
         at = now(conn)
-    left = status.paused_until - at if status.paused_until and status.pause_lasts(at) else timedelta()
-    if left.total_seconds() > tuning.longest_pause:
+    rest = timedelta()
+    if status.paused_until is not None and status.pause_lasts(at):
+        rest = status.paused_until - at
+    if rest.total_seconds() > tuning.longest_pause:
         return False
     if not _works_again(client, integration_id, waits.endpoints):
         return False
@@ -215,28 +224,33 @@ def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> Deli
         ready = claims.count_ready(conn, selection, names)
         snoozed = lane_states.snoozed(conn, selection.kombo_conn_id, names)
     report = DeliverReport({lane.integration_id: _numbers(lane) for lane in lanes})
+    stopped: list[Lane] = []
     for lane in lanes:
+        name = lane.integration_id
         report.by_status.update({str(status): rows for status, rows in lane.outcomes.items()})
-        waiting = ready.get(lane.integration_id, 0)
-        if lane.ending is Ending.HELD:
-            report.held |= {lane.integration_id: waiting} if waiting else {}
-        elif lane.ending is Ending.LEFT:
-            report.left |= {lane.integration_id: waiting} if waiting else {}
-        elif lane.ending in (None, Ending.DONE):
+        waiting = ready.get(name, 0)
+        if lane.ending in (None, Ending.DONE):
             continue
-        elif lane.ending in _SNOOZABLE and lane.integration_id in snoozed:
-            report.snoozed.append(lane.integration_id)
+        if lane.ending is Ending.HELD:
+            if waiting:
+                report.held[name] = waiting
+            continue
+        if lane.ending is Ending.LEFT:
+            if waiting:
+                report.left[name] = waiting
+            continue
+        if lane.ending in _SNOOZABLE and name in snoozed:
+            report.snoozed.append(name)
             log.warning("Passed over, a person snoozed it: %s", _problem(lane, waiting))
-        elif waiting or lane.outcomes:
+            continue
+        stopped.append(lane)
+        if waiting or lane.outcomes:
             report.problems.append(_problem(lane, waiting))
         else:
             log.info("Nothing was to be sent: %s", _problem(lane, waiting))
-    unremarkable = (None, Ending.DONE, Ending.HELD, Ending.LEFT)
-    red = [lane for lane in lanes if lane.integration_id not in report.snoozed]
-    stopped = [lane for lane in red if lane.ending not in unremarkable]
     report.stopped = [lane.integration_id for lane in stopped]
     report.told_to_stop = any(lane.ending is Ending.STOPPED for lane in lanes)
-    report.blocked = all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
+    report.blocked = bool(stopped) and all(lane.ending in _NEEDS_SOMEBODY for lane in stopped)
     report.log_url = next((lane.log_url for lane in [*stopped, *lanes] if lane.log_url), None)
     return report
 

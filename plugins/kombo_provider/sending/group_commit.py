@@ -107,7 +107,7 @@ class GroupCommit:
                 self._read_states(conn, step, lanes)
             self._claim(conn, step, wanting)
             for lane in idle:
-                self._look(conn, step, lane)
+                self._note_next_due(conn, step, lane)
         self._unsure = False
         self._published()
         return self._apply(step, lanes)
@@ -163,7 +163,7 @@ class GroupCommit:
         step.renewed = [lane for lane in held if lane.integration_id not in step.lost]
 
     def _give_back(self, conn: Connection, step: CommitStep, lanes: Sequence[Lane]) -> None:
-        """Let others have the lanes, those apart that are no longer ours."""
+        """Let others have the lanes, except those that are no longer ours."""
         for lane in lanes:
             if lane.lease is not None and leases.release(conn, lane.lease, self._options.holder):
                 step.given_back.append(lane)
@@ -218,28 +218,33 @@ class GroupCommit:
     def _claim(self, conn: Connection, step: CommitStep, wanting: Sequence[tuple[Lane, int]]) -> None:
         if not wanting:
             return
-        left = self._memory.room()
+        room_bytes = self._memory.room()
         # All locks are held before the clock is read in here: what follows waits for nobody.
         with claims.claims_of_lanes(conn, self._options.run) as claim_of:
             for lane, room in wanting:
-                if left <= 0 or not step.may_send(lane):
+                if room_bytes <= 0 or not step.may_send(lane):
                     continue
-                memory = claims.Memory(left, EXPECTED_FILES_BYTES)
+                memory = claims.Memory(room_bytes, EXPECTED_FILES_BYTES)
                 others_first = step.is_wanted(lane, self._options.holder, self._selection.serves)
-                selection = replace(self._selection, only_ordinary=True) if others_first else self._selection
+                selection = self._selection
+                if others_first:
+                    selection = replace(selection, only_ordinary=True)
                 intents = claim_of(selection, lane.integration_id, room, memory)
                 step.claimed += [(lane, intent) for intent in intents]
-                left -= sum(expected_bytes(intent) for intent in intents)
-                if len(intents) < room and left > 0:
-                    waits = self._look(conn, step, lane, at_least=self._options.tuning.locked_row)
-                    step.giving_way += [lane] if others_first and waits else []
+                room_bytes -= sum(expected_bytes(intent) for intent in intents)
+                if len(intents) < room and room_bytes > 0:
+                    waits = self._note_next_due(conn, step, lane, at_least=self._options.tuning.locked_row)
+                    if others_first and waits:
+                        step.giving_way.append(lane)
 
-    def _look(self, conn: Connection, step: CommitStep, lane: Lane, *, at_least: float = 0.0) -> bool:
-        """Find out when the lane's next row is due, or that there is none; return whether there is."""
+    def _note_next_due(self, conn: Connection, step: CommitStep, lane: Lane, *, at_least: float = 0.0) -> bool:
+        """Note when the lane's next row is due, in `at_least` so many seconds; tell whether any row waits."""
         due = claims.next_due(conn, self._selection, [lane.integration_id])
-        wait = max(at_least, (due - step.at).total_seconds()) if due is not None else None
-        step.looked.append((lane, wait))
-        return wait is not None
+        if due is None:
+            step.looked.append((lane, None))
+            return False
+        step.looked.append((lane, max(at_least, (due - step.at).total_seconds())))
+        return True
 
     def _published(self) -> None:
         self._notices.clear()

@@ -138,9 +138,8 @@ class Breaker:
 
     def __init__(self, tuning: Tuning, *, probing: bool = False, former_pause: float = 0.0) -> None:
         self._tuning = tuning
-        self._outage_pause = max(
-            tuning.outage_pause, 2 * former_pause if former_pause > tuning.outage_pause / 2 else 0.0
-        )
+        # Each probe that fails doubles the pause, from run to run.
+        self._outage_pause = max(tuning.outage_pause, 2 * former_pause)
         self._last: deque[bool] = deque(maxlen=tuning.last)
         self._in_row = 0
         self.pauses = 0

@@ -126,13 +126,19 @@ def refusal(integration: Mapping[str, Any], endpoints: Collection[str]) -> str |
     if integration.get("setup_status") == "INCOMPLETE":
         return "INTEGRATION.SETUP_INCOMPLETE"
     actions = integration.get("write_actions")
-    listed = {
-        action.get("id"): action
-        for action in (actions if isinstance(actions, list) else [])
-        if isinstance(action, dict) and isinstance(action.get("id"), str)
-    }
-    codes = {_action_refusal(listed.get(_ACTIONS.get(endpoint, ""), {})) for endpoint in endpoints}
-    return min((code for code in codes if code), default=None) if None not in codes else None
+    if not isinstance(actions, list):
+        actions = []
+    listed: dict[str, Mapping[str, Any]] = {}
+    for action in actions:
+        if isinstance(action, dict) and isinstance(action.get("id"), str):
+            listed[action["id"]] = action
+    codes: list[str] = []
+    for endpoint in endpoints:
+        code = _action_refusal(listed.get(_ACTIONS.get(endpoint, ""), {}))
+        if code is None:
+            return None  # creates by this endpoint may work
+        codes.append(code)
+    return min(codes, default=None)
 
 
 def _action_refusal(action: Mapping[str, Any]) -> str | None:

@@ -35,7 +35,7 @@ _LONGEST_LEDGER_BACKOFF_SECONDS = 15.0
 
 
 class Sender:
-    """Sends on some lanes; setting `stop` ends it within the tuning's `wind_down`, late answers apart.
+    """Sends on some lanes; setting `stop` ends it within the tuning's `wind_down`, late answers excepted.
 
     `requester` makes the requests, `group_commit` keeps the ledger; this decides what comes next.
     """

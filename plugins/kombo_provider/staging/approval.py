@@ -42,12 +42,13 @@ def decide_holds(
     source = replace(selection, applicant_ids=(), staged_by=None)
     asked = replace(selection, staged_by=None)
     too_many = surprising(_count(conn, source, Hold.UNDECIDED), approve_above)
-    confirmed = confirm_rows is not None and _confirmed(conn, asked, narrowing, confirm_rows)
+    released = _release_confirmed(conn, asked, narrowing, confirm_rows)
     if too_many:
         holds.hold_for(conn, source, Hold.UNDECIDED, Hold.APPROVAL, too_many)
     holds.release(conn, source, Hold.UNDECIDED)
-    if confirm_rows is not None and not confirmed:
-        confirmed = _confirmed(conn, asked, narrowing, confirm_rows)
+    if not released:
+        # No rows of earlier runs were confirmed: the number may mean those that this run has held just now.
+        _release_confirmed(conn, asked, narrowing, confirm_rows)
     held = estimate.count_held(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
     foreseen = estimate.foresee(conn, selection.kombo_conn_id, held, max_in_flight=max_in_flight)
     if foreseen:
@@ -55,8 +56,10 @@ def decide_holds(
     return set(too_many).intersection(foreseen)
 
 
-def _confirmed(conn: Connection, asked: Selection, narrowing: Narrowing, confirm_rows: int) -> bool:
-    """Release the held rows that were asked for if they are no more than were confirmed."""
+def _release_confirmed(conn: Connection, asked: Selection, narrowing: Narrowing, confirm_rows: int | None) -> bool:
+    """Release the held rows that were asked for if they are no more than were confirmed; tell whether."""
+    if confirm_rows is None:
+        return False
     held = sum(_count(conn, asked, Hold.APPROVAL, narrowing.integration_ids).values())
     wanted = held if narrowing.limit is None else min(held, narrowing.limit)
     if not 0 < wanted <= confirm_rows:

@@ -151,8 +151,12 @@ class Stager:
         # Of a transform the columns are not known before it has made a first chunk.
         recognition = Recognition(self._ledger, self._staging, self._options.rules, looks=looks)
         mapper = None if transform else self._mapper(source.columns)
-        # The end of the window is not cut in SQL, so that rows of the future are seen and counted.
-        cut = Window() if replayed else replace(window, upper=window.upper if not window.undated else None)
+        cut = window
+        if replayed:
+            cut = Window()  # those rows may lie anywhere
+        elif window.undated:
+            # Rows of the future are to be seen and counted: SQL does not cut the window's end.
+            cut = replace(window, upper=None)
         for raw in source.chunks(cut):
             extracted = SourceRows(source.columns, *raw)
             if transform is not None:
@@ -233,9 +237,11 @@ class Stager:
             repeated = known(conn, self._staging.source, suspects)
             fresh: dict[tuple[str, str], MappedRow] = {}
             for key, row in zip(keys, keyed, strict=True):
-                if key in repeated or fresh.setdefault(key, row) is not row:
-                    self._passed.duplicate(row)
-                    self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
+                if key not in repeated and key not in fresh:
+                    fresh[key] = row
+                    continue
+                self._passed.duplicate(row)
+                self.by_integration[row.integration_id or "", "duplicate_keys"] += 1
             known_before = staging.known_keys(conn, self._staging.source, list(foreign))
             staged = self._enter(conn, self.same_person.settle(conn, list(fresh.values())))
             if foreign and not self._dry_run:
