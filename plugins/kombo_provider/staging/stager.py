@@ -84,6 +84,7 @@ class Stager:
         Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
         """
         self._now, replayed = started_at, replayed or {}
+        self._greatest = None  # looking ahead at the source may have reached further than this run's window
         self._find_questions = self._options.find_questions
         self.asked = AskedFor(narrowing, replayed)
         started = logged = time.monotonic()
@@ -157,6 +158,7 @@ class Stager:
         elif window.undated:
             # Rows of the future are to be seen and counted: SQL does not cut the window's end.
             cut = replace(window, upper=None)
+        taken = 0
         for raw in source.chunks(cut):
             extracted = SourceRows(source.columns, *raw)
             if transform is not None:
@@ -165,9 +167,10 @@ class Stager:
                 mapper = self._mapper(extracted.columns)
             rows = self._taken(recognition.map_rows(mapper, extracted), window, narrowing, replayed)
             if narrowing.limit is not None:
-                rows = self._not_settled(rows)[: narrowing.limit - self.counts["extracted"]]
+                rows = self._not_settled(rows)[: narrowing.limit - taken]
+                taken += len(rows)
             yield rows
-            if narrowing.limit is not None and self.counts["extracted"] >= narrowing.limit:
+            if narrowing.limit is not None and taken >= narrowing.limit:
                 return
 
     def _taken(
