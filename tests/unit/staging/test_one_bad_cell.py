@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.staging.test_stage import Source, source
+from tests.unit.staging.people import Source
 
 __all__ = ["source"]
 
