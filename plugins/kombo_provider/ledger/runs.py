@@ -54,6 +54,19 @@ def begin(conn: Connection, source: str, kombo_conn_id: str, run: RunRef) -> Non
     _enter(conn, source, kombo_conn_id, run, [{"integration_id": EVERYWHERE}], replaced=())
 
 
+def another_began(conn: Connection, source: str, run: RunRef, *, within: timedelta) -> bool:
+    """Tell whether another run of the same DAG, which has not reported yet, began in the last while."""
+    query = select(runs.c.run_id).where(
+        runs.c.source == source,
+        runs.c.ended_at.is_(None),
+        runs.c.dag_id == run.dag_id,
+        runs.c.run_id != run.run_id,
+        runs.c.integration_id == EVERYWHERE,
+        runs.c.began_at > now(conn) - within,
+    )
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def note_counts(conn: Connection, source: str, kombo_conn_id: str, run: RunRef, counts: Counts) -> None:
     """Note what staging counted, in place of what an earlier try did."""
     rows = [{"integration_id": name, "counts": json.dumps(of_name)} for name, of_name in sorted(counts.items())]

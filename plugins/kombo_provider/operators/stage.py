@@ -40,6 +40,8 @@ SLOTS_ARE_FEW_FROM = 4
 LOOKS_AGAIN_IN = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(minutes=30)
 """No longer, for Airflow may have forgotten a task in its queue."""
+READS_APART = timedelta(minutes=1)
+"""Where slots are few: by then Airflow's queue shows the groups of a run that began to read."""
 _NAMED = 20
 
 
@@ -68,8 +70,9 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.write_back.write_back import WriteBack
 
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
+        waited = False
         if not params.dry_run:
-            self._let_queued_groups_begin(context)
+            waited = self._let_queued_groups_begin(context)
         context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
@@ -82,7 +85,7 @@ class KomboStageOperator(PushOperator):
             if push.show_sql:
                 self._show(rendered)
             if not params.dry_run:
-                self._begin(ledger, run)
+                self._begin(ledger, run, one_by_one=waited)
             reader = self._reader = SourceReader(warehouse, rendered, where=where)
             table = push.write_back_table
             try:
@@ -106,22 +109,22 @@ class KomboStageOperator(PushOperator):
                 self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
 
-    def _let_queued_groups_begin(self, context: Context) -> None:
-        """Read later while groups of other runs wait in Airflow's queue for a worker slot.
+    def _let_queued_groups_begin(self, context: Context) -> bool:
+        """Read later while groups of other runs wait in Airflow's queue for a worker slot; tell whether this waited.
 
         Rows that are read now could not be sent before theirs, and applicants who come after this reading would have
         to wait for the turns of this run as well.
         """
         if self.deliver_task_id is None:
-            return
+            return False
         ti = context["ti"]
         queued = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[self.deliver_task_id], states=["queued"])
-        if queued < SLOTS_ARE_FEW_FROM:
-            return
         at = datetime.now(UTC)
-        waits_since = ti.get_first_reschedule_date(context) or at
-        if at - waits_since >= LONGEST_WAIT:
-            return
+        waits_since = ti.get_first_reschedule_date(context)
+        if at - (waits_since or at) >= LONGEST_WAIT:
+            return False
+        if queued < SLOTS_ARE_FEW_FROM:
+            return waits_since is not None
         self.log.info("%d groups wait for a worker slot: the source is read once they have begun", queued)
         raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
 
@@ -149,13 +152,21 @@ class KomboStageOperator(PushOperator):
             )
             context["ti"].xcom_push(key=NOT_FOUND_KEY, value=not_found)
 
-    def _begin(self, ledger: Ledger, run: RunKind) -> None:
-        """Say first what is open of the source, and note the run: it is seen even where it dies."""
-        from kombo_provider.ledger import now, open_rows, runs
+    def _begin(self, ledger: Ledger, run: RunKind, *, one_by_one: bool) -> None:
+        """Say first what is open of the source, and note the run: it is seen even where it dies.
+
+        Of the runs that waited for a slot only one reads now: the groups that it finds go before those of the others.
+        """
+        from kombo_provider.ledger import now, open_rows, runs, staging
         from kombo_provider.report.wording import log_open
 
         push = self.push
         with ledger.transaction() as conn:
+            if one_by_one:
+                staging.lock_source(conn, push.source)
+                if runs.another_began(conn, push.source, run.ref, within=READS_APART):
+                    self.log.info("Another run reads the source just now: this one reads once its groups have begun")
+                    raise AirflowRescheduleException(datetime.now(UTC) + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
             log_open(open_rows.counts(conn, push.source), now(conn), run.ref.dag_id)
             runs.begin(conn, push.source, push.connections.kombo_conn_id, run.ref)
 

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowRescheduleException
+from sqlalchemy import create_engine
 
+from kombo_provider.database import ENGINE_OPTIONS
+from kombo_provider.ledger import Ledger, RunRef
+from kombo_provider.operators.run_params import RunKind
 from kombo_provider.operators.stage import GROUPS_AT_MOST, LONGEST_WAIT, SLOTS_ARE_FEW_FROM, grouped
 from kombo_provider.pipeline import kombo_push_dag
 
 
+def _dag() -> DAG:
+    return kombo_push_dag(dag_id="push", source="crm", extract_sql="SELECT 1", write_back_table=None, schedule=None)
+
+
+def _run(run_id: str) -> RunKind:
+    return RunKind(RunRef("push", run_id), scheduled=True, backfill=False, interval=None)
+
+
 def _stage(queued: int, waits_for: timedelta | None = None, **params: Any) -> list[dict[str, Any]]:
     """Begin a task while so many groups wait for a slot; return what it asked before it would have gone on."""
-    dag = kombo_push_dag(dag_id="push", source="crm", extract_sql="SELECT 1", write_back_table=None, schedule=None)
+    dag = _dag()
     asked: list[dict[str, Any]] = []
 
     def count(**what: Any) -> int:
@@ -48,6 +62,22 @@ def test_it_reads_while_a_few_groups_are_on_their_way_to_a_slot_and_never_waits_
 
 def test_a_dry_run_waits_for_no_group_since_it_sends_nothing() -> None:
     assert _stage(64, dry_run=True) == []
+
+
+def test_of_two_runs_that_waited_for_a_slot_the_second_reads_once_the_groups_of_the_first_have_begun(
+    tmp_path: Path,
+) -> None:
+    """Else both read at the same moment, and who comes after that waits for the turns of both."""
+    ledger = Ledger(create_engine(f"sqlite:///{tmp_path / 'ledger.db'}", **ENGINE_OPTIONS))
+    ledger.ensure()
+    stage: Any = _dag().get_task("stage")
+    first, second = (_run(name) for name in ("first", "second"))
+    stage._begin(ledger, first, one_by_one=True)
+    with pytest.raises(AirflowRescheduleException):
+        stage._begin(ledger, second, one_by_one=True)
+    stage._begin(ledger, first, one_by_one=True)
+    stage._begin(ledger, second, one_by_one=False)
+    ledger.close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 127, 1000])

@@ -6,8 +6,6 @@ import pytest
 
 from tests.unit.staging.people import Source
 
-__all__ = ["source"]
-
 CELLS = {
     "nested 3,000 deep": "repeat('[', 3000) || repeat(']', 3000)",
     "nested 980 deep": "repeat('[', 980) || repeat(']', 980)",
