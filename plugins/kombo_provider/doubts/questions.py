@@ -34,12 +34,15 @@ QUESTIONS_AT_MOST = 200
 
 
 class Asked(NamedTuple):
-    """One question: an integration, and its rows with the attempt that each is asked about, or how many are held."""
+    """One question: an integration, and its rows with the attempt that each is asked about, or when held ones were.
+
+    It passes between tasks as JSON: hence `asked_at`, a time, as text.
+    """
 
     integration_id: str
     attempts: dict[str, int]
     about: str = About.DOUBTS
-    rows: int = 0
+    asked_at: str = ""
 
 
 class Question(NamedTuple):

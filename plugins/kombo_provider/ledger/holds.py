@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, func, or_, select, tuple_, update
 
 from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, IS_READY, KEY, KEY_COLUMNS, deliveries
-from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.status import Hold, Resolution, Status
 
@@ -86,27 +86,76 @@ def release(
     *,
     limit: int | None = None,
 ) -> int:
-    """Let the rows of a selection go that are held for this reason, up to a limit the oldest; return how many.
+    """Let the rows of a selection go that are held for this reason, up to a limit those that leave first.
 
-    The ids narrow where given.
+    Returns how many. The ids narrow where given.
     """
     conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
     if limit is not None:
-        oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
-        conditions.append(KEY.in_(select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)))
+        in_turn = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
+        conditions.append(KEY.in_(select(*KEY_COLUMNS).where(*conditions).order_by(*in_turn).limit(limit)))
     return conn.execute(update(deliveries).where(*conditions).values(hold=None)).rowcount
 
 
-def cancel(
-    conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str], by: By, *, limit: int
-) -> int:
-    """Cancel up to `limit` of the held rows for good, the oldest first; return how many."""
-    oldest = (deliveries.c.priority, deliveries.c.staged_at, deliveries.c.applicant_id)
-    conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
-    chosen = select(*KEY_COLUMNS).where(*conditions).order_by(*oldest).limit(limit)
+class AskedAbout(NamedTuple):
+    """How many rows that a person was asked about are held still, and since when the first of them waits."""
+
+    rows: int
+    since: datetime
+
+
+def ask_about(conn: Connection, selection: Selection, integration_id: str) -> datetime:
+    """Remember that a person is asked about the rows that are held for approval now; return the time of that."""
+    at = now(conn)
+    conditions = _await_approval(selection, integration_id)
+    # A clock that was ahead wrote it: they would count as staged after the question.
+    in_future = deliveries.c.staged_at > at + CLOCKS_DIFFER_BY
+    conn.execute(update(deliveries).where(*conditions, in_future).values(staged_at=at))
+    # Only those that are new, or changed since: an older question about the others is no less about them.
+    unasked = or_(deliveries.c.asked_at.is_(None), deliveries.c.asked_at < deliveries.c.staged_at)
+    conn.execute(update(deliveries).where(*conditions, unasked).values(asked_at=at))
+    return at
+
+
+def count_asked(conn: Connection, selection: Selection, integration_id: str) -> int:
+    """Count the rows held for approval that a person was ever asked about, as they are now or as they were."""
+    conditions = [*_await_approval(selection, integration_id), deliveries.c.asked_at.is_not(None)]
+    return conn.scalar(select(func.count()).select_from(deliveries).where(*conditions)) or 0
+
+
+def asked_about(conn: Connection, selection: Selection, integration_id: str, asked_at: datetime) -> AskedAbout | None:
+    """Count the rows that a question of that time is about and that are held still; None where there is none."""
+    query = select(func.count(), func.min(deliveries.c.staged_at)).where(
+        *_are_asked_about(selection, integration_id, asked_at)
+    )
+    rows, since = conn.execute(query).one()
+    if not rows:
+        return None
+    return AskedAbout(rows, since)
+
+
+def release_asked(conn: Connection, selection: Selection, integration_id: str, asked_at: datetime) -> int:
+    """Let the rows go that a question of that time is about; return how many."""
+    conditions = _are_asked_about(selection, integration_id, asked_at)
+    return conn.execute(update(deliveries).where(*conditions).values(hold=None)).rowcount
+
+
+def cancel_asked(conn: Connection, selection: Selection, integration_id: str, asked_at: datetime, by: By) -> int:
+    """Cancel the rows for good that a question of that time is about; return how many."""
+    conditions = _are_asked_about(selection, integration_id, asked_at)
     at = now(conn)
     values = {"hold": None, "resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
-    return len(move_where(conn, Status.READY, Status.CANCELLED, [KEY.in_(chosen)], values, by, at))
+    return len(move_where(conn, Status.READY, Status.CANCELLED, conditions, values, by, at))
+
+
+def _await_approval(selection: Selection, integration_id: str) -> list[Any]:
+    return [*are_held(selection, [integration_id]), deliveries.c.hold == Hold.APPROVAL]
+
+
+def _are_asked_about(selection: Selection, integration_id: str, asked_at: datetime) -> list[Any]:
+    """Return the conditions of rows that nothing has staged anew since somebody was asked about them."""
+    was_asked = deliveries.c.asked_at.between(deliveries.c.staged_at, asked_at)
+    return [*_await_approval(selection, integration_id), was_asked]
 
 
 def are_held(selection: Selection, integration_ids: Collection[str] = ()) -> list[Any]:

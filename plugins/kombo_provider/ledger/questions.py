@@ -71,6 +71,11 @@ def tell(conn: Connection, key: QuestionKey, rows: int) -> None:
     conn.execute(_of(key).values(rows_told=rows))
 
 
+def tell_at_most(conn: Connection, key: QuestionKey, rows: int) -> None:
+    """Count no more rows as told of than there are of those."""
+    conn.execute(_of(key).where(questions.c.rows_told > rows).values(rows_told=rows))
+
+
 def tell_of_rows(conn: Connection, doubts: Sequence[Doubt]) -> None:
     """Remember that somebody was told of these requests in doubt."""
     at = now(conn)

@@ -119,7 +119,7 @@ class KomboAskOperator(HITLOperator):
         integration_id: str,
         attempts: Mapping[str, int],
         about: str = "in_doubt",
-        rows: int = 0,
+        asked_at: str = "",
         **kwargs: Any,
     ) -> None:
         self.is_about_held = about != "in_doubt"
@@ -137,7 +137,7 @@ class KomboAskOperator(HITLOperator):
         self.integration_id = integration_id
         self.attempts = attempts
         self.about = about
-        self.rows = rows
+        self.asked_at = asked_at
 
     def execute(self, context: Context) -> Any:
         """Put the question about those of the rows that still wait for an answer; tell of it once."""
@@ -229,7 +229,7 @@ class KomboAskOperator(HITLOperator):
     def _asked(self) -> Asked:
         from kombo_provider.doubts.questions import Asked
 
-        return Asked(self.integration_id, dict(self.attempts), self.about, self.rows)
+        return Asked(self.integration_id, dict(self.attempts), self.about, self.asked_at)
 
 
 def _ids_param() -> Param:

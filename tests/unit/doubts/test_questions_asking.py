@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Table, select, update
 
 from kombo_provider.doubts import held, questions
 from kombo_provider.doubts.questions import Asked
 from kombo_provider.doubts.replies import HeldReply, Reply
-from kombo_provider.ledger import Hold
+from kombo_provider.ledger import Hold, holds, staging
 from kombo_provider.ledger import questions as open_questions
 from kombo_provider.ledger._run_tables import questions as questions_table
 from kombo_provider.ledger._tables import deliveries
@@ -146,7 +148,7 @@ def _ask_about_held(book: Book) -> Asked:
     return asked
 
 
-def test_yes_releases_as_many_held_rows_as_were_asked_about_and_no_others(book: Book) -> None:
+def test_yes_releases_the_held_rows_that_were_asked_about_and_no_others(book: Book) -> None:
     _held(book, "1", "2")
     asked = _ask_about_held(book)
     assert held.collect(book.ledger, SELECTION, open_for=HOUR, asked_by="other") == []
@@ -185,3 +187,69 @@ def test_held_rows_are_told_of_again_only_where_they_are_more_or_others(book: Bo
     question = held.put(book.ledger, SELECTION, _ask_about_held(book))
     assert question is not None
     assert question.is_news
+
+
+def _hold_by_backfill(book: Book, *names: str) -> None:
+    backfill = replace(STAGING, backfill=True, hold=Hold.APPROVAL)
+    rows = [VALID.but(applicant_id=name) for name in names]
+    with book.ledger.transaction() as conn:
+        staging.lock_source(conn, STAGING.source)
+        staging.stage(conn, backfill, rows)
+
+
+@pytest.mark.parametrize("reply", [HeldReply.SEND, HeldReply.CANCEL])
+def test_an_answer_touches_no_row_that_was_held_after_the_question(book: Book, reply: HeldReply) -> None:
+    """The later ones would leave first: they are no backfill's."""
+    _hold_by_backfill(book, "1", "2", "3")
+    asked = _ask_about_held(book)
+    _held(book, "new-1", "new-2")
+    assert held.carry_out(book.ledger, reply, SELECTION, asked, by=GRACE) == 3
+    assert [book.row(f"new-{number}")["hold"] for number in (1, 2)] == ["approval"] * 2
+
+
+def test_an_answer_touches_no_row_that_took_the_place_of_one_that_left(book: Book) -> None:
+    _held(book, "1", "2", "3")
+    asked = _ask_about_held(book)
+    with book.ledger.transaction() as conn:
+        holds.release(conn, replace(SELECTION, applicant_ids=("2", "3")), Hold.APPROVAL)
+    _held(book, "new-1", "new-2")
+    question = held.put(book.ledger, SELECTION, asked)
+    assert question is not None
+    assert question.subject == "1 row held for greenhouse:a"
+    assert held.carry_out(book.ledger, HeldReply.CANCEL, SELECTION, asked, by=GRACE) == 1
+    assert book.statuses() == {"cancelled": 1, "ready": 4}
+
+
+def test_a_row_that_changed_after_the_question_is_asked_about_again(book: Book) -> None:
+    _held(book, "1", "2")
+    asked = _ask_about_held(book)
+    book.stage(VALID.but(applicant_id="2", payload_sha256="another"), hold=Hold.APPROVAL)
+    assert held.carry_out(book.ledger, HeldReply.SEND, SELECTION, asked, by=GRACE) == 1
+    questions.close(book.ledger, STAGING.source, asked, "run")
+    again = _ask_about_held(book)
+    assert held.carry_out(book.ledger, HeldReply.SEND, SELECTION, again, by=GRACE) == 1
+
+
+@pytest.mark.parametrize("by_person", [True, False])
+def test_rows_in_place_of_those_that_left_are_told_of(book: Book, *, by_person: bool) -> None:
+    _held(book, "1", "2", "3")
+    asked = _ask_about_held(book)
+    held.told(book.ledger, SELECTION, asked)
+    _held(book, "new-1", "new-2")
+    if by_person:
+        held.carry_out(book.ledger, HeldReply.SEND, SELECTION, asked, by=GRACE)
+    else:
+        with book.ledger.transaction() as conn:
+            holds.release(conn, replace(SELECTION, applicant_ids=("2", "3")), Hold.APPROVAL)
+    questions.close(book.ledger, STAGING.source, asked, "run")
+    question = held.put(book.ledger, SELECTION, _ask_about_held(book))
+    assert question is not None
+    assert question.is_news
+
+
+def test_rows_that_a_clock_far_ahead_staged_are_asked_about(book: Book) -> None:
+    _held(book, "1", "2")
+    for name in ("1", "2"):
+        book.set(name, staged_at=datetime.now(UTC) + timedelta(days=400))
+    asked = _ask_about_held(book)
+    assert held.carry_out(book.ledger, HeldReply.SEND, SELECTION, asked, by=GRACE) == 2
