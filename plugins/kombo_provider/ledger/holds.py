@@ -72,12 +72,6 @@ def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold)
     return conn.execute(statement).rowcount
 
 
-def hold_for(conn: Connection, selection: Selection, hold: Hold, to: Hold, integration_ids: Collection[str]) -> int:
-    """Hold the rows of the integrations that are held for one reason for another from now on; return how many."""
-    conditions = [*are_held(selection, integration_ids), deliveries.c.hold == hold]
-    return conn.execute(update(deliveries).where(*conditions).values(hold=to)).rowcount
-
-
 def release(
     conn: Connection,
     selection: Selection,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import Hold, estimate, holds
+from kombo_provider.ledger import Hold, RunRef, estimate, holds, now, undecided
+from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)
 
+SIGN_OF_LIFE = timedelta(minutes=10)
+"""A run that stages commits a chunk more often than this."""
 ALL_HELD_ABOVE = 10
 """So many times `approve_above` in one run, over all integrations, and nothing new of it leaves unasked."""
 
@@ -28,6 +32,7 @@ def surprising(fresh: Mapping[str, int], approve_above: int) -> dict[str, int]:
 def decide_holds(
     conn: Connection,
     selection: Selection,
+    run: RunRef,
     narrowing: Narrowing,
     approve_above: int,
     confirm_rows: int | None,
@@ -36,16 +41,17 @@ def decide_holds(
 ) -> set[str]:
     """Let staged rows leave, or hold them for a person's approval; return the integrations whose new rows are held.
 
-    Decides about all rows of the source that no run has decided about yet: those of a run that was killed count with
-    this one's. `confirm_rows` is compared with the rows of the selection that are held, and releases them.
+    Decides about what this run staged, and what runs left that were killed. What others are staging just now is theirs
+    to decide: a part of it says nothing of how many there will be. `confirm_rows` is compared with the rows of the
+    selection that are held, and releases them.
     """
     source = replace(selection, applicant_ids=(), staged_by=None)
     asked = replace(selection, staged_by=None)
-    too_many = surprising(_count(conn, source, Hold.UNDECIDED), approve_above)
+    runs = [run, *_abandoned(conn, source, run)]
+    too_many = surprising(undecided.count(conn, source, runs), approve_above)
     released = _release_confirmed(conn, asked, narrowing, confirm_rows)
-    if too_many:
-        holds.hold_for(conn, source, Hold.UNDECIDED, Hold.APPROVAL, too_many)
-    holds.release(conn, source, Hold.UNDECIDED)
+    undecided.hold(conn, source, runs, too_many)
+    undecided.release(conn, source, runs)
     if not released:
         # No rows of earlier runs were confirmed: the number may mean those that this run has held just now.
         _release_confirmed(conn, asked, narrowing, confirm_rows)
@@ -60,7 +66,8 @@ def _release_confirmed(conn: Connection, asked: Selection, narrowing: Narrowing,
     """Release the held rows that were asked for if they are no more than were confirmed; tell whether."""
     if confirm_rows is None:
         return False
-    held = sum(_count(conn, asked, Hold.APPROVAL, narrowing.integration_ids).values())
+    found = holds.held(conn, asked, narrowing.integration_ids)
+    held = sum(one.rows for one in found if one.hold is Hold.APPROVAL)
     wanted = held if narrowing.limit is None else min(held, narrowing.limit)
     if not 0 < wanted <= confirm_rows:
         return False
@@ -68,9 +75,16 @@ def _release_confirmed(conn: Connection, asked: Selection, narrowing: Narrowing,
     return True
 
 
-def _count(conn: Connection, selection: Selection, hold: Hold, integration_ids: Collection[str] = ()) -> dict[str, int]:
-    held = holds.held(conn, selection, integration_ids)
-    return {found.integration_id: found.rows for found in held if found.hold is hold}
+def _abandoned(conn: Connection, source: Selection, run: RunRef) -> list[RunRef]:
+    """Return the other runs that staged rows, have not decided about them, and give no sign of life any more."""
+    at = now(conn)
+    dead: list[RunRef] = []
+    for other, newest in undecided.newest_by_run(conn, source).items():
+        # A time that lies ahead is of a clock that was wrong, and proves no life.
+        lives = at - SIGN_OF_LIFE < newest <= at + CLOCKS_DIFFER_BY
+        if other != run and not lives:
+            dead.append(other)
+    return dead
 
 
 def worded(foreseen: Mapping[str, estimate.Foreseen], approve_above: int) -> str:

@@ -142,6 +142,7 @@ def _decide_what_to_send(ledger: Ledger, options: StageOptions, selection: Selec
         held = decide_holds(
             conn,
             selection,
+            options.staging.run,
             options.narrowing,
             options.approve_above,
             options.confirm_rows,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +11,14 @@ import pytest
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError, WriteBackError
 from kombo_provider.ledger import RunRef, passed_over, staging
+from kombo_provider.mapping import MappedRow
+from kombo_provider.source import reader
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stage import StageReport
+from kombo_provider.staging.stager import Stager
 from tests.unit.staging.people import Source
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
 
 
 def test_a_clear_of_an_older_deliver_sends_nothing_of_what_waits_for_approval(source: Source) -> None:
@@ -201,3 +208,44 @@ def test_a_first_scheduled_run_that_stops_says_so_in_lines_that_fit_into_airflow
     assert report.never_sent == 2
     assert said[0].startswith("2 rows from before 2026-03-02 00:00 UTC were never sent")
     assert all(len(line) <= 90 for line in said)
+
+
+def _stage_another_run_after(monkeypatch: pytest.MonkeyPatch, chunks: int, another: Callable[[], object]) -> None:
+    """Let another run stage while the first one is after so many of its chunks, of ten rows each."""
+    stage_chunk = Stager._stage
+    staged = iter(range(1, 1000))
+
+    def stage_and_look(self: Stager, rows: Sequence[MappedRow]) -> None:
+        stage_chunk(self, rows)
+        if next(staged) == chunks:
+            another()
+
+    monkeypatch.setattr(reader, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(Stager, "_stage", stage_and_look)
+
+
+@pytest.mark.parametrize("window", ["interval", "all"])
+def test_a_run_beside_it_releases_nothing_of_what_a_run_is_still_staging(
+    source: Source, monkeypatch: pytest.MonkeyPatch, window: str
+) -> None:
+    """It reads nothing itself, or all of it."""
+    source.add(range(100), "many")
+    beside: list[StageReport] = []
+    _stage_another_run_after(
+        monkeypatch,
+        6,
+        lambda: beside.append(source.stage(run="beside", window=window, interval=LONG_AGO, approve_above=80)),
+    )
+    report = source.stage(window="all", approve_above=80)
+    assert (beside[0].ready, report.ready) == ({}, {})
+    assert Counter(hold for _, hold in source.holds()) == {"approval": 100}
+
+
+def test_what_a_dead_run_left_is_decided_by_the_next_one_after_a_while(source: Source) -> None:
+    source.add(range(4), "many")
+    source.stage(run="dead")
+    source.leave_undecided()
+    read_nothing = {"window": "interval", "interval": LONG_AGO, "approve_above": 100}
+    assert source.stage(run="soon", **read_nothing).ready == {}, "it may live"
+    source.run("UPDATE kombo_deliveries SET staged_at = '2026-01-01 00:00:00.000000+00:00'")
+    assert source.stage(run="later", **read_nothing).ready == {"many": 4}
