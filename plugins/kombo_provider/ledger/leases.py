@@ -34,18 +34,21 @@ class Turn:
 
     seconds: float
     at_least: float = 0.0
+    clear_number: int = 0
+    """How often Airflow's run was cleared: each time its tasks have their turns anew."""
 
 
 class HeldTurn(NamedTuple):
-    """The source all whose rows a lane's holder sends, None where it sends a part; when its turn and its lease end.
-
-    `wish` is that of who waits for the lane.
-    """
+    """What a lane's holder sends, and for how long."""
 
     source: str | None
+    """The source whose rows it sends without exception; None where it sends only some of them."""
     ends_in_seconds: float
+    """Until its turn ends."""
     lease_seconds: float
+    """Until its lease ends."""
     wish: Wish | None = None
+    """That of who waits for the lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def acquire(
             lease_holder=holder,
             lease_epoch=epoch,
             lease_expires_at=expires_at,
-            turn_holder=holder,
+            turn_holder=_turn_holder(holder, turn),
             turn_source=serves,
             turn_ends_at=turn_ends_at,
             **NO_WISH,
@@ -117,22 +120,30 @@ def _seconds_of(turn: Turn | None, lane: Row[Any], holder: str, at: datetime) ->
     """Return how long the holder's turn lasts; one that goes on after a break, or another try, is no longer for it."""
     if turn is None:
         return None
-    if lane.turn_holder != holder:
+    if lane.turn_holder != _turn_holder(holder, turn):
         return max(turn.seconds, turn.at_least)
     rest = (lane.turn_ends_at - at).total_seconds() if lane.turn_ends_at else 0.0
     return max(turn.seconds, min(rest, turn.at_least))
+
+
+def _turn_holder(holder: str, turn: Turn | None) -> str:
+    return f"{holder}#{turn.clear_number if turn else 0}"
 
 
 def held_turn(conn: Connection, kombo_conn_id: str, integration_id: str) -> HeldTurn | None:
     """Return whose turn a lane's is, None where its holder told nobody."""
     query = select(lanes).where(lanes.c.kombo_conn_id == kombo_conn_id, lanes.c.integration_id == integration_id)
     lane, at = conn.execute(query).one(), now(conn)
-    if lane.turn_ends_at is None or not _lasts(lane.lease_expires_at, at) or lane.turn_holder != lane.lease_holder:
+    if lane.turn_ends_at is None or not _lasts(lane.lease_expires_at, at):
         return None
-    turn_ends, lease_ends = (ends_at - at for ends_at in (lane.turn_ends_at, lane.lease_expires_at))
+    if lane.turn_holder.rpartition("#")[0] != lane.lease_holder:
+        return None
     wish = wish_of(lane)
-    standing = wish if wish is not None and wish.stands(at) else None
-    return HeldTurn(lane.turn_source, turn_ends.total_seconds(), lease_ends.total_seconds(), standing)
+    if wish is not None and not wish.stands(at):
+        wish = None
+    ends_in = (lane.turn_ends_at - at).total_seconds()
+    lease_ends_in = (lane.lease_expires_at - at).total_seconds()
+    return HeldTurn(lane.turn_source, ends_in, lease_ends_in, wish)
 
 
 def _lasts(expires_at: datetime | None, at: datetime) -> bool:

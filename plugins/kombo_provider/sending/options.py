@@ -86,6 +86,8 @@ class TaskTime:
     at_least: float = 0.0
     wait_for: float = 0.0
     began_ago: float | None = None
+    clear_number: int = 0
+    """How often Airflow's run was cleared: each time it has its turns anew."""
 
     def after(self, seconds: float) -> TaskTime:
         """Return what remains of it after so long; no lane was taken yet."""
@@ -121,8 +123,12 @@ def task_time(
     at: datetime,
     call_seconds: float,
     leaves_to_holder: bool,
+    clear_number: int = 0,
 ) -> TaskTime:
-    """Return how long a task has that is here, perhaps again, `at` a time; `call_seconds` is the longest of a call."""
+    """Return how much time a task has from `at` on, at its first try or a later one.
+
+    A single call lasts `call_seconds` at most.
+    """
     ends, shortest = stage_began + run_for, min(SHORTEST_TURN, run_for)
     # A holder that began at the same time has calls on the wire when its turn ends.
     waits_until = max(ends, task_began + shortest) + timedelta(seconds=call_seconds)
@@ -131,4 +137,5 @@ def task_time(
         at_least=shortest.total_seconds(),
         wait_for=max(0.0, (waits_until - at).total_seconds()),
         began_ago=(at - task_began).total_seconds() if leaves_to_holder else None,
+        clear_number=clear_number,
     )

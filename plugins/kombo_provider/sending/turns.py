@@ -19,6 +19,7 @@ class Turns:
         self._keeps_until = 0.0
         self._sends_until = self._ends = _FOR_EVER
         self._at_least = 0.0
+        self._clear_number = 0
         self._began_ago: float | None = None
         self._holder_ends = _FOR_EVER
         self._held: HeldTurn | None = None
@@ -29,12 +30,13 @@ class Turns:
             self._sends_until, self._at_least = now + time.send_for, time.at_least
             self._ends = now + max(time.send_for, time.wait_for)
             self._began_ago = time.began_ago
+            self._clear_number = time.clear_number
 
     def wanted(self, now: float) -> Turn | None:
         """Return the turn that the lane would have if it were taken now."""
         if self._sends_until == _FOR_EVER:
             return None
-        return Turn(max(0.0, self._sends_until - now), self._at_least)
+        return Turn(max(0.0, self._sends_until - now), self._at_least, self._clear_number)
 
     def is_over(self, now: float) -> bool:
         """Tell whether the lane begins no request any more, or is not waited for any more."""

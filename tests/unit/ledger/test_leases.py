@@ -246,6 +246,20 @@ def test_a_task_has_its_shortest_turn_on_a_lane_once_and_another_try_only_what_i
     assert other.turn_seconds == 300.0
 
 
+def test_a_task_of_a_run_that_was_cleared_has_its_shortest_turn_anew(book: Book) -> None:
+    assert book.acquire("task-1", turn=Turn(0.0, at_least=300.0))
+    with book.ledger.transaction() as conn:
+        conn.execute(update(_tables.lanes).values(turn_ends_at=now(conn) - timedelta(hours=2)))
+    over = book.acquire("task-1", turn=Turn(0.0, at_least=300.0))
+    cleared = book.acquire("task-1", turn=Turn(0.0, at_least=300.0, clear_number=1))
+    again = book.acquire("task-1", turn=Turn(0.0, at_least=300.0, clear_number=1))
+    assert over
+    assert cleared
+    assert again
+    assert (over.turn_seconds, cleared.turn_seconds) == (0.0, 300.0)
+    assert again.turn_seconds == pytest.approx(300.0, abs=60.0)
+
+
 def test_who_asks_in_vain_learns_when_the_holder_s_turn_ends_if_it_told(book: Book) -> None:
     def held() -> leases.HeldTurn | None:
         with book.ledger.transaction() as conn:
