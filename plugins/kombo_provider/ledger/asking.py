@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, or_, select, updat
 from kombo_provider.ledger._tables import deliveries, is_key
 from kombo_provider.ledger.doubts import COLUMNS, Doubt, are_in_doubt, doubt_of
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.questions import is_over
 
 ASKED_UNREAD_AFTER = timedelta(hours=12)
 """How long after its request a row is asked about that no look-up could read."""
@@ -48,8 +49,7 @@ _WAS_ASKED = case((deliveries.c.asked_at >= deliveries.c.sent_at, 1), else_=0)
 
 
 def _to_ask(conn: Connection, source: str, timeout: timedelta) -> list[ColumnElement[bool]]:
-    may_ask = or_(deliveries.c.ask_after.is_(None), deliveries.c.ask_after <= now(conn))
-    return [*are_in_doubt(source), may_ask, *_fruitless(conn, timeout)]
+    return [*are_in_doubt(source), is_over(deliveries.c.ask_after, now(conn)), *_fruitless(conn, timeout)]
 
 
 def _fruitless(conn: Connection, timeout: timedelta) -> list[ColumnElement[bool]]:

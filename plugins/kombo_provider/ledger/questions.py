@@ -47,9 +47,16 @@ def open_one(conn: Connection, key: QuestionKey, asked_by: str, open_for: timede
 
 def _may_open(at: datetime) -> ColumnElement[bool]:
     # It also ends by itself: the task that put it may have been killed before it could close it.
-    closed = or_(questions.c.open_until.is_(None), questions.c.open_until <= at)
-    due = or_(questions.c.ask_after.is_(None), questions.c.ask_after <= at)
-    return and_(closed, due)
+    return and_(is_over(questions.c.open_until, at), is_over(questions.c.ask_after, at))
+
+
+LONGEST_REST = timedelta(days=2)
+"""No question is open for longer, nor put again later than that."""
+
+
+def is_over(until: ColumnElement[Any], at: datetime) -> ColumnElement[bool]:
+    """Tell whether a question may be put again; what lies too far ahead was written by a clock that was wrong."""
+    return or_(until.is_(None), until <= at, until > at + LONGEST_REST)
 
 
 def close(conn: Connection, key: QuestionKey, asked_by: str, *, ask_again_after: timedelta | None = None) -> None:
@@ -90,7 +97,7 @@ def forget_settled(conn: Connection, source: str, about: About, integration_ids:
     settled = [
         questions.c.source == source,
         questions.c.about == about,
-        or_(questions.c.open_until.is_(None), questions.c.open_until <= now(conn)),
+        is_over(questions.c.open_until, now(conn)),
         questions.c.integration_id.not_in(sorted(integration_ids)),
     ]
     conn.execute(delete(questions).where(*settled))

@@ -1,15 +1,20 @@
-"""Which jobs and endpoints the rows that may be sent are for."""
+"""What waits to be sent: for which jobs and endpoints, and for how long at most."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
-from kombo_provider.ledger._tables import IS_CLAIMABLE, deliveries
+from kombo_provider.ledger._tables import IS_CLAIMABLE, IS_READY, deliveries
+from kombo_provider.ledger.doubts import RESEND_MARGIN
+from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.selection import Selection
 
+LONGEST_WAIT = timedelta(hours=2)
+"""No answer, and no ordered resend, lets a row wait for longer."""
 _MOST = 2_000
 """Of a backlog with more jobs than that, the rest is not named."""
 
@@ -36,3 +41,13 @@ def waiting(conn: Connection, selection: Selection, integration_ids: Sequence[st
         lane.job_ids.add(job_id or "")
         lane.endpoints.add(endpoint)
     return found
+
+
+def shorten(conn: Connection, selection: Selection, timeout: timedelta) -> None:
+    """Let rows wait no longer than a request may last, where a clock that was wrong had them wait for far longer.
+
+    A resend that was ordered waits as long as that: the request in doubt has surely ended then.
+    """
+    at = now(conn)
+    absurd = [*selection.conditions(), IS_READY, deliveries.c.not_before > at + LONGEST_WAIT]
+    conn.execute(update(deliveries).where(*absurd).values(not_before=at + timeout + RESEND_MARGIN))

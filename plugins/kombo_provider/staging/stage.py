@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError
-from kombo_provider.ledger import Hold, Ledger, claims, doubts, erasure, now, on_wire, replay, staging
+from kombo_provider.ledger import Hold, Ledger, claims, doubts, erasure, now, on_wire, replay, staging, waiting
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
@@ -148,7 +148,7 @@ def _decide_what_to_send(ledger: Ledger, options: StageOptions, selection: Selec
             options.confirm_rows,
             max_in_flight=options.max_in_flight,
         )
-        _tidy_up(conn, options)
+        _tidy_up(conn, options, selection)
         _count_what_to_send(conn, options, selection, report)
     _count_held(report, held)
 
@@ -233,8 +233,9 @@ def _count_held(report: StageReport, held: Collection[str]) -> None:
             report.counts["held"] += rows
 
 
-def _tidy_up(conn: Connection, options: StageOptions) -> None:
+def _tidy_up(conn: Connection, options: StageOptions, selection: Selection) -> None:
     source = options.staging.source
+    waiting.shorten(conn, selection, options.timeout)
     erasure.empty_old_payloads(conn, source, options.keep_failed_payload_days)
     if options.resend_in_doubt:
         doubts.order_automatic_resends(conn, source, options.timeout, options.staging.run)

@@ -253,3 +253,20 @@ def test_rows_that_a_clock_far_ahead_staged_are_asked_about(book: Book) -> None:
         book.set(name, staged_at=datetime.now(UTC) + timedelta(days=400))
     asked = _ask_about_held(book)
     assert held.carry_out(book.ledger, HeldReply.SEND, SELECTION, asked, by=GRACE) == 2
+
+
+@pytest.mark.parametrize("column", ["open_until", "ask_after"])
+def test_a_question_that_a_clock_far_ahead_put_off_is_put(book: Book, column: str) -> None:
+    _held(book, "1")
+    _ask_about_held(book)
+    put_off = {"open_until": None, "ask_after": None, column: datetime.now(UTC) + timedelta(days=400)}
+    with book.ledger.transaction() as conn:
+        conn.execute(update(questions_table).values(put_off))
+    _ask_about_held(book)
+
+
+def test_a_doubt_that_a_clock_far_ahead_put_off_is_asked_about(book: Book) -> None:
+    put_in_doubt(book, "ada")
+    sent_at = datetime.now(UTC) - timedelta(days=1)
+    book.set("ada", sent_at=sent_at, looked_up_at=datetime.now(UTC), ask_after=datetime.now(UTC) + timedelta(days=400))
+    assert _collect(book) == {"greenhouse:a": ["ada"]}
