@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from kombo_provider.doubts.replies import HELD_REPLIES, REPLIES, HeldReply, Reply
-from kombo_provider.errors import ReplyError
+from kombo_provider.errors import LedgerError, LedgerRefusedError, ReplyError
 from kombo_provider.hooks.kombo import READ_TIMEOUT_SECONDS, KomboHook, open_client
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.run_params import read_run
@@ -32,10 +32,14 @@ QUESTION_OPEN_FOR = timedelta(hours=5)
 ASKED_WITHIN = timedelta(hours=1)
 """How long a question may take from its run's begin until it is put."""
 ASK_AGAIN_AFTER = timedelta(days=1)
+TRIES_AGAIN_IN_SECONDS = (1, 5, 15, 30, 60)
+"""Where the ledger is away when an answer is carried out."""
 IDS_PARAM = "ids_in_the_ats"
 """The field of the question's form; what is written there is read by kombo_provider.doubts.ids_given."""
 _SUBJECT = "Applications in doubt"
 """Stands in the serialized DAG; the question itself is made when it is put."""
+
+Made = TypeVar("Made")
 
 
 class KomboResolveOperator(BaseOperator):
@@ -175,16 +179,27 @@ class KomboAskOperator(HITLOperator):
         who = user.get("name") or user.get("id")
         ids_written = str((answered.get("params_input") or {}).get(IDS_PARAM) or "")
         by = By(Actor.PERSON if who else Actor.POLICY, read_run(context).ref, str(who or "nobody answered in time"))
-        with open_ledger(self.connections) as ledger:
-            try:
-                changed = self._carry_out(ledger, answer, asked, by, ids_written) if who else 0
-            except ReplyError:
-                self._close(ledger, asked, context)
-                raise
-            again = ASK_AGAIN_AFTER if who and answer == HeldReply.LEAVE else None
-            self._close(ledger, asked, context, ask_again_after=again)
+        changed = 0
+        if who:
+            changed = self._insist(lambda ledger: self._carry_out(ledger, answer, asked, by, ids_written, context))
+        again = ASK_AGAIN_AFTER if who and answer == HeldReply.LEAVE else None
+        self._insist(lambda ledger: self._close(ledger, asked, context, ask_again_after=again))
         self.log.info("%s, says %s: %d rows", answer, by.name, changed)
         return {"answer": answer, "rows": changed}
+
+    def _insist(self, step: Callable[[Ledger], Made]) -> Made:
+        """Do something in the ledger, also where that is away for a moment: Airflow hands an answer over only once."""
+        for seconds in TRIES_AGAIN_IN_SECONDS:
+            try:
+                with open_ledger(self.connections) as ledger:
+                    return step(ledger)
+            except LedgerRefusedError:
+                raise
+            except LedgerError as exc:
+                self.log.warning("%s. Trying again in %d s", exc, seconds)
+                time.sleep(seconds)
+        with open_ledger(self.connections) as ledger:
+            return step(ledger)
 
     def _put(self, ledger: Ledger, asked: Asked) -> Question | None:
         from kombo_provider.doubts import held, questions
@@ -202,22 +217,26 @@ class KomboAskOperator(HITLOperator):
         else:
             questions.told(ledger, self.source, asked)
 
-    def _carry_out(self, ledger: Ledger, answer: str, asked: Asked, by: By, ids_written: str) -> int:
+    def _carry_out(self, ledger: Ledger, answer: str, asked: Asked, by: By, ids_written: str, context: Context) -> int:
         from kombo_provider.doubts import held, questions
 
         if self.is_about_held:
             selection = _selection(self.source, self.connections)
             return held.carry_out(ledger, HeldReply(answer), selection, asked, by=by)
-        return questions.carry_out(
-            ledger,
-            Reply(answer),
-            self.source,
-            asked,
-            by=by,
-            timeout=_timeout(self.connections),
-            ask_again_after=ASK_AGAIN_AFTER,
-            ids_written=ids_written,
-        )
+        try:
+            return questions.carry_out(
+                ledger,
+                Reply(answer),
+                self.source,
+                asked,
+                by=by,
+                timeout=_timeout(self.connections),
+                ask_again_after=ASK_AGAIN_AFTER,
+                ids_written=ids_written,
+            )
+        except ReplyError:
+            self._close(ledger, asked, context)
+            raise
 
     def _close(
         self, ledger: Ledger, asked: Asked, context: Context, *, ask_again_after: timedelta | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,9 @@ import pytest
 from airflow.sdk import DAG
 
 from kombo_provider.doubts.replies import Reply
-from kombo_provider.errors import ReplyError
+from kombo_provider.errors import LedgerError, ReplyError
+from kombo_provider.ledger import Ledger
+from kombo_provider.operators import doubts
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.doubts import IDS_PARAM, KomboAskOperator
 from kombo_provider.operators.settings import Connections
@@ -90,6 +94,27 @@ def test_the_ids_that_a_person_wrote_are_stored_with_the_answer(
     assert answered.carry_out(written) == {"answer": "They were sent", "rows": 1}
     row = answered.row()
     assert (row["status"], row["kombo_application_remote_id"]) == ("delivered", stored)
+
+
+def test_an_answer_is_carried_out_though_the_ledger_is_away_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Answered(tmp_path / "ledger.db", monkeypatch)
+    refusals = iter(range(3))
+    waits: list[float] = []
+
+    @contextmanager
+    def open_soon(connections: Connections) -> Iterator[Ledger]:
+        if next(refusals, None) is not None:
+            raise LedgerError("away")
+        with open_ledger(connections) as ledger:
+            yield ledger
+
+    monkeypatch.setattr(doubts, "open_ledger", open_soon)
+    monkeypatch.setattr("time.sleep", waits.append)
+    assert answered.carry_out("") == {"answer": "They were sent", "rows": 1}
+    assert answered.row()["status"] == "delivered"
+    assert waits == list(doubts.TRIES_AGAIN_IN_SECONDS[:3])
 
 
 def test_ids_that_cannot_be_read_leave_the_row_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
