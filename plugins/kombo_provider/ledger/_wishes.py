@@ -30,7 +30,10 @@ class Wish:
         return at < self.until <= at + 2 * WISH
 
     def is_against(self, holder: str, serves: str | None, at: datetime) -> bool:
-        """Tell whether the lane is kept for somebody else; `serves` is the source all whose rows `holder` sends."""
+        """Tell whether the lane is kept for somebody else.
+
+        `serves` is the source whose rows `holder` sends without exception.
+        """
         return self.stands(at) and self.holder != holder and self.source != serves
 
 

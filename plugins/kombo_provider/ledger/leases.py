@@ -80,8 +80,8 @@ def acquire(
 ) -> Lease | None:
     """Take the lane for `lease_seconds`, or return None while another holder's lease lasts, or another's wish stands.
 
-    `serves` is the source all whose rows `holder` sends: it is not kept waiting for a wish of that source. `turn` says
-    for how long it will send; who asks for the lane meanwhile finds it by `held_turn`.
+    `serves` is the source whose rows `holder` sends without exception: it is not kept waiting for a wish of that
+    source. `turn` says for how long it will send; who asks for the lane meanwhile finds it by `held_turn`.
 
     A lease that ends later than any lease can was written by a clock that was wrong, and is not believed.
 

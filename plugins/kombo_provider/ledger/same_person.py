@@ -15,7 +15,7 @@ from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._run_tables import same_person as table
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.email_digest import SECRET_OPTION, keyed_digest
-from kombo_provider.ledger.status import NEVER_LEFT, RESTAGED_WHEN_CHANGED, Status
+from kombo_provider.ledger.status import ENDED_UNDELIVERED, RESTAGED_WHEN_CHANGED, Status
 
 
 class Applied(NamedTuple):
@@ -41,22 +41,22 @@ def others_before(conn: Connection, source: str, rows: Sequence[Applied]) -> dic
     """Enter the rows' persons, and return for each row that is a second one the applicant id of the first.
 
     `lock_source` was called in the same transaction, and the rows are staged in it. First is who was entered first; of
-    rows that come together, one that the ledger has ready or sent. Who never left makes way.
+    rows that come together, one that the ledger has ready or sent. Who ended undelivered makes way.
     """
     statuses = _statuses(conn, source, [row.key for row in rows])
     digests = {row: _digest(conn, row) for row in rows}
     changeable = [key for key, status in statuses.items() if status in RESTAGED_WHEN_CHANGED]
-    _leave_others(conn, source, changeable, {row.key: digest for row, digest in digests.items()})
+    _drop_outdated(conn, source, changeable, {row.key: digest for row, digest in digests.items()})
     # The first of two that are entered together has the place.
-    known_first = sorted(rows, key=lambda row: _never_left(statuses, row.key))
+    known_first = sorted(rows, key=lambda row: _has_no_place(statuses, row.key))
     entered = [_entry(source, row, digests[row]) for row in known_first]
     conn.execute(insert_into(conn, table).on_conflict_do_nothing(), entered)
-    return _seconds(conn, source, digests)
+    return _later_rows(conn, source, digests)
 
 
-def _never_left(statuses: Mapping[Pair, Status], key: Pair) -> bool:
-    """Tell whether a row is not in the ATS nor about to be; so is one that the ledger does not have."""
-    return statuses.get(key, Status.INVALID) in NEVER_LEFT
+def _has_no_place(statuses: Mapping[Pair, Status], key: Pair) -> bool:
+    """Tell whether a row makes way for the next: the ledger does not have it, or it ended undelivered."""
+    return statuses.get(key, Status.INVALID) in ENDED_UNDELIVERED
 
 
 def forget(conn: Connection, source: str, key: Pair) -> None:
@@ -64,7 +64,7 @@ def forget(conn: Connection, source: str, key: Pair) -> None:
     conn.execute(delete(table).where(*_of(source, [key])))
 
 
-def _leave_others(conn: Connection, source: str, keys: Sequence[Pair], digests: Mapping[Pair, str]) -> None:
+def _drop_outdated(conn: Connection, source: str, keys: Sequence[Pair], digests: Mapping[Pair, str]) -> None:
     """Take rows out that have not been sent and now name another person or job."""
     if not keys:
         return
@@ -78,26 +78,26 @@ def _leave_others(conn: Connection, source: str, keys: Sequence[Pair], digests: 
         conn.execute(delete(table).where(table.c.source == source, are_stale))
 
 
-def _seconds(conn: Connection, source: str, digests: Mapping[Applied, str]) -> dict[Pair, str]:
-    """Return the first of each row that is a second, once rows whose first never left have taken its place."""
+def _later_rows(conn: Connection, source: str, digests: Mapping[Applied, str]) -> dict[Pair, str]:
+    """Return the first of each row that is a second, once rows whose first ended undelivered have taken its place."""
     owners = _owners(conn, source, set(digests.values()))
-    seconds: dict[Applied, str] = {}
+    later: dict[Applied, str] = {}
     for row, digest in digests.items():
         owner = owners[row.integration_id, digest]
         if owner != row.applicant_id:
-            seconds[row] = owner
+            later[row] = owner
     here = {row.key for row in digests}
-    statuses = _statuses(conn, source, [(row.integration_id, owner) for row, owner in seconds.items()])
+    statuses = _statuses(conn, source, [(row.integration_id, owner) for row, owner in later.items()])
     found: dict[Pair, str] = {}
     taken: dict[tuple[str, str], str] = {}
-    for row, owner in seconds.items():
+    for row, owner in later.items():
         place = row.integration_id, digests[row]
         if place in taken:  # by another row of these, a moment ago
             found[row.key] = taken[place]
             continue
         first = row.integration_id, owner
         # A first that is staged with it may leave, whatever the ledger says of it by now.
-        if first in here or not _never_left(statuses, first):
+        if first in here or not _has_no_place(statuses, first):
             found[row.key] = owner
             continue
         taken[place] = row.applicant_id

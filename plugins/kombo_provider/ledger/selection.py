@@ -22,8 +22,10 @@ class Selection:
 
     @property
     def serves(self) -> str | None:
-        """The source all whose rows are sent, None where it is narrowed."""
-        return None if self.applicant_ids or self.staged_by else self.source
+        """The source whose rows are sent without exception; None where it is narrowed."""
+        if self.applicant_ids or self.staged_by:
+            return None
+        return self.source
 
     def conditions(self, *, in_key_order: bool = False) -> list[Any]:
         """The selection as conditions on `kombo_deliveries`, without the integration.

@@ -33,10 +33,10 @@ REFUSED = (Status.INVALID, Status.REJECTED)
 CANCELLED_WHEN_FORGOTTEN = (Status.READY, *REFUSED)
 """It could leave, or leave once it is corrected: without its payload it cannot."""
 
-NEVER_LEFT = (*REFUSED, Status.CANCELLED)
-"""It ended, and no application of it is in the ATS."""
+ENDED_UNDELIVERED = (*REFUSED, Status.CANCELLED)
+"""It ended, and nothing proves an application of it. One that a person gave up may be in the ATS all the same."""
 
-RESTAGED_WHEN_CHANGED = (Status.READY, *NEVER_LEFT)
+RESTAGED_WHEN_CHANGED = (Status.READY, *ENDED_UNDELIVERED)
 """Staging may move it again: nothing of it is on the wire or in doubt."""
 
 AT_REST = (Status.DELIVERED, *RESTAGED_WHEN_CHANGED)

@@ -75,8 +75,8 @@ _FALSE = frozenset({"false", "f", "no", "n", "0"})
 class Kind:
     """Marks an annotation: values of this field are cleaned by `clean`.
 
-    Where it is sure to change nothing, whole columns need a `glance` only, and values of JSON text that fit the schema
-    `in_json` nothing of ours.
+    `glance` cleans a whole column of tidy texts at once. A value inside JSON text that fits the schema `in_json` is
+    clean already: pydantic keeps it as it is.
     """
 
     clean: Cleaner

@@ -90,8 +90,13 @@ def _keys_at(location: list[str | int], model: type[Model]) -> list[str]:
 
 def _suffix(location: list[str | int]) -> str:
     end = ""
-    for step in location:  # below a list there are no aliases, hence the dot
-        end += f"[{step}]" if isinstance(step, int) else f".{step}" if "[" in end else f"__{step}"
+    for step in location:
+        if isinstance(step, int):
+            end += f"[{step}]"
+        elif "[" in end:
+            end += f".{step}"  # below a list there are no aliases
+        else:
+            end += f"__{step}"
     return end
 
 

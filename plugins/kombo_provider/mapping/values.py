@@ -51,7 +51,7 @@ DEFAULT_RULES = Rules(zone=UTC, attachments_from_files=False)
 Cleaner: TypeAlias = Callable[[Any, Rules], Any]
 
 Glance: TypeAlias = "Callable[[list[str], Rules], list[Any] | None]"
-"""Takes texts that are tidy; returns what a cleaner would make of them, None where that needs a look at each."""
+"""Takes tidy texts; returns them as a cleaner would leave them, or None where each has to be cleaned alone."""
 
 
 def refuse(problem: str) -> PydanticCustomError:

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from kombo_provider.hooks.kombo import KomboHook
 from kombo_provider.operators.connections import open_ledger
 from kombo_provider.operators.links import KomboLogLink, KomboPageLink, remember_log_url
-from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, PushOperator, named, selection_of
+from kombo_provider.operators.push import BEGAN_KEY, LEFT_KEY, SHOWN_AT_MOST, PushOperator, named, selection_of
 from kombo_provider.operators.run_params import RunKind, read_params, read_run
 from kombo_provider.operators.sending import SendingOperator
 
@@ -70,11 +70,11 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
 
     def shown_as(self) -> str:
         """Return the task's name: its integrations, and once it is done what became of their rows."""
-        self.said = named(list(self.integration_ids))
+        shown = named(list(self.integration_ids))
         done = self._done()
         if done:
-            self.said += f": {done}"
-        return super().shown_as()
+            shown += f": {done}"
+        return shown[:SHOWN_AT_MOST]
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the ledger, and the applications or candidates of the task's integrations at Kombo."""

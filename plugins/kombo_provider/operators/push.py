@@ -1,4 +1,4 @@
-"""What the four tasks of a push share: their settings, and which rows a run may send."""
+"""What the tasks of a push share: their settings, and which rows a run may send."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ LEFT_KEY = "left"
 NAME_TEMPLATE = "{{ task.shown_as() }}"
 """How Airflow names a task of a push: it asks before the task and again after it, also where it failed."""
 
-_SHOWN_AT_MOST = 200
+SHOWN_AT_MOST = 200
 
 
 class PushOperator(BaseOperator):
-    """Base of the four: carries the pipeline's settings, which hold no secret and no applicant.
+    """Base of a push's operators: carries the pipeline's settings, which hold no secret and no applicant.
 
     Its template fields are not rendered for the work: Airflow keeps and shows them, so a ledger is found through them.
     """
@@ -73,7 +73,7 @@ class PushOperator(BaseOperator):
 
     def shown_as(self) -> str:
         """Return the task's name in the run's list of tasks."""
-        return self.said[:_SHOWN_AT_MOST]
+        return self.said[:SHOWN_AT_MOST]
 
 
 def selection_of(push: PushSettings, params: RunParams, run: RunKind) -> Selection:

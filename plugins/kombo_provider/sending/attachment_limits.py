@@ -64,10 +64,22 @@ NOT_TOLD: Final = AttachmentLimits(total_bytes=ADVISED_BYTES)
 def limits_of(restrictions: Mapping[str, Any]) -> AttachmentLimits:
     """Return the limits in an integration's `attachment_restrictions`; what makes no sense counts as unknown."""
     types = restrictions.get("types")
-    kinds = {kind: rules for kind, rules in types.items() if isinstance(rules, dict)} if isinstance(types, dict) else {}
-    sizes = {kind: size for kind, rules in kinds.items() if (size := _bytes(rules.get("max_file_size_bytes")))}
-    total = _bytes(restrictions.get("total_size_bytes")) or max([ADVISED_BYTES, *sizes.values()])
-    media_types = {kind: listed for kind, rules in kinds.items() if (listed := rules.get("accepted_mime_types"))}
+    if not isinstance(types, dict):
+        types = {}
+    sizes: dict[str, int] = {}
+    media_types: dict[str, Any] = {}
+    for kind, rules in types.items():
+        if not isinstance(rules, dict):
+            continue
+        size = _bytes(rules.get("max_file_size_bytes"))
+        if size is not None:
+            sizes[kind] = size
+        accepted = rules.get("accepted_mime_types")
+        if accepted:
+            media_types[kind] = accepted
+    total = _bytes(restrictions.get("total_size_bytes"))
+    if total is None:
+        total = max([ADVISED_BYTES, *sizes.values()])  # one file of the largest kind has to fit
     return AttachmentLimits(min(total, LARGEST_FILES_BYTES), sizes, media_types)
 
 

@@ -265,11 +265,11 @@ class GroupCommit:
         if len(step.renewed) == len([lane for lane in lanes if lane.lease]):
             self._renewed_at = step.began
         for lane in step.with_unheard_claims:
-            lane.has_rows_again()
+            lane.due.came_back(step.began)
         for lane, limit in step.limits:
             lane.limit_noted = limit
         for lane, wait in step.looked:
-            lane.looked(wait, step.began)
+            lane.due.looked(wait, step.began)
         if step.states:
             self._states_at = step.began
             for lane in [lane for lane in lanes if lane.lease is not None]:

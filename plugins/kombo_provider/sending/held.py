@@ -19,17 +19,15 @@ def left_to_holders(
     ledger: Ledger, selection: Selection, options: SendOptions, lanes: Sequence[Lane], held: Collection[str], now: float
 ) -> list[str]:
     """Return those of the held lanes on which other runs send what waits, and let others have them from now on."""
-    left = [
-        lane.integration_id
-        for lane in lanes
-        if lane.integration_id in held and lane.turns.others_send(selection.source, options.holder, now)
-    ]
-    if left:
-        log.info("Other runs send what waits on their lanes: %s", ", ".join(left))
+    held_lanes = [lane for lane in lanes if lane.integration_id in held]
+    source, holder = selection.source, options.holder
+    kept = [lane.integration_id for lane in held_lanes if lane.turns.leaves_to_holder(source, holder, now)]
+    if kept:
+        log.info("Other runs send what waits on their lanes: %s", ", ".join(kept))
         with ledger.transaction() as conn:
-            for name in sorted(left):
+            for name in sorted(kept):
                 lane_wishes.withdraw(conn, selection.kombo_conn_id, name, options.holder)
-    return left
+    return kept
 
 
 def look_again_in(lanes: Sequence[Lane], held: Collection[str], now: float) -> float:

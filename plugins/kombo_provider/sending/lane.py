@@ -12,6 +12,7 @@ from kombo_provider.ledger.claims import Intent
 from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.leases import HeldTurn, Lease
 from kombo_provider.sending.ahead import Ahead
+from kombo_provider.sending.due_rows import DueRows
 from kombo_provider.sending.endings import Ending, Notice
 from kombo_provider.sending.lateness import Lateness
 from kombo_provider.sending.options import Tuning
@@ -50,15 +51,14 @@ class Lane:
     code: str | None = None
     log_url: str | None = None
     outcomes: Counter[Status] = field(default_factory=Counter)
-    _nothing_due: bool = False
-    _looked_at: float = 0.0
-    _wake_at: float = 0.0
+    due: DueRows = field(init=False)
     _held_until: float = 0.0
     _doubts: DoubtsInRow = field(default_factory=DoubtsInRow)
     _lateness: Lateness = field(default_factory=Lateness)
 
     def __post_init__(self) -> None:
         self.turns = Turns(self.tuning)
+        self.due = DueRows(self.tuning)
         self.way = Way(self.tuning.rows_that_blame_the_way)
 
     @property
@@ -92,7 +92,7 @@ class Lane:
 
     def has_more(self, now: float) -> bool:
         """Tell whether the lane may have rows that are due, as far as is known."""
-        return now >= self._wake_at
+        return now >= self.due.look_again_at
 
     def _worth_waiting(self, limit: int) -> int:
         """How many intents to commit ahead: none while requests fail or only a probe may leave, to be given back."""
@@ -108,7 +108,7 @@ class Lane:
         """Count intents that waited for a connection and are given back; how long requests take is no longer known."""
         self.unanswered -= intents
         self.pace.forget_usual_seconds()
-        self._nothing_due, self._wake_at = False, now
+        self.due.came_back(now)
 
     @property
     def is_ending(self) -> bool:
@@ -123,7 +123,7 @@ class Lane:
     @property
     def is_done(self) -> bool:
         """Tell whether all rows that are due were sent and answered."""
-        return self._rests and self._nothing_due
+        return self._rests and self.due.none_in_time
 
     @property
     def _rests(self) -> bool:
@@ -132,13 +132,13 @@ class Lane:
 
     def idles(self, now: float) -> bool:
         """Tell whether it is time to look if the lane, which may send nothing now, has anything left to send at all."""
-        if not self._rests or self._nothing_due or self.room(now):
+        if not self._rests or self.due.none_in_time or self.room(now):
             return False
-        return now - self._looked_at >= self.tuning.empty_lane
+        return self.due.is_look_due(now)
 
     def next_change(self, now: float) -> float | None:
         """When room may grow without any answer."""
-        times = (self.pace.next_change(now), self._wake_at, self._held_until, self.breaker.paused_until)
+        times = (self.pace.next_change(now), self.due.look_again_at, self._held_until, self.breaker.paused_until)
         return min((at for at in times if at and at > now), default=None)
 
     # What the ledger tells.
@@ -163,7 +163,7 @@ class Lane:
 
     def asked_in_vain(self, now: float, *, soon: bool, held: HeldTurn | None = None) -> None:
         """Another process holds the lane still, perhaps only for a moment."""
-        if not self.turns.asked_in_vain(now, soon=soon, held=held):
+        if not self.turns.keep_asking(now, soon=soon, held=held):
             self.stop(Ending.HELD)
 
     def taken(self, lease: Lease, now: float) -> None:
@@ -171,16 +171,6 @@ class Lane:
         self.lease, self.last_progress = lease, now
         self.lease_until = now + self.tuning.lease - self.tuning.lease_margin
         self.turns.taken(now, lease.turn_seconds)
-
-    def looked(self, seconds: float | None, now: float) -> None:
-        """The next row is due in so many seconds; where none is in time, the lane is done once nothing is in flight."""
-        self._looked_at = now
-        self._nothing_due = seconds is None or seconds > self.tuning.patience
-        self._wake_at = now + min(self.tuning.empty_lane, self.tuning.empty_lane if seconds is None else seconds)
-
-    def has_rows_again(self) -> None:
-        """Rows came back to `ready`."""
-        self._nothing_due = False
 
     def follow(self, status: LaneStatus, at: datetime, now: float) -> None:
         """Do what another process, or a person, decided about the lane or its whole connection."""
@@ -206,14 +196,18 @@ class Lane:
         self.pace.on_outcome(outcome, self.in_flight, now)
         paused = self.breaker.on_outcome(outcome, now, began=began)
         self._count(outcome, status, now)
+        blocked = True
         if outcome.outcome_class is OutcomeClass.INTEGRATION:
             self.stop(Ending.BLOCKED, outcome.label, outcome.log_url)
-        elif paused:
-            self.code, self.log_url = outcome.label, outcome.log_url
-        blocked = outcome.outcome_class is OutcomeClass.INTEGRATION or self._way_is_closed(intent, outcome, status)
-        paused |= self._outage(outcome, now, began)
-        if status is Status.READY or outcome.outcome_class is not OutcomeClass.NOT_BEGUN:  # a settled row is not late
-            self._came_too_late(outcome, now)
+        else:
+            if paused:
+                self.code, self.log_url = outcome.label, outcome.log_url
+            blocked = self._stop_where_the_way_is_closed(intent, outcome, status)
+        if self._pause_in_an_outage(outcome, now, began):
+            paused = True
+        settled_unsent = outcome.outcome_class is OutcomeClass.NOT_BEGUN and status is not Status.READY
+        if not settled_unsent:
+            self._note_whether_late(outcome, now)
         reopened = was_probing and not self.breaker.probing
         if not (paused or reopened or blocked):
             return None
@@ -224,20 +218,22 @@ class Lane:
         self.outcomes[status] += 1
         self.rate_limited += outcome.http_status == 429
         if status is Status.READY:
-            # It is due again, perhaps at once: what was found out about an empty lane no longer holds.
-            self._nothing_due, self._wake_at = False, now
+            self.due.came_back(now)
         elif status is not Status.IN_DOUBT:
             self.last_progress = now
 
-    def _way_is_closed(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
-        """Stop the lane where something on the way refuses every request."""
-        if not self.way.is_closed(intent, outcome, status):
+    def _stop_where_the_way_is_closed(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
+        """Stop the lane where something on the way refuses every request; tell whether."""
+        if not self.way.take_in(intent, outcome, status):
             return False
         self.stop(Ending.WAY, f"HTTP {outcome.http_status}", outcome.log_url)
         return True
 
-    def _outage(self, outcome: Outcome, now: float, began: float) -> bool:
-        """Stop the lane after one cap's worth of doubt in a row, or one probe's: a later try probes it."""
+    def _pause_in_an_outage(self, outcome: Outcome, now: float, began: float) -> bool:
+        """Stop the lane after one cap's worth of doubt in a row, or one probe's; tell whether.
+
+        A later try probes it.
+        """
         if outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
             if self._doubts.end(outcome.outcome_class, began=began):
                 self.opened_to_probe = False
@@ -251,7 +247,7 @@ class Lane:
         self.stop(Ending.PAUSED, outcome.label, outcome.log_url)
         return True
 
-    def _came_too_late(self, outcome: Outcome, now: float) -> None:
+    def _note_whether_late(self, outcome: Outcome, now: float) -> None:
         """Wait longer each time that an intent came too late for the wire."""
         if outcome.outcome_class is not OutcomeClass.NOT_BEGUN:
             self._lateness.end()

@@ -52,11 +52,10 @@ class Progress:
         seconds = max(self._clock() - self._started, 0.001)
         left = max(0, self._total - done)
         rate = done / seconds
-        time_left = f"about {_duration(left / rate)} left" if rate and left else "no estimate yet" if left else "done"
         failed = sum(self._counts[status] for status in REFUSED)
         return (
             f"{self._counts[Status.DELIVERED]} delivered, {failed} failed, {self._counts[Status.IN_DOUBT]} in doubt, "
-            f"{left} left; {rate:.1f} rows/s, {time_left}; {self._latency()}"
+            f"{left} left; {rate:.1f} rows/s, {_time_left(left, rate)}; {self._latency()}"
             f"{self._peak_in_flight} in flight at most, {self._answers_429} answers 429"
         )
 
@@ -67,7 +66,19 @@ class Progress:
         return f"latency p50 {of_twenty[9]:.1f} s, p95 {of_twenty[18]:.1f} s, "
 
 
+def _time_left(left: int, rate: float) -> str:
+    if not left:
+        return "done"
+    if not rate:
+        return "no estimate yet"
+    return f"about {_duration(left / rate)} left"
+
+
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{rest} s"

@@ -59,8 +59,11 @@ class Turns:
         """Tell whether it is time to ask again for the lane."""
         return now >= self._ask_at
 
-    def asked_in_vain(self, now: float, *, soon: bool, held: HeldTurn | None = None) -> bool:
-        """Tell whether to go on asking: the holder gives the lane back `soon`, or had it of us."""
+    def keep_asking(self, now: float, *, soon: bool, held: HeldTurn | None = None) -> bool:
+        """Note that another process holds the lane still; tell whether to ask again.
+
+        That is worth it where the holder gives it back `soon`, or has it because this lane gave way.
+        """
         tuning = self._tuning
         self._ask_at = now + tuning.ask_again
         self._held = held
@@ -73,25 +76,28 @@ class Turns:
             waits_since = max(waits_since, self._holder_ends)
         return now - waits_since <= tuning.wait_for_lane and (soon or ends_soon or self.gives_way)
 
-    def others_send(self, source: str, holder: str, now: float) -> bool:
-        """Tell whether who has the lane sends all rows of the source, and `holder` is not the one to take it over.
+    def leaves_to_holder(self, source: str, holder: str, now: float) -> bool:
+        """Tell whether who has the lane sends this source's rows, so that `holder` need not wait for it.
 
-        That is the first who asks in the last minute of the turn. A holder that renewed its lease before the task
-        began, or not lately, may be dead.
+        In the last minute of a turn the first task that asks takes the lane over: that one does wait.
         """
         held, tuning = self._held, self._tuning
         if held is None or held.source != source or self._began_ago is None:
             return False
-        if tuning.lease - held.lease_seconds >= min(self._began_ago, 2 * tuning.renew_after):
-            return False
+        renewed_ago = tuning.lease - held.lease_seconds
+        if renewed_ago >= min(self._began_ago, 2 * tuning.renew_after):
+            return False  # it showed no life since this task began, or not lately: it may be dead
+        if self._holder_ends > now + tuning.stand_by:
+            return True
         wish = held.wish
-        is_awaited = wish is not None and wish.source == source and wish.holder != holder
-        return is_awaited or self._holder_ends > now + tuning.stand_by
+        return wish is not None and wish.source == source and wish.holder != holder
 
     def look_again_in(self, now: float) -> float:
         """Return in how many seconds a task should ask again that holds no worker slot meanwhile."""
-        seconds, longest = self._holder_ends - now - self._tuning.back_before, self._tuning.look_again
-        return seconds if 0 < seconds < longest else longest
+        seconds = self._holder_ends - now - self._tuning.back_before
+        if seconds <= 0:
+            return self._tuning.look_again
+        return min(seconds, self._tuning.look_again)
 
     def taken(self, now: float, turn_seconds: float | None = None) -> None:
         """The lane is ours, again or for the first time, for a turn of so long."""

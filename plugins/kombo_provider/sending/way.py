@@ -22,8 +22,11 @@ class Way:
             return False
         return self._passed > self._passed_before.get(intent.key, 0)
 
-    def is_closed(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
-        """Tell whether nothing but pages came back, for several rows or for the only one there is."""
+    def take_in(self, intent: Intent, outcome: Outcome, status: Status) -> bool:
+        """Take in what came back for a row; tell whether the way is closed.
+
+        That is where nothing but pages came back, for several rows or for the only one there is.
+        """
         if outcome.outcome_class is not OutcomeClass.WAY_OR_ROW:
             if outcome.http_status is not None and outcome.outcome_class is not OutcomeClass.AMBIGUOUS:
                 self._passed += 1

@@ -32,7 +32,7 @@ def _hold(desk: Desk, *, serves: str | None, seconds: float, lease_seconds: floa
 
 
 def _is_left(desk: Desk, lane: Lane, now: float) -> bool:
-    return lane.turns.others_send("s", desk.options.holder, now)
+    return lane.turns.leaves_to_holder("s", desk.options.holder, now)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_time_that_a_change_cost_is_earned_back_before_the_next() -> None:
 def test_a_lane_that_was_given_away_is_asked_for_only_so_long() -> None:
     turns = Turns(Tuning(ask_again=1.0, wait_for_lane=30.0))
     turns.give_way(100.0)
-    assert turns.asked_in_vain(101.0, soon=False)
+    assert turns.keep_asking(101.0, soon=False)
     assert not turns.wants_to_ask(101.5)
-    assert turns.asked_in_vain(131.0, soon=False)
-    assert not turns.asked_in_vain(131.5, soon=False)
+    assert turns.keep_asking(131.0, soon=False)
+    assert not turns.keep_asking(131.5, soon=False)
