@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from kombo_provider.operators.settings import LEDGER_FIELDS, WATCH_FIELD, Connections
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,17 +74,42 @@ def stored_versions() -> dict[str, object]:
         return {row.dag_id: row.last_updated for row in session.execute(query)}
 
 
+class StoredDags(NamedTuple):
+    """DAGs as Airflow stored them; of those that cannot be read here, the name of the error."""
+
+    readable: dict[str, Any]
+    unreadable: dict[str, str]
+
+
 def stored_dags(dag_ids: Collection[str] | None = None) -> dict[str, Any]:
-    """Return the DAGs as Airflow stored them, or some of them; those whose file is gone are left out."""
+    """Return the DAGs as Airflow stored them, or some of them; those that cannot be read are logged and left out."""
+    stored = read_stored_dags(dag_ids)
+    for name, error in stored.unreadable.items():
+        log.warning("DAG %s cannot be read here (%s): what it has of Kombo is not known", name, error)
+    return stored.readable
+
+
+def read_stored_dags(dag_ids: Collection[str] | None = None) -> StoredDags:
+    """Return the DAGs as Airflow stored them, or some of them; those whose file is gone are left out.
+
+    One that cannot be read is named and keeps no other from being read: a team's timetable, say, whose plugin is
+    installed for the scheduler and not here.
+    """
     from airflow.models.serialized_dag import SerializedDagModel
     from airflow.utils.session import create_session
 
     wanted = set(stored_versions())
     if dag_ids is not None:
         wanted &= set(dag_ids)
+    stored = StoredDags({}, {})
     with create_session() as session:
-        stored = SerializedDagModel.get_latest_serialized_dags(dag_ids=sorted(wanted), session=session)
-        return {row.dag_id: row.dag for row in sorted(stored, key=lambda row: row.dag_id)}
+        rows = SerializedDagModel.get_latest_serialized_dags(dag_ids=sorted(wanted), session=session)
+        for row in sorted(rows, key=lambda row: row.dag_id):
+            try:
+                stored.readable[row.dag_id] = row.dag
+            except Exception as exc:  # noqa: BLE001 - the border to plugins of others: one DAG, and no other
+                stored.unreadable[row.dag_id] = type(exc).__name__
+    return stored
 
 
 def ledger_fields(task: Any) -> dict[str, Any] | None:
@@ -120,14 +148,19 @@ def _pipelines(dag_id: str, tasks: Iterable[Any], dag: Any) -> Iterable[Pipeline
             )
 
 
+# All of them, for an operator of somebody else may have a field of that name too.
+_WATCH_FIELDS = {WATCH_FIELD, "kombo_conn_id", "ledger_conn_id", "ledger_schema"}
+
+
 def watches_of(dags: dict[str, Any]) -> list[Watch]:
     """Return the watches of stored DAGs, told by the template field that only their task has."""
     watching = [(name, task) for name, dag in dags.items() for task in dag.task_dict.values()]
-    return sorted(
+    found = {
         Watch(name, task.kombo_conn_id, task.ledger_conn_id, task.ledger_schema)
         for name, task in watching
-        if WATCH_FIELD in task.template_fields
-    )
+        if _WATCH_FIELDS.issubset(task.template_fields)
+    }
+    return sorted(found, key=lambda one: (one.dag_id, one.kombo_conn_id, one.ledger_conn_id, one.ledger_schema or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +168,16 @@ class _Found:
     """What one DAG holds of ours, as it was stored with that version."""
 
     version: object
-    pipelines: list[Pipeline]
-    watches: list[Watch]
+    pipelines: list[Pipeline] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
+    is_read: bool = False
 
 
 class KnownPipelines:
     """The deployment's pipelines: looked for again after `seconds`, and then only in DAGs that were stored anew.
 
-    `versions` tells by DAG what changes with each storing; `read` returns the DAGs of some names. To read a DAG takes
-    milliseconds, and a deployment may have thousands.
+    `versions` tells by DAG what changes with each storing; `read` returns the DAGs of some names, without those that
+    cannot be read. To read a DAG takes milliseconds, and a deployment may have thousands.
     """
 
     def __init__(
@@ -171,6 +205,12 @@ class KnownPipelines:
             watches = [watch for _, found in sorted(self._found.items()) for watch in found.watches]
         return [watch for watch in watches if watch.watches(pipeline)]
 
+    def unread(self) -> list[str]:
+        """Return the DAGs that could not be read, so that nobody knows what they have of ours."""
+        with self._lock:
+            self._look()
+            return sorted(name for name, found in self._found.items() if not found.is_read)
+
     def _look(self) -> None:
         if time.monotonic() - self._looked_at <= self._seconds:
             return
@@ -178,8 +218,19 @@ class KnownPipelines:
         kept = {name: found for name, found in self._found.items() if versions.get(name) == found.version}
         changed = versions.keys() - kept.keys()
         dags = self._read(changed) if changed else {}
-        for name, dag in dags.items():
+        for name in changed:
             # One that is stored between the two reads bears the older version here, and is read once more next time.
-            kept[name] = _Found(versions[name], pipelines_of({name: dag}), watches_of({name: dag}))
+            # One that cannot be read is noted as well: else each request would read it again.
+            kept[name] = _found_in(name, dags.get(name), versions[name])
         self._found = kept
         self._looked_at = time.monotonic()
+
+
+def _found_in(name: str, dag: Any, version: object) -> _Found:
+    if dag is None:
+        return _Found(version)
+    try:
+        return _Found(version, pipelines_of({name: dag}), watches_of({name: dag}), is_read=True)
+    except Exception:  # a task that is like ours and is not; it keeps no other DAG from the page
+        log.exception("DAG %s cannot be looked through: what it has of Kombo is not known", name)
+        return _Found(version)

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from kombo_provider.deployment import KnownPipelines, Pipeline
 from kombo_provider.operators.create import KomboCreateApplicationOperator
-from kombo_provider.operators.settings import WatchSettings
+from kombo_provider.operators.settings import Connections, WatchSettings
 from kombo_provider.operators.watch import KomboWatchOperator
 
 
@@ -19,6 +20,13 @@ def push_dag(dag_id: str, source: str = "crm.applicants") -> Any:
         KomboCreateApplicationOperator(task_id="t", source=source, applicant_id="1", job_id="j", body={})
         KomboWatchOperator(task_id="w", watch=WatchSettings())
     return dag
+
+
+class SomebodyElsesOperator(EmptyOperator):
+    """Has a field that is called like one of ours."""
+
+    template_fields = ("watches",)
+    watches = "birds"
 
 
 class Stored:
@@ -33,10 +41,15 @@ class Stored:
         self.dags[dag.dag_id] = dag
         self.versions[dag.dag_id] = object()
 
+    def store_unreadable(self, name: str) -> None:
+        """Store a DAG that cannot be read here, as Airflow's own reading then leaves it out."""
+        self.dags.pop(name, None)
+        self.versions[name] = object()
+
     def known(self, seconds: float = 0.0) -> KnownPipelines:
         def read(names: Collection[str]) -> dict[str, Any]:
             self.read.append(sorted(names))
-            return {name: self.dags[name] for name in names}
+            return {name: self.dags[name] for name in names if name in self.dags}
 
         return KnownPipelines(read, lambda: dict(self.versions), seconds=seconds)
 
@@ -81,3 +94,50 @@ def test_within_its_seconds_nothing_is_looked_at(stored: Stored) -> None:
     stored.store(push_dag("c"))
 
     assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
+
+
+def test_a_dag_that_cannot_be_read_is_named_and_read_again_only_once_it_is_stored_anew(stored: Stored) -> None:
+    stored.store_unreadable("b")
+    known = stored.known()
+    assert sources(known.all()) == [("a", "crm.applicants")]
+    assert (known.unread(), known.all()) == (["b"], known.all())
+    assert stored.read == [["a", "b"]]
+
+    stored.store(push_dag("b"))
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
+    assert known.unread() == []
+
+
+def test_an_operator_with_a_field_like_the_watchs_hides_no_pipeline(stored: Stored) -> None:
+    with DAG("birds", schedule=None) as dag:
+        SomebodyElsesOperator(task_id="t")
+    stored.store(dag)
+    known = stored.known()
+    [first, _] = known.all()
+    assert [watch.dag_id for watch in known.watches_of(first)] == ["a", "b"]
+    assert known.unread() == []
+
+
+def test_two_watches_of_one_dag_that_differ_in_the_schema_hide_no_pipeline(stored: Stored) -> None:
+    in_a_schema = WatchSettings(connections=Connections(ledger_schema="kombo"))
+    with DAG("watches", schedule=None) as dag:
+        KomboWatchOperator(task_id="one", watch=WatchSettings())
+        KomboWatchOperator(task_id="two", watch=in_a_schema)
+    stored.store(dag)
+    known = stored.known()
+    [first, _] = known.all()
+    assert [watch.dag_id for watch in known.watches_of(first)] == ["a", "b", "watches"]
+
+
+def test_a_dag_that_stumbles_when_it_is_looked_through_is_passed_over(stored: Stored) -> None:
+    class Odd:
+        dag_id = "odd"
+
+        @property
+        def task_dict(self) -> dict[str, Any]:
+            raise AttributeError("no such field")
+
+    stored.store(Odd())
+    known = stored.known()
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
+    assert known.unread() == ["odd"]

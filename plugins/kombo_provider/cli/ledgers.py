@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from kombo_provider.deployment import ledger_fields, stored_dags
+from kombo_provider.deployment import ledger_fields, read_stored_dags
 from kombo_provider.errors import ConfigurationError, KomboError
 from kombo_provider.ledger import Ledger
 from kombo_provider.operators.connections import open_existing_ledger
@@ -15,14 +14,18 @@ from kombo_provider.operators.settings import Connections
 
 @dataclass(slots=True)
 class LedgerPlace:
-    """Where a ledger lies, the DAGs that use it, and their sources."""
+    """Where a ledger lies, the DAGs that use it, and their sources; or a DAG of which nobody knows the ledger."""
 
     conn_id: str
     schema: str | None
     dag_ids: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    unreadable: str = ""
+    """The error of a DAG that cannot be read here; it may use any ledger."""
 
     def __str__(self) -> str:
+        if self.unreadable:
+            return f"DAG {', '.join(sorted(self.dag_ids))}"
         where = self.conn_id
         if self.schema:
             where += f", schema {self.schema}"
@@ -30,29 +33,50 @@ class LedgerPlace:
 
     @property
     def connections(self) -> Connections:
-        """The place as connections."""
+        """The place as connections; raises ConfigurationError where nobody knows it."""
+        if self.unreadable:
+            raise ConfigurationError(
+                f"it cannot be read here ({self.unreadable}), so its ledger, if it has one, is not known. Run this "
+                "where the plugins that its file needs are installed, or name the DAG that you mean."
+            )
         return Connections(ledger_conn_id=self.conn_id, ledger_schema=self.schema)
 
 
 def ledger_places(dag_id: str | None) -> list[LedgerPlace]:
-    """Return the ledgers that a DAG uses, or all that the deployment's DAGs use.
+    """Return the ledgers that a DAG uses, or all that the deployment's DAGs use; those are last that cannot be read.
 
     Raises ConfigurationError where there is none: Airflow knows a DAG once its DAG processor has read the file.
     """
     places: dict[tuple[str, str | None], LedgerPlace] = {}
-    for name, tasks in _tasks_by_dag(dag_id):
-        for fields in map(ledger_fields, tasks):
+    unknown: list[LedgerPlace] = []
+    # As the scheduler reads them: no DAG file is executed, so that a command works where one cannot be imported.
+    stored = read_stored_dags(_only(dag_id))
+    for name, dag in stored.readable.items():
+        for fields in map(ledger_fields, dag.task_dict.values()):
             if fields is not None:
                 key = fields["ledger_conn_id"], fields["ledger_schema"]
                 place = places.setdefault(key, LedgerPlace(*key))
                 place.dag_ids.add(name)
                 place.sources.add(fields["source"])
-    if not places:
+    for name, error in stored.unreadable.items():
+        unknown.append(LedgerPlace("", None, {name}, unreadable=error))
+    if dag_id is not None and not stored.readable and not unknown:
+        raise ConfigurationError(
+            f"Airflow knows no DAG {dag_id!r}: `airflow dags list` shows those it knows. If its file is new, "
+            "`airflow dags reserialize` reads it now."
+        )
+    if not places and not unknown:
         which = "No DAG that Airflow knows has a task"
         if dag_id:
             which = f"DAG {dag_id!r} has no task"
         raise ConfigurationError(f"{which} that sends to Kombo. `airflow dags list` shows the DAGs it knows.")
-    return list(places.values())
+    return [*places.values(), *unknown]
+
+
+def _only(dag_id: str | None) -> list[str] | None:
+    if dag_id is None:
+        return None
+    return [dag_id]
 
 
 def at_each(places: Iterable[LedgerPlace], action: Callable[[Ledger, LedgerPlace], None]) -> None:
@@ -82,17 +106,3 @@ def refuse_unreached(failures: Iterable[tuple[LedgerPlace, str]]) -> None:
     lines = [f"{place}: {why}" for place, why in failures]
     if lines:
         raise SystemExit("\n".join(["Not reached:", *lines]))
-
-
-def _tasks_by_dag(dag_id: str | None) -> Iterable[tuple[str, Iterable[Any]]]:
-    # As the scheduler reads them: no DAG file is executed, so that a command works where one cannot be imported.
-    stored = stored_dags()
-    if dag_id is not None and dag_id not in stored:
-        raise ConfigurationError(
-            f"Airflow knows no DAG {dag_id!r}: `airflow dags list` shows those it knows. If its file is new, "
-            "`airflow dags reserialize` reads it now."
-        )
-    wanted = list(stored)
-    if dag_id is not None:
-        wanted = [dag_id]
-    return [(name, stored[name].task_dict.values()) for name in wanted]

@@ -15,7 +15,7 @@ from kombo_provider.errors import KomboError
 from kombo_provider.ledger import DeliveryKey, lane_view, now, overview, past_days
 from kombo_provider.operators.descriptions import WHAT_TO_DO
 from kombo_provider.ui import airflow_side
-from kombo_provider.ui.access import may_trigger
+from kombo_provider.ui.access import may_look, may_trigger
 from kombo_provider.ui.actions import router as actions
 from kombo_provider.ui.dependencies import DeskDep, PipelineDep
 from kombo_provider.ui.shown import all_shown, shown
@@ -59,6 +59,12 @@ def pipelines(desk: DeskDep, user: GetUserDep) -> list[dict[str, Any]]:
         whose = {"dag_id": one.dag_id, "source": one.source, "kombo_conn_id": one.kombo_conn_id}
         found.append({**whose, "dag_ids": dag_ids})
     return found
+
+
+@router.get("/unread")
+def unread(desk: DeskDep, user: GetUserDep) -> list[str]:
+    """The DAGs that the API server cannot read, as far as the user may see them: what they send is not shown."""
+    return [dag_id for dag_id in desk.known.unread() if may_look(user, dag_id)]
 
 
 @router.get("/dags/{dag_id}/fleet")

@@ -74,10 +74,13 @@ def push_dag(dag_id: str, source: str = SOURCE, **more: Any) -> Any:
 
 
 def known_pipelines(dags: dict[str, Any], *, seconds: float) -> KnownPipelines:
-    """Return what the page knows of these DAGs; one that is put in another's place is as if stored anew."""
+    """Return what the page knows of these DAGs; one that is put in another's place is as if stored anew.
+
+    None stands for a DAG that cannot be read.
+    """
 
     def read(names: Collection[str]) -> dict[str, Any]:
-        return {name: dags[name] for name in names}
+        return {name: dags[name] for name in names if dags[name] is not None}
 
     return KnownPipelines(read, lambda: {name: id(dag) for name, dag in dags.items()}, seconds=seconds)
 

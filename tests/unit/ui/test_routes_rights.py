@@ -15,7 +15,7 @@ from tests.unit.ui.conftest import JSON, Site, push_dag
 
 def test_nobody_without_a_login_is_answered(site: Site, book: Book) -> None:
     site.user = None
-    assert {answer.status_code for answer in [site.get("pipelines"), *every_route(site)]} == {401}
+    assert {answer.status_code for answer in [site.get("pipelines"), site.get("unread"), *every_route(site)]} == {401}
 
 
 def test_nobody_without_the_right_on_the_dag_is_answered(site: Site, book: Book) -> None:
@@ -47,6 +47,16 @@ def test_who_may_not_trigger_another_dag_of_the_lane_does_not_act_on_it(
     assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 403
     rights.add(("Grace", "POST", "other_push"))
     assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
+
+
+def test_a_dag_that_cannot_be_read_is_named_to_who_may_see_it_and_hides_no_other(
+    site: Site, rights: set[tuple[str, str, str]], dags: dict[str, Any]
+) -> None:
+    dags["foreign"] = None
+    assert [one["dag_id"] for one in site.get("pipelines").json()] == ["push"]
+    assert site.get("unread").json() == []
+    rights.add(("Grace", "GET", "foreign"))
+    assert site.get("unread").json() == ["foreign"]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,15 @@ function Watches({ fleets }) {
   });
 }
 
+/** One line about DAGs whose lanes the page cannot know. */
+function Unread() {
+  const { data: names } = useLoaded(() => get("unread"), []);
+  if (!names?.length) return null;
+  const title = `${count(names.length)} ${names.length === 1 ? "DAG" : "DAGs"} that the API server cannot read`;
+  const what = `What they send to Kombo is not shown: ${names.join(", ")}. Its log says why; a plugin may be missing.`;
+  return h(Problem, { title, status: "warning" }, what);
+}
+
 function Days({ pipeline }) {
   const load = () => get(ofDag(pipeline, "days"), { source: pipeline.source });
   const { data } = useLoaded(load, [pipeline.dag_id, pipeline.source]);
@@ -202,7 +211,8 @@ export function Fleet({ onRow }) {
   const { data: fleets, error } = useLoaded(loadFleets, []);
   if (!fleets) return error ? h(Problem, { title: error }) : h(Loading);
   if (!fleets.length) {
-    return h(Empty, null, "No DAG that sends to Kombo is known to Airflow, or you may see none of them.");
+    const nothing = "No DAG that sends to Kombo is known to Airflow, or you may see none of them.";
+    return h(VStack, { align: "start", gap: "4" }, h(Unread), h(Empty, null, nothing));
   }
   return h(
     VStack,
@@ -210,6 +220,7 @@ export function Fleet({ onRow }) {
     error && h(Problem, { title: error, status: "warning" }, "What is shown is older."),
     h(LookUp, { pipelines: fleets.map((fleet) => fleet.pipeline), onRow }),
     h(Watches, { fleets }),
+    h(Unread),
     h(Pipelines, { fleets }),
     h(Lanes, { fleets }),
   );
