@@ -33,11 +33,6 @@ class Pipeline:
             kombo_conn_id=self.kombo_conn_id, ledger_conn_id=self.ledger_conn_id, ledger_schema=self.ledger_schema
         )
 
-    def shares_lanes_with(self, other: Pipeline) -> bool:
-        """Tell whether both send under one connection from one ledger."""
-        mine = self.ledger_conn_id, self.ledger_schema, self.kombo_conn_id
-        return mine == (other.ledger_conn_id, other.ledger_schema, other.kombo_conn_id)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Watch:

@@ -87,6 +87,13 @@ def sources_on(conn: Connection, integration_id: str, sources: Collection[str]) 
     return {name for name in sources if conn.scalar(select(_has_rows(name, integration_id)))}
 
 
+def ran_for(conn: Connection, dag_id: str, sources: Collection[str], kombo_conn_id: str) -> bool:
+    """Tell whether the ledger knows a run of a DAG for one of the sources under a connection."""
+    any_run: Select[Any] = select(literal_column("1")).select_from(runs)
+    ran = any_run.where(runs.c.source.in_(sources), runs.c.dag_id == dag_id, runs.c.kombo_conn_id == kombo_conn_id)
+    return bool(conn.scalar(select(ran.exists())))
+
+
 def _has_rows(source: str, integration_id: str) -> ColumnElement[bool]:
     # Not "SELECT *", which would need the right on every column.
     any_row: Select[Any] = select(literal_column("1")).select_from(deliveries)

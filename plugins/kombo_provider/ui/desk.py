@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from kombo_provider.deployment import KnownPipelines, Pipeline
 from kombo_provider.errors import ConfigurationError
-from kombo_provider.ledger import now, overview, past_days
+from kombo_provider.ledger import now, overview, past_days, watched
 from kombo_provider.ledger.past_days import Day
 from kombo_provider.operators.connections import change_ledger, read_ledger
 from kombo_provider.ui.access import may_look, may_trigger
@@ -101,14 +101,27 @@ class Desk:
         return await self.work.run((pipeline.ledger_conn_id, pipeline.ledger_schema, "changes"), changing)
 
     def users_of_lane(self, conn: Connection, pipeline: Pipeline, integration_id: str) -> set[str]:
-        """Return the DAGs whose sources have rows on the lane: who acts on it acts on all of them."""
-        sharing = [one for one in self.known.all() if one.shares_lanes_with(pipeline)]
-        sources = overview.sources_on(conn, integration_id, {one.source for one in sharing})
+        """Return the DAGs whose sources have rows on the lane: who acts on it acts on all of them.
+
+        Rows of a source that no DAG has any more are nobody's: they are not sent, and keep nobody from the lane.
+        """
+        # Of whatever ledger connection: two may lead to one database, so the rows tell who uses it, and not the names.
+        # The Kombo connection's name is a part of the lane's key.
+        sending = [one for one in self.known.all() if one.kombo_conn_id == pipeline.kombo_conn_id]
+        sources = overview.sources_on(conn, integration_id, {one.source for one in sending})
         users = {pipeline.dag_id}  # also before its source has a row there: somebody may stop a lane beforehand
-        for one in sharing:
+        for one in sending:
             if one.source in sources:
                 users.add(one.dag_id)
-        return users
+        return users | self._unread_users(conn, pipeline.kombo_conn_id, integration_id)
+
+    def _unread_users(self, conn: Connection, kombo_conn_id: str, integration_id: str) -> set[str]:
+        """Return those of the DAGs which cannot be read that ran for a source with rows on the lane."""
+        unread = self.known.unread()
+        if not unread:
+            return set()
+        sources = overview.sources_on(conn, integration_id, watched.sources_of(conn))
+        return {dag_id for dag_id in unread if overview.ran_for(conn, dag_id, sources, kombo_conn_id)}
 
     def refuse_unless_may_act(self, user: Any, dag_ids: set[str]) -> None:
         """Raise 403 unless the user may trigger all of them."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from kombo_provider.ledger import RunRef, runs, staging
 from kombo_provider.ledger._tables import lane_events
 from tests.unit.ledger.book import VALID, Book
 from tests.unit.ui.asked import ACTS, GETS, LANE, LOOKS, block, every_route
@@ -44,6 +45,44 @@ def test_who_may_not_trigger_another_dag_of_the_lane_does_not_act_on_it(
     dags["other_push"] = push_dag("other_push", "crm.agencies")
     book.stage(VALID)
     book.stage(VALID, source="crm.agencies")
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 403
+    rights.add(("Grace", "POST", "other_push"))
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "place", [{"ledger_conn_id": "warehouse_team_b"}, {"ledger_schema": "public"}], ids=["connection", "schema"]
+)
+def test_a_dag_that_names_the_ledger_differently_has_to_be_triggerable_as_well(
+    site: Site, book: Book, rights: set[tuple[str, str, str]], dags: dict[str, Any], place: dict[str, str]
+) -> None:
+    dags["other_push"] = push_dag("other_push", "crm.agencies", **place)
+    book.stage(VALID)
+    book.stage(VALID, source="crm.agencies")
+    assert site.get("dags/push/lane", integration_id=LANE).json()["may_act"] is False
+    assert site.post("dags/push/lane/open", {"integration_id": LANE}).status_code == 403
+    rights.add(("Grace", "POST", "other_push"))
+    assert site.post("dags/push/lane/open", {"integration_id": LANE}).status_code == 200
+
+
+def test_a_dag_under_another_kombo_connection_and_rows_that_no_dag_has_any_more_lock_no_lane(
+    site: Site, book: Book, dags: dict[str, Any]
+) -> None:
+    dags["dev_push"] = push_dag("dev_push", kombo_conn_id="kombo_dev")
+    book.stage(VALID)
+    book.stage(VALID, source="crm.deleted_long_ago")
+    assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
+
+
+def test_a_dag_that_cannot_be_read_has_to_be_triggerable_where_it_ran_for_the_lane(
+    site: Site, book: Book, rights: set[tuple[str, str, str]], dags: dict[str, Any]
+) -> None:
+    dags |= {"foreign": None, "other_push": None}
+    book.stage(VALID)
+    book.stage(VALID, source="crm.agencies")
+    with book.ledger.transaction() as conn:
+        staging.lock_source(conn, "crm.agencies")
+        runs.note_counts(conn, "crm.agencies", "kombo_default", RunRef("other_push", "1"), {"": {}})
     assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 403
     rights.add(("Grace", "POST", "other_push"))
     assert site.post("dags/push/lane/stop", {"integration_id": LANE}).status_code == 200
