@@ -23,7 +23,9 @@ from kombo_provider.watch.messages import Message
 
 CLAIM_LASTS: Final = timedelta(minutes=15)
 TELLS_FOR_SECONDS: Final = 300.0
-"""Then no further message is begun: a claim has to outlive the last one by far."""
+"""Shared by all notifiers, of which each begins one message in any case: a claim has to outlive the last one."""
+TOOK_TOO_LONG_SECONDS: Final = 30.0
+"""A failure that took so long is a server that hangs: it would hang over the next message as well."""
 FAILURES_IN_A_ROW: Final = 3
 """So many, and a notifier is left alone until the next watch."""
 RAISED, OVER = "raised", "over"
@@ -43,10 +45,19 @@ class Told:
 class Teller:
     """One round of telling."""
 
-    def __init__(self, ledger: Ledger, kombo_conn_id: str, notifiers: Mapping[str, Send], at: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        kombo_conn_id: str,
+        notifiers: Mapping[str, Send],
+        at: datetime,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger, self._conn_id, self._notifiers, self._at = ledger, kombo_conn_id, notifiers, at
+        self._monotonic = monotonic
         self._progress: dict[int, dict[str, str]] = {}
-        self._until = time.monotonic() + TELLS_FOR_SECONDS
+        self._until = monotonic() + TELLS_FOR_SECONDS
         self.told = Told()
 
     def tell(self) -> Told:
@@ -56,8 +67,11 @@ class Teller:
             claimed = alerts.claim(conn, self._conn_id, claimant, self._at, CLAIM_LASTS)
         self._progress = {alert.alert_id: dict(alert.told) for alert in claimed}
         try:
-            for name, send in self._notifiers.items():
-                self._tell_one(name, send, claimed)
+            for turn, (name, send) in enumerate(self._notifiers.items()):
+                # What earlier ones left of the time is for all that follow, so none that hangs silences another.
+                left = max(self._until - self._monotonic(), 0.0)
+                share = left / (len(self._notifiers) - turn)
+                self._tell_one(name, send, claimed, self._monotonic() + share)
             self._close(claimed)
         finally:
             # What a failure left untold is for the next watch, which need not wait for the claim to end.
@@ -65,11 +79,10 @@ class Teller:
                 alerts.release(conn, self._conn_id, claimant)
         return self.told
 
-    def _tell_one(self, name: str, send: Send, claimed: Sequence[Alert]) -> None:
+    def _tell_one(self, name: str, send: Send, claimed: Sequence[Alert], until: float) -> None:
         failures = 0
         for message in self._messages(name, claimed):
-            if failures >= FAILURES_IN_A_ROW or time.monotonic() > self._until:
-                return
+            began = self._monotonic()
             try:
                 send(message)
             except NotifierError as exc:
@@ -77,10 +90,14 @@ class Teller:
                 failures += 1
                 self.told.failed[name] = str(exc)
                 self._note_failed(message)
-                continue
-            failures = 0
-            self.told.messages += 1
-            self._note(name, message)
+                if failures >= FAILURES_IN_A_ROW or self._monotonic() - began >= TOOK_TOO_LONG_SECONDS:
+                    return
+            else:
+                failures = 0
+                self.told.messages += 1
+                self._note(name, message)
+            if self._monotonic() > until:
+                return
 
     def _messages(self, name: str, claimed: Sequence[Alert]) -> Iterator[Message]:
         """Yield what a notifier has to hear: of each condition first that it is on, then that it is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from kombo_provider.errors import LedgerError, NotifierError
 from kombo_provider.ledger import LaneState, Ledger
 from kombo_provider.ledger._run_tables import alerts
 from kombo_provider.watch.messages import Message
-from tests.unit.watch.conftest import BEGIN, HOUR, Inbox, Watched
+from kombo_provider.watch.tell import Teller, Told
+from tests.unit.watch.conftest import BEGIN, CONNECTION, HOUR, Inbox, Watched
 
 CODE = "INTEGRATION.INACTIVE"
 
@@ -47,6 +49,46 @@ def test_who_missed_a_condition_that_is_over_hears_both_in_order(watched: Watche
     watched.inbox.fails = False
     watched.watch()
     assert [message.headline for message in watched.inbox.messages] == [blocked("a"), f"Over: {blocked('a')}"]
+
+
+@dataclass
+class Hanging:
+    """Notifiers that hang until their minute is over, on a clock of their own."""
+
+    seconds: float = 0.0
+    tries: int = 0
+
+    def __call__(self, message: Message) -> None:
+        self.tries += 1
+        self.seconds += 60.0
+        raise NotifierError("it took longer than 60 s")
+
+    def tell(self, watched: Watched, others: int, last: Inbox) -> Told:
+        """Have some of them and then another told of what is on."""
+        names = [f"smtp {number}" for number in range(others)]
+        notifiers = dict.fromkeys(names, self) | {"slack": last}
+        return Teller(watched.ledger, CONNECTION, notifiers, watched.at, monotonic=lambda: self.seconds).tell()
+
+
+@pytest.mark.parametrize("others", [2, 8])
+def test_notifiers_that_hang_silence_none_after_them(watched: Watched, others: int) -> None:
+    block(watched, "a", "b", "c", "d")
+    watched.inbox.fails = True
+    watched.watch()
+    hanging, slack = Hanging(), Inbox()
+    for _ in range(4):
+        told = hanging.tell(watched, others, slack)
+        assert len(told.failed) == others
+    assert slack.take() == [blocked("a"), blocked("b"), blocked("c"), blocked("d")]
+
+
+def test_a_notifier_that_hangs_is_left_alone_until_the_next_watch(watched: Watched) -> None:
+    block(watched, "a", "b", "c", "d")
+    watched.inbox.fails = True
+    watched.watch()
+    hanging = Hanging()
+    hanging.tell(watched, 1, Inbox())
+    assert hanging.tries == 1
 
 
 def test_a_message_that_no_notifier_takes_holds_up_no_other(watched: Watched) -> None:
