@@ -67,11 +67,12 @@ def _not_found(conn: Connection, alert: Alert, judgement: Judgement, at: datetim
             alerts.change(conn, alert.alert_id, quiet_since=at)
     elif not judgement.is_open(alert.subject):
         _over(conn, alert, at, flaps=flaps)
+    elif alert.subject in judgement.told_otherwise and _had_to_wait(alert) and not alert.was_tried:
+        alerts.drop(conn, [alert.alert_id])
 
 
 def _over(conn: Connection, alert: Alert, at: datetime, *, flaps: bool) -> None:
-    had_to_wait = alert.due_at > alert.raised_at or alert.quiet_since is not None
-    if had_to_wait and not alert.was_tried:
+    if _had_to_wait(alert) and not alert.was_tried:
         # Nobody heard that it began, and nobody has to hear that it is over.
         alerts.drop(conn, [alert.alert_id])
         return
@@ -81,6 +82,10 @@ def _over(conn: Connection, alert: Alert, at: datetime, *, flaps: bool) -> None:
             alerts.change(conn, alert.alert_id, clear_since=at)
         return
     alerts.change(conn, alert.alert_id, resolved_at=at, quiet_since=None)
+
+
+def _had_to_wait(alert: Alert) -> bool:
+    return alert.due_at > alert.raised_at or alert.quiet_since is not None
 
 
 def _has_been_calm(alert: Alert, at: datetime) -> bool:

@@ -53,6 +53,8 @@ class Judgement:
     open_questions: set[Subject] = field(default_factory=set)
     open_of_sources: set[tuple[str, str]] = field(default_factory=set)
     """Conditions that cannot be judged for any integration of a source."""
+    told_otherwise: set[Subject] = field(default_factory=set)
+    """Open questions whose reason is a condition that is told: nobody has to hear of them as well."""
 
     def find(self, *findings: Finding) -> None:
         """Add what is on."""
@@ -135,23 +137,33 @@ def _judge_freshness(facts: Facts, limits: Limits, judgement: Judgement, *, ever
         if stands or everything_stands or source in do_not_run:
             # The reason why they wait is a condition of its own: the same fault is not told twice.
             judgement.open_questions.add(subject)
+            if source in do_not_run or _is_told(name, judgement, facts.at):
+                judgement.told_otherwise.add(subject)
             continue
-        since = _waits_since(rows.since, lane, facts.at)
+        since = min(rows.since or facts.at, facts.at)
         if facts.at - since >= limits.freshness:
+            # A lane that was just opened has to catch up first; if it does not last, this is told all the same.
+            due_at = _sendable_since(since, lane, facts.at) + limits.freshness
             said = words.freshness(source, name, rows.rows, since, stopped=_is_stopped(lane))
-            judgement.find(Finding(subject, since, facts.at, said))
+            judgement.find(Finding(subject, since, due_at, said))
+
+
+def _is_told(name: str, judgement: Judgement, at: datetime) -> bool:
+    """Tell whether somebody hears, or wants to hear nothing, of why a lane stands; of a short pause nobody does."""
+    lane = Subject(Condition.LANE, integration_id=name)
+    reasons = [judgement.on.get(lane), judgement.on.get(Subject(Condition.ALL_LANES))]
+    return lane in judgement.quiet or any(one is not None and one.due_at <= at for one in reasons)
 
 
 def _is_stopped(lane: Lane | None) -> bool:
     return lane is not None and lane.state == LaneState.STOPPED
 
 
-def _waits_since(oldest: datetime | None, lane: Lane | None, at: datetime) -> datetime:
-    """Return since when the oldest row could have been sent: a lane that was just opened has to catch up first."""
-    since = oldest or at
-    if lane is not None and lane.state == LaneState.OPEN and lane.since is not None:
-        since = max(since, lane.since)
-    return min(since, at)
+def _sendable_since(oldest: datetime, lane: Lane | None, at: datetime) -> datetime:
+    """Return since when the oldest row could have been sent."""
+    if lane is None or lane.state != LaneState.OPEN or lane.since is None:
+        return oldest
+    return min(max(oldest, lane.since), at)
 
 
 def _since(lane: Lane, at: datetime) -> datetime:
