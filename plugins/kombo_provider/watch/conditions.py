@@ -129,15 +129,16 @@ def _doubts(facts: Facts) -> Iterator[Finding]:
 
 
 def _judge_freshness(facts: Facts, limits: Limits, judgement: Judgement, *, everything_stands: bool) -> None:
-    do_not_run = {subject.source for subject in judgement.on if subject.condition == Condition.NOT_RUN}
     for (source, name), rows in facts.waiting.items():
         subject = Subject(Condition.FRESHNESS, source, name)
         lane = facts.lanes.get(name)
         stands = lane is not None and lane.state in (LaneState.BLOCKED, LaneState.PAUSED)
-        if stands or everything_stands or source in do_not_run:
+        # Of the DAG that ran last: a former one of the source may not run any more and yet be there.
+        does_not_run = Subject(Condition.NOT_RUN, source, dag_id=facts.dag_of(source) or "") in judgement.on
+        if stands or everything_stands or does_not_run:
             # The reason why they wait is a condition of its own: the same fault is not told twice.
             judgement.open_questions.add(subject)
-            if source in do_not_run or _is_told(name, judgement, facts.at):
+            if does_not_run or _is_told(name, judgement, facts.at):
                 judgement.told_otherwise.add(subject)
             continue
         since = min(rows.since or facts.at, facts.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,12 @@ from kombo_provider.watch.limits import Limits
 WEEKS_NEEDED: Final = 2
 """With fewer, nobody knows what is usual at this hour."""
 GAPS_NEEDED: Final = 3
+HISTORY_NEEDED: Final = timedelta(hours=12)
+"""With less, somebody may have tried a new DAG, or loaded a table in one go."""
+TIMES_NEEDED: Final = 2
+"""So many times its gap a history has to last: one long gap after some short ones is no habit yet."""
+_NOT_BY_SCHEDULE: Final = re.compile(r"(manual|backfill|asset_materialization|next_\d+)__")
+"""How the ids of runs begin that a person started, or that go on with what a run left."""
 _USUAL_SHARE: Final = 0.8
 """Of the time, not of the gaps: nights and weekends are usual, one outage of a week in four is not."""
 
@@ -58,7 +65,7 @@ def _not_run(
     source: str, dag_id: str, runs: Sequence[Run], at: datetime, limits: Limits, airflow: Airflow
 ) -> Iterator[Finding]:
     last = runs[-1].began_at
-    usual = _usual_gap([run.began_at for run in runs])
+    usual = _usual_gap([run.began_at for run in runs if not _NOT_BY_SCHEDULE.match(run.run_id)])
     if usual is None or at - last <= usual + limits.late_after:
         return
     said = words.not_run(source, dag_id, last, usual, paused=airflow.is_paused(dag_id) is True)
@@ -68,14 +75,18 @@ def _not_run(
 def _usual_gap(begins: Sequence[datetime]) -> timedelta | None:
     """Return the gap between runs that is not exceeded for four fifths of the time; None with too few."""
     gaps = sorted(later - earlier for earlier, later in pairwise(begins))
-    if len(gaps) < GAPS_NEEDED:
-        return None
     total, passed = sum(gaps, timedelta()), timedelta()
+    if len(gaps) < GAPS_NEEDED or total < HISTORY_NEEDED:
+        return None
+    usual = gaps[-1]
     for gap in gaps:
         passed += gap
         if passed >= _USUAL_SHARE * total:
-            return gap
-    return gaps[-1]
+            usual = gap
+            break
+    if total < TIMES_NEEDED * usual:
+        return None
+    return usual
 
 
 def _no_report(

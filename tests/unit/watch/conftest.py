@@ -131,10 +131,11 @@ class Watched:
         began: datetime | None = None,
         source: str = SOURCE,
         dag_id: str = DAG_ID,
+        kind: str = "scheduled__",
     ) -> RunRef:
         """Have a run that began now, and did this for each integration."""
         began = began or self.at
-        ref = RunRef(dag_id, f"scheduled__{began.isoformat()}")
+        ref = RunRef(dag_id, f"{kind}{began.isoformat()}")
         same = {"source": source, **ref._asdict(), "kombo_conn_id": CONNECTION, "began_at": began}
         same["ended_at"] = began + timedelta(minutes=2) if ended else None
         parts: dict[str, dict[str, Any]] = {"": {"counts": {} if extracted is None else {"extracted": extracted}}}
