@@ -85,7 +85,9 @@ def all_lanes(stop: Lane, waiting: int, since: datetime) -> Said:
 _DO_OF_ALL: Final = {
     LaneState.BLOCKED: "Kombo refuses the API key or the account: correct the connection, then run a DAG again.",
     LaneState.PAUSED: "Kombo's rate limit holds all requests: look who else uses this API key.",
-    LaneState.STOPPED: "A person stopped all lanes: `airflow kombo lanes open` lets requests leave again.",
+    # No command makes this state for all lanes, and so none ends it: `resume` leaves alone what a person stopped.
+    LaneState.STOPPED: "Somebody wrote into the ledger that all lanes are stopped: set the state of that row of "
+    "kombo_lanes, the one without an integration, to open.",
     LaneState.DRAINED: "Somebody drained the ledger: airflow kombo resume lets requests leave again.",
 }
 

@@ -136,6 +136,19 @@ def test_a_refused_api_key_is_one_message_not_one_for_each_lane(watched: Watched
     assert watched.look() == [f"Over: {everything}"]
 
 
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [(LaneState.STOPPED, "set the state of that row of kombo_lanes"), (LaneState.DRAINED, "airflow kombo resume")],
+)
+def test_who_hears_that_all_lanes_stand_reads_what_ends_it(watched: Watched, state: LaneState, advice: str) -> None:
+    watched.lane("", state)
+    watched.at += 2 * HOUR
+    watched.watch()
+    (message,) = watched.inbox.messages
+    assert advice in message.text
+    assert "lanes open" not in message.text, "that command wants an integration"
+
+
 def test_a_rate_limit_that_was_reset_stops_nothing(watched: Watched) -> None:
     watched.lane("", LaneState.PAUSED, "PLATFORM.RATE_LIMIT_EXCEEDED", paused_until=watched.at + timedelta(minutes=1))
     assert watched.look(5 * HOUR) == []

@@ -127,7 +127,8 @@ const MOST_CARDS = 4;
 /** Tell whether nothing of a pipeline needs a look. */
 function isQuiet({ problem, stops, lanes, airflow }) {
   const stands = lanes?.some((lane) => lane.state !== "open" && !lane.snoozed);
-  return !problem && !stops?.length && !stands && !airflow.paused && airflow.last_run?.state !== "failed";
+  const asks = lanes?.some((lane) => lane.in_doubt > 0 || lane.held > 0);
+  return !problem && !stops?.length && !stands && !asks && !airflow.paused && airflow.last_run?.state !== "failed";
 }
 
 /** The pipelines' cards; of many only those that need a look, so that the lanes stay in sight. */
