@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, Table, and_, func, select, update
 
 from kombo_provider.ledger._bulk import insert_into
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates, forgotten
 from kombo_provider.ledger.ledger import now
+from kombo_provider.ledger.status import DeliveryKey
 
 Record = Mapping[str, Any]
+
+_DELIVERY = "delivery"
+"""Beside Kombo's kinds of records: a delivery of ours, which Kombo may give its ids later."""
 
 
 def forget_records(conn: Connection, integration_id: str, application_id: str | None, candidate_id: str | None) -> None:
     """Empty what is stored of a person, and keep it from coming back; the other applications of the person as well."""
-    of_person = applications.c.id == application_id
-    if candidate_id:
-        of_person = or_(of_person, applications.c.candidate_id == candidate_id)
-    query = select(applications.c.id, applications.c.candidate_id).where(
-        applications.c.integration_id == integration_id, of_person
-    )
+    of_integration = applications.c.integration_id == integration_id
+    candidate_ids = {candidate_id} - {None}
+    query = select(applications.c.candidate_id).where(of_integration, applications.c.id == application_id)
+    candidate_ids.update(conn.scalars(query.where(applications.c.candidate_id.is_not(None))))
     application_ids = {application_id}
-    candidate_ids = {candidate_id}
-    for row in conn.execute(query):
-        application_ids.add(row.id)
-        candidate_ids.add(row.candidate_id)
+    query = select(applications.c.id).where(of_integration, applications.c.candidate_id.in_(candidate_ids))
+    application_ids.update(conn.scalars(query))
     _forget(conn, integration_id, "application", applications, application_ids)
     _forget(conn, integration_id, "candidate", candidates, candidate_ids)
 
@@ -62,40 +63,101 @@ def _is_among(email: str, addresses: str) -> bool:
     return False
 
 
-def of_applications(conn: Connection, integration_id: str, records: Sequence[Record]) -> set[str]:
-    """Return the ids of those applications whose person is forgotten: the application is, or its candidate."""
-    ids = {record["id"] for record in records}
-    candidate_ids = {record["candidate_id"] for record in records} - {None}
-    known_applications = _known(conn, integration_id, "application", ids)
-    known_candidates = _known(conn, integration_id, "candidate", candidate_ids)
-    found: set[str] = set()
-    their_candidates: set[str] = set()
-    for record in records:
-        if record["id"] in known_applications or record["candidate_id"] in known_candidates:
-            found.add(record["id"])
-            if record["candidate_id"] is not None:
-                their_candidates.add(record["candidate_id"])
-    # Each leads to the other: the candidate's record comes in a list of its own, without the application that is known.
-    _remember(conn, integration_id, "application", found)
-    _remember(conn, integration_id, "candidate", their_candidates)
+def note_delivery(conn: Connection, key: DeliveryKey) -> None:
+    """Remember that a delivery is forgotten: whatever record it bears one day is its person's."""
+    _remember(conn, key.integration_id, _DELIVERY, [_name(key.source, key.applicant_id)])
+
+
+def noted_deliveries(conn: Connection) -> list[DeliveryKey]:
+    """Return the deliveries that are forgotten."""
+    query = select(forgotten.c.integration_id, forgotten.c.id).where(forgotten.c.model == _DELIVERY)
+    found = []
+    for integration_id, name in conn.execute(query):
+        source, _, applicant_id = name.rpartition("\n")
+        found.append(DeliveryKey(source, integration_id, applicant_id))
     return found
 
 
-def of_candidates(conn: Connection, integration_id: str, records: Sequence[tuple[Record, Collection[str]]]) -> set[str]:
-    """Return the ids of those candidates who are forgotten; each record comes with the ids of its applications."""
+def forget_given(conn: Connection, given: Sequence[Sequence[Any]]) -> None:
+    """Forget the records that forgotten deliveries bear: each its integration, its application and its candidate."""
+    by_integration: defaultdict[str, list[tuple[str | None, str | None]]] = defaultdict(list)
+    for integration_id, *ids in given:
+        by_integration[integration_id].append((ids[0], ids[1]))
+    for integration_id, borne in by_integration.items():
+        application_ids = {name for name, _ in borne if name is not None}
+        candidate_ids = {name for _, name in borne if name is not None}
+        new_applications = application_ids - _known(conn, integration_id, "application", application_ids)
+        new_candidates = candidate_ids - _known(conn, integration_id, "candidate", candidate_ids)
+        for application_id, candidate_id in borne:
+            if application_id in new_applications or candidate_id in new_candidates:
+                forget_records(conn, integration_id, application_id, candidate_id)
+
+
+def _name(source: str, applicant_id: str) -> str:
+    # No applicant's id holds a control character (see kombo_provider.mapping.keys), so this is nobody else's.
+    return f"{source}\n{applicant_id}"
+
+
+def of_deliveries(conn: Connection, integration_id: str, borne_by: Mapping[str, Sequence[RowMapping]]) -> set[str]:
+    """Return the ids of those records that a forgotten delivery bears."""
+    bearing = []
+    for record_id, rows in borne_by.items():
+        for row in rows:
+            bearing.append((record_id, _name(row["source"], row["applicant_id"])))
+    known = _known(conn, integration_id, _DELIVERY, {name for _, name in bearing})
+    return {record_id for record_id, name in bearing if name in known}
+
+
+def of_applications(
+    conn: Connection, integration_id: str, records: Sequence[Record], borne: Collection[str] = ()
+) -> set[str]:
+    """Return the ids of those applications whose person is forgotten: the application is, or its candidate.
+
+    `borne` are the ids of those that a forgotten delivery bears.
+    """
+    ids = {record["id"] for record in records}
+    candidate_ids = {record["candidate_id"] for record in records} - {None}
+    their_applications = _known(conn, integration_id, "application", ids).union(borne)
+    known_candidates = _known(conn, integration_id, "candidate", candidate_ids)
+    theirs = {record["candidate_id"] for record in records if record["id"] in their_applications} - {None}
+    their_candidates = known_candidates | theirs
+    found = {r["id"] for r in records if r["id"] in their_applications or r["candidate_id"] in their_candidates}
+    # Each leads to the other: the candidate's record comes in a list of its own, without the application that is known.
+    _remember(conn, integration_id, "application", found)
+    _forget_candidates(conn, integration_id, theirs - known_candidates)
+    return found
+
+
+def of_candidates(
+    conn: Connection,
+    integration_id: str,
+    records: Sequence[tuple[Record, Collection[str]]],
+    borne: Collection[str] = (),
+    borne_applications: Collection[str] = (),
+) -> set[str]:
+    """Return the ids of those candidates who are forgotten; each record comes with the ids of its applications.
+
+    `borne` and `borne_applications` are the ids of those that a forgotten delivery bears.
+    """
     ids: set[str] = set()
     application_ids: set[str] = set()
     for record, applied in records:
         ids.add(record["id"])
         application_ids.update(applied)
     known = _known(conn, integration_id, "candidate", ids)
-    known_applications = _known(conn, integration_id, "application", application_ids)
-    found = set()
+    their_applications = _known(conn, integration_id, "application", application_ids).union(borne_applications)
+    found = known.union(borne)
     for record, applied in records:
-        if record["id"] in known or not known_applications.isdisjoint(applied):
+        if not their_applications.isdisjoint(applied):
             found.add(record["id"])
-    _remember(conn, integration_id, "candidate", found - known)
+    _forget_candidates(conn, integration_id, found - known)
     return found
+
+
+def _forget_candidates(conn: Connection, integration_id: str, ids: Collection[str]) -> None:
+    """Empty what earlier pulls stored of them, when nobody knew yet whose it was."""
+    for candidate_id in sorted(ids):
+        forget_records(conn, integration_id, None, candidate_id)
 
 
 def _known(conn: Connection, integration_id: str, model: str, ids: Collection[str]) -> set[str]:

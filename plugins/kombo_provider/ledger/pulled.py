@@ -42,7 +42,8 @@ def store_applications(conn: Connection, integration_id: str, records: Sequence[
     kept = records
     if not keep.everyone:
         kept = [record for record in records if record["id"] in ours]
-    persons = forgotten.of_applications(conn, integration_id, kept)
+    borne = forgotten.of_deliveries(conn, integration_id, ours)
+    persons = forgotten.of_applications(conn, integration_id, kept, borne)
     _store(conn, applications, integration_id, kept, keep, persons)
     completed = 0
     for record in records:
@@ -67,7 +68,9 @@ def store_candidates(
         is_ours = record["id"] in by_candidate or not by_application.keys().isdisjoint(applied)
         if keep.everyone or is_ours:
             kept.append((record, applied))
-    persons = forgotten.of_candidates(conn, integration_id, kept)
+    borne = forgotten.of_deliveries(conn, integration_id, by_candidate)
+    borne_applications = forgotten.of_deliveries(conn, integration_id, by_application)
+    persons = forgotten.of_candidates(conn, integration_id, kept, borne, borne_applications)
     _store(conn, candidates, integration_id, [record for record, _ in kept], keep, persons)
     completed = 0
     for record, _ in records:

@@ -21,7 +21,7 @@ from kombo_provider.errors import (
     LedgerRefusedError,
     UnexpectedDataError,
 )
-from kombo_provider.ledger import Ledger, now, pulled, pulls
+from kombo_provider.ledger import Ledger, erasure, now, pulled, pulls
 from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync.lists import Reads
 from kombo_provider.sync.pacing import TooLateError
@@ -84,6 +84,7 @@ class Fleet:
         Raises AccountError where Kombo refuses the API key, and the last ApiError where nothing at all could be read.
         """
         with self._ledger.transaction() as conn:
+            erasure.keep_forgotten(conn)
             known = pulls.integrations(conn, self._conn_id)
             for model in models:
                 if model != "jobs":

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from kombo_provider.ledger import DeliveryKey, Ledger, erasure, forgotten
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates
-from tests.unit.ledger.book import GRACE, Book, key
+from kombo_provider.ledger.status import Status
+from tests.unit.ledger.book import GRACE, VALID, Book, key
 from tests.unit.sync.kombo import Kombo, application, candidate, sync
 
 
@@ -123,3 +124,74 @@ def test_a_sync_that_is_no_longer_told_to_empties_what_it_stored(book: Book) -> 
     kombo = filled(book, personal=True)
     sync(book.ledger, kombo)
     assert personal(book.ledger) == set()
+
+
+def test_a_person_whom_the_ledger_knows_by_the_id_in_the_ats_alone_stays_forgotten_in_the_first_pull(
+    book: Book,
+) -> None:
+    book.stage(VALID.but(already_sent="remote:r-1", payload=None))
+    forget(book, key("1"))
+    kombo = Kombo()
+    kombo.put("applications", application("1"))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, personal=True)
+    assert book.row("1")["kombo_application_id"] == "app-1"
+    assert personal(book.ledger) == set()
+
+
+@pytest.mark.parametrize("order", [("applications", "candidates"), ("candidates", "applications")])
+def test_a_person_forgotten_on_the_wire_stays_so_when_the_late_answer_brings_the_ids(
+    book: Book, order: tuple[str, str]
+) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim(1)
+    forget(book, key("1"))
+    book.record(intent, Status.DELIVERED, kombo_application_id="app-1", kombo_candidate_id="cand-1")
+    kombo = Kombo()
+    kombo.put("applications", application("1"))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, *order, personal=True)
+    assert personal(book.ledger) == set()
+
+
+def test_a_record_that_was_pulled_as_a_stranger_s_is_emptied_once_the_late_answer_says_whose_it_is(book: Book) -> None:
+    book.stage(VALID)
+    (intent,) = book.claim(1)
+    forget(book, key("1"))
+    kombo = Kombo()
+    kombo.put("applications", application("1"), application("9", candidate_id="cand-1", candidate=None))
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, personal=True, scope="all")
+    book.record(intent, Status.DELIVERED, kombo_application_id="app-1")
+    kombo.records.clear()
+    sync(book.ledger, kombo, personal=True, scope="all")
+    assert personal(book.ledger) == set()
+
+
+def test_a_candidate_that_came_before_the_application_is_emptied_with_it(book: Book) -> None:
+    book.stage(VALID.but(already_sent="remote:r-1", payload=None))
+    forget(book, key("1"))
+    kombo = Kombo()
+    kombo.put("candidates", candidate("1"))
+    sync(book.ledger, kombo, personal=True, scope="all")
+    kombo.records.clear()
+    later = "2099-01-01T00:00:00Z"
+    other = application("9", candidate_id="cand-1", candidate=None, changed_at=later)
+    kombo.put("applications", application("1", changed_at=later), other)
+    sync(book.ledger, kombo, personal=True, scope="all")
+    assert personal(book.ledger) == set()
+
+
+def test_the_words_and_the_digest_of_a_late_answer_are_emptied_by_the_next_run(book: Book) -> None:
+    payload = '{"candidate":{"email_address":"ada@example.com"}}'
+    book.stage(VALID.but(payload=payload), VALID.but(applicant_id="2", payload=payload))
+    delivered, refused = book.claim(2)
+    for intent in (delivered, refused):
+        forget(book, intent.key)
+    book.record(delivered, Status.DELIVERED, keeps_digest=True)
+    book.record(refused, Status.REJECTED, error_message="ada@example.com is taken")
+    with book.ledger.transaction() as conn:
+        erasure.empty_old_payloads(conn, "crm.applicants", 30)
+    assert book.row(delivered.key.applicant_id)["email_sha256"] is None
+    assert book.row(refused.key.applicant_id)["error_message"] is None
+    assert book.row(refused.key.applicant_id)["status"] == "rejected"
