@@ -102,8 +102,7 @@ def of_deliveries(conn: Connection, integration_id: str, borne_by: Mapping[str, 
     """Return the ids of those records that a forgotten delivery bears."""
     bearing = []
     for record_id, rows in borne_by.items():
-        for row in rows:
-            bearing.append((record_id, _name(row["source"], row["applicant_id"])))
+        bearing += [(record_id, _name(row["source"], row["applicant_id"])) for row in rows]
     known = _known(conn, integration_id, _DELIVERY, {name for _, name in bearing})
     return {record_id for record_id, name in bearing if name in known}
 

@@ -142,12 +142,16 @@ def without_record(conn: Connection, model: str, integration_id: str, at_most: i
     return sorted(conn.scalars(query.distinct().limit(at_most)))
 
 
-def empty_old(conn: Connection, model: str, integration_id: str, personal_since: datetime | None) -> int:
-    """Empty the personal columns of records that last changed before then, of all without it; return of how many."""
+def empty_old(conn: Connection, model: str, kombo_conn_id: str, personal_since: datetime | None) -> int:
+    """Empty the personal columns of records that last changed before then, of all without it; return of how many.
+
+    Of every integration that the connection ever pulled: Kombo may know it no longer.
+    """
     table = _TABLES[model]
     columns = PERSONAL[table.name]
     filled = or_(*(table.c[name].is_not(None) for name in columns))
-    conditions: list[ColumnElement[bool]] = [table.c.integration_id == integration_id, filled]
+    of_connection = select(syncs.c.integration_id).where(syncs.c.kombo_conn_id == kombo_conn_id)
+    conditions: list[ColumnElement[bool]] = [table.c.integration_id.in_(of_connection), filled]
     if personal_since is not None:
         # One whose age is not known is not stored either (see _is_personal).
         conditions.append(or_(table.c.changed_at.is_(None), table.c.changed_at < personal_since))

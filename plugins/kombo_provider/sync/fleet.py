@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from kombo_provider.client.client import Model
 from kombo_provider.errors import (
     AccountError,
@@ -85,6 +87,7 @@ class Fleet:
         """
         with self._ledger.transaction() as conn:
             erasure.keep_forgotten(conn)
+            self._keep_age(conn, models)
             known = pulls.integrations(conn, self._conn_id)
             for model in models:
                 if model != "jobs":
@@ -143,7 +146,6 @@ class Fleet:
     def _read(self, integration_id: str, models: Sequence[Model], counts: Counter[str]) -> None:
         for model in models:
             counts += self._pull(integration_id, model)
-            counts += self._keep_age(integration_id, model)
         if self._late is not None:
             counts += self._late.settle(integration_id)
         if "applications" in models:
@@ -170,12 +172,14 @@ class Fleet:
         with self._ledger.transaction() as conn:
             pulls.fail(conn, begun, _code(exc), log_url)
 
-    def _keep_age(self, integration_id: str, model: Model) -> Counter[str]:
-        if model == "jobs":
-            return Counter()
-        with self._ledger.transaction() as conn:
-            personal_since = self._wanted.keep(now(conn)).personal_since
-            return Counter(emptied=pulled.empty_old(conn, model, integration_id, personal_since))
+    def _keep_age(self, conn: Connection, models: Sequence[Model]) -> None:
+        """Empty what is too old, before Kombo is asked for anything: it may refuse every question."""
+        personal_since = self._wanted.keep(now(conn)).personal_since
+        concerned = [model for model in models if model != "jobs"]
+        if personal_since is not None:
+            concerned = ["applications", "candidates"]  # the age is that of the ledger, whichever of them is pulled
+        for model in concerned:
+            self._report.counts["emptied"] += pulled.empty_old(conn, model, self._conn_id, personal_since)
 
 
 @contextmanager

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from kombo_provider.errors import IntegrationError
 from kombo_provider.ledger import DeliveryKey, Ledger, erasure, forgotten
 from kombo_provider.ledger._sync_tables import PERSONAL, applications, candidates
 from kombo_provider.ledger.status import Status
+from kombo_provider.sync.fleet import Fleet
+from kombo_provider.sync.plan import Wanted
 from tests.unit.ledger.book import GRACE, VALID, Book, key
 from tests.unit.sync.kombo import Kombo, application, candidate, sync
 
@@ -112,6 +115,34 @@ def test_personal_data_have_an_age_and_an_old_record_does_not_bring_them_back(bo
     assert personal(book.ledger)
     sync(book.ledger, kombo, personal=True, keep_personal=timedelta(days=1), full_now=True)
     assert personal(book.ledger) == set()
+
+
+@pytest.mark.parametrize("days", [1, None])
+def test_personal_data_of_an_integration_that_kombo_no_longer_knows_are_emptied_all_the_same(
+    book: Book, days: int | None
+) -> None:
+    kombo = filled(book, personal=True)
+    assert personal(book.ledger)
+
+    def refuse(model: str, integration_id: str, number: int) -> None:
+        raise IntegrationError("gone", code="PLATFORM.INTEGRATION_NOT_FOUND", http_status=404)
+
+    kombo.before = refuse
+    with pytest.raises(IntegrationError):
+        sync(book.ledger, kombo, personal=days is not None, keep_personal=timedelta(days=days or 0))
+    assert personal(book.ledger) == set()
+
+
+def test_personal_data_of_candidates_have_an_age_also_where_applications_alone_are_pulled_by_now(book: Book) -> None:
+    kombo = filled(book, personal=True)
+    sync(book.ledger, kombo, "applications", personal=True, keep_personal=timedelta(days=1))
+    assert personal(book.ledger) == set()
+
+
+def test_a_sync_of_another_connection_empties_nothing(book: Book) -> None:
+    filled(book, personal=True)
+    Fleet(book.ledger, Kombo(), "kombo_other", Wanted()).sync(["applications", "candidates"])
+    assert personal(book.ledger)
 
 
 def test_a_sync_of_jobs_alone_leaves_the_personal_data_of_another_sync(book: Book) -> None:
