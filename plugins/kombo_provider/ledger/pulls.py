@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,10 +37,15 @@ class Pull:
     page_size: int | None = None
 
 
-def integrations(conn: Connection, kombo_conn_id: str) -> list[str]:
-    """Return the integrations that the ledger has valid deliveries for, those first that wait longest for a pull."""
-    last = func.min(func.coalesce(syncs.c.ended_at, syncs.c.began_at))
-    query = select(syncs.c.integration_id, last).where(syncs.c.kombo_conn_id == kombo_conn_id)
+def integrations(conn: Connection, kombo_conn_id: str, models: Sequence[str]) -> list[str]:
+    """Return the integrations that the ledger has valid deliveries for, by when a pull of the models last began.
+
+    By its beginning, not by its end: one that never comes to an end would be first in every run, and keep others from
+    theirs.
+    """
+    query = select(syncs.c.integration_id, func.max(syncs.c.began_at)).where(
+        syncs.c.kombo_conn_id == kombo_conn_id, syncs.c.model.in_(models)
+    )
     last_pulled = {row[0]: row[1] for row in conn.execute(query.group_by(syncs.c.integration_id))}
     known = select(deliveries.c.integration_id).where(
         deliveries.c.kombo_conn_id == kombo_conn_id,

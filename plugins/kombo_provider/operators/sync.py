@@ -50,7 +50,9 @@ class KomboSyncOperator(BaseOperator):
         for integration_id, code in sorted(report.failed.items()):
             self.log.warning("Passed over: %s (%s)", integration_id, code)
         if report.left:
-            self.log.warning("Left for the next run, which begins with them: %s", ", ".join(sorted(report.left)))
+            self.log.warning(
+                "Left for the next run, which begins with those that were not begun: %s", ", ".join(sorted(report.left))
+            )
         counts = {name: count for name, count in sorted(report.counts.items()) if count}
         self.log.info("%d integrations: %s", report.integrations, counts or "nothing changed")
         if counts.get("records") and any(outlet.name == APPLICATIONS_ASSET for outlet in self.outlets):

@@ -79,6 +79,7 @@ class Fleet:
         self._learned: dict[str, dict[str, list[str]]] = {}
         self._report = Report()
         self._lock = threading.Lock()
+        self._is_over = threading.Event()
 
     def sync(self, models: Sequence[Model], also: Sequence[str] = ()) -> Report:
         """Pull the models of every integration that the ledger knows, and of those named beside; never half a page.
@@ -88,7 +89,7 @@ class Fleet:
         with self._ledger.transaction() as conn:
             erasure.keep_forgotten(conn)
             self._keep_age(conn, models)
-            known = pulls.integrations(conn, self._conn_id)
+            known = pulls.integrations(conn, self._conn_id, models)
             for model in models:
                 if model != "jobs":
                     # One more than are asked for by id: so many, and the pull reads everything instead.
@@ -121,14 +122,16 @@ class Fleet:
 
     def _sync_one(self, integration_id: str, models: Sequence[Model]) -> KomboError | None:
         """Pull one integration; return what kept it from being read."""
+        if self._is_over.is_set():
+            self._leave(integration_id)  # not begun: that would put it behind those that had their time
+            return None
         counts: Counter[str] = Counter()
         failure = None
         try:
             with _described(integration_id):
                 self._read(integration_id, models, counts)
         except TooLateError:
-            with self._lock:
-                self._report.left.append(integration_id)
+            self._leave(integration_id)
         except ReplacedError:
             # Both would store the same; the newer one goes on, since it alone may move the watermark.
             log.warning("%s: another run pulls it now, so this one leaves it", integration_id)
@@ -142,6 +145,11 @@ class Fleet:
         with self._lock:
             self._report.counts += counts
         return failure
+
+    def _leave(self, integration_id: str) -> None:
+        self._is_over.set()
+        with self._lock:
+            self._report.left.append(integration_id)
 
     def _read(self, integration_id: str, models: Sequence[Model], counts: Counter[str]) -> None:
         for model in models:
@@ -161,6 +169,11 @@ class Fleet:
         try:
             with _described(integration_id):
                 return pull(self._ledger, self._client, begun, self._wanted, learned=learned, see=see)
+        except TooLateError:
+            log.warning(
+                "%s: the read of its %s did not end in this run, a later one begins it anew", integration_id, model
+            )
+            raise
         except (ApiError, ConfigurationError, UnexpectedDataError) as exc:
             self._note(begun, exc)
             raise

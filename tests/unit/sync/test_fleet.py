@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -91,22 +92,57 @@ def test_an_integration_that_nobody_thought_of_ends_no_other_and_its_data_stays_
     assert "ada@" not in caplog.text
 
 
+def begin_one_after_the_other(book: Book, integration_ids: list[str]) -> None:
+    for name in integration_ids:
+        with book.ledger.transaction() as conn:
+            pulls.begin(conn, "kombo_default", name, "applications")
+
+
 def test_an_integration_whose_turn_does_not_come_is_first_in_the_next_run(book: Book) -> None:
-    book.stage(VALID, VALID.but(integration_id=B))
-    kombo = Kombo()
-    order: list[str] = []
+    begun = [f"a:{n}" for n in range(4)]
+    book.stage(*(VALID.but(integration_id=name) for name in (*begun, "z:last")))
+    begin_one_after_the_other(book, [*begun, "z:last"])
+    all_four = threading.Barrier(4)
 
     def over(model: str, integration_id: str, number: int) -> None:
-        order.append(integration_id)
-        if integration_id == A and len(order) <= 2:
-            raise TooLateError
+        all_four.wait(60)
+        raise TooLateError
 
-    kombo.before = over
-    report = sync(book.ledger, kombo, "applications")
-    assert report.left == [A]
+    report = sync(book.ledger, Kombo(before=over), "applications")
+    assert sorted(report.left) == [*begun, "z:last"]
     assert not report.failed
     with book.ledger.transaction() as conn:
-        assert pulls.integrations(conn, "kombo_default")[0] == A
+        assert pulls.integrations(conn, "kombo_default", ["applications"])[0] == "z:last"
+
+
+def test_four_integrations_that_never_end_in_time_keep_the_others_from_one_run_at_most(book: Book) -> None:
+    endless, short = [f"a:{n}" for n in range(4)], [f"b:{n}" for n in range(6)]
+    book.stage(*(VALID.but(integration_id=name) for name in endless + short))
+    begin_one_after_the_other(book, endless + short)
+    read: set[str] = set()
+    for _ in range(2):
+        is_over, all_four = threading.Event(), threading.Barrier(4)
+
+        def take_all_time(model: str, integration_id: str, number: int) -> None:
+            if integration_id in endless:
+                all_four.wait(60)  # noqa: B023 - called within this turn of the loop
+                is_over.set()  # noqa: B023
+            if is_over.is_set():  # noqa: B023
+                raise TooLateError
+
+        report = sync(book.ledger, Kombo(before=take_all_time), "applications", "candidates")
+        read |= {*endless, *short} - set(report.left)
+    assert read == set(short)
+
+
+def test_a_read_that_is_cut_off_is_named(book: Book, caplog: pytest.LogCaptureFixture) -> None:
+    book.stage(VALID)
+
+    def over(model: str, integration_id: str, number: int) -> None:
+        raise TooLateError
+
+    sync(book.ledger, Kombo(before=over), "applications")
+    assert f"{A}: the read of its applications did not end in this run" in caplog.text
 
 
 def test_integrations_named_beside_are_read_before_anything_was_sent_to_them(book: Book) -> None:
