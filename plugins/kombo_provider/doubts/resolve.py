@@ -184,6 +184,8 @@ def find(client: Reads, doubt: Doubt, digest_of: DigestOf) -> list[Found]:
 
 
 def _by_application_id(client: Reads, doubt: Doubt, application_id: str) -> Iterator[Found]:
+    if "," in application_id:
+        return  # Kombo takes a comma for the end of the id
     records = client.applications(doubt.key.integration_id, ids=[application_id], include_deleted=True)
     for application in _bounded(records, doubt):
         if application.get("id") == application_id:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from kombo_provider.client.query import query_pairs
 from kombo_provider.doubts.questions import Asked, carry_out, close, collect
 from kombo_provider.doubts.replies import Reply
 from kombo_provider.doubts.resolve import LOOK_UPS_AT_MOST, RECORDS_AT_MOST, resolve
@@ -40,6 +41,7 @@ class Kombo:
         yield from self.by_email.get(name, [])
 
     def applications(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        query_pairs(filters)  # raises for what no URL can say, as the client does
         yield from self.by_job
 
 
@@ -173,6 +175,15 @@ def test_a_job_with_a_comma_is_looked_up_by_candidate(book: Book, job_id: str) -
     put_in_doubt(book, "ada", job_id=job_id)
     job = {"id": job_id, "remote_id": job_id.removeprefix("remote:")}
     assert look_up(book, Kombo(ada=[candidate("ada", job=job)])) == {"delivered": 1}
+
+
+def test_rows_whose_already_sent_holds_a_comma_keep_no_other_from_its_ids(book: Book) -> None:
+    sent = ["1,2", "3,4", "5,6", "app-9"]
+    rows = [VALID.but(applicant_id=str(number), already_sent=name, payload=None) for number, name in enumerate(sent)]
+    book.stage(*rows)
+    kombo = Kombo()
+    kombo.by_job = [{"id": "app-9", "remote_id": "r-9", "candidate": {"id": "cand-9"}}]
+    assert look_up(book, kombo) == {"ids still missing": 3, "ids filled in": 1}
 
 
 def test_a_job_with_more_applications_than_can_be_read_proves_nothing_and_ends(book: Book) -> None:

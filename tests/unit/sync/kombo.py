@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from kombo_provider.client.query import query_pairs
 from kombo_provider.client.reads import Page
 from kombo_provider.ledger import Ledger
 from kombo_provider.ledger._sync_tables import applications, candidates
@@ -85,7 +86,7 @@ class Kombo:
         there[:] = [record for record in there if record["id"] not in ids] + list(records)
 
     def pages(self, model: str, integration_id: str, **filters: Any) -> Iterator[Page]:
-        if filters.get("ids") == []:
+        if query_pairs(filters) is None:  # raises for what no URL can say, as the client does
             return
         self.asked.append((model, integration_id, filters))
         start, number = 0, 0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
+
+import pytest
 
 from kombo_provider.errors import CursorError
-from tests.unit.ledger.book import Book
-from tests.unit.sync.kombo import FIVE, A, B, Kombo, application, candidate, five, ids, stored, sync
+from kombo_provider.sync.pull import batches
+from tests.unit.ledger.book import VALID, Book
+from tests.unit.sync.kombo import FIVE, A, B, Kombo, application, candidate, candidates, five, ids, stored, sync
 
 
 def test_a_cursor_that_repeats_keeps_what_was_read_and_reads_it_again_next_time(book: Book) -> None:
@@ -97,3 +101,33 @@ def test_records_that_are_no_records_are_counted_and_hurt_nobody(book: Book) -> 
     report = sync(book.ledger, kombo)
     assert report.counts["unreadable"] == 2
     assert ids(book.ledger) == ["app-1"]
+
+
+def test_an_already_sent_with_a_comma_keeps_no_record_from_being_pulled_and_is_named_once(
+    book: Book, caplog: pytest.LogCaptureFixture
+) -> None:
+    book.deliver(*FIVE)
+    book.stage(VALID.but(applicant_id="hr", already_sent="sent by HR, 3 March", payload=None))
+    kombo = five()
+    report = sync(book.ledger, kombo)
+    assert len(ids(book.ledger)) == 5
+    assert len(ids(book.ledger, candidates)) == 5
+    assert report.counts["no_id"] == 1
+    assert caplog.text.count("comma") == 1
+    sync(book.ledger, kombo)
+    book.stage(VALID.but(applicant_id="hr-2", already_sent="4711,4712", payload=None))
+    assert sync(book.ledger, kombo).counts["no_id"] == 2
+
+
+def test_ids_that_make_a_long_url_are_asked_for_in_several_requests(book: Book) -> None:
+    names = [f"{'ü' * 200}{number:03}" for number in range(20)]
+    book.stage(*(VALID.but(applicant_id=name, already_sent=name, payload=None) for name in names))
+    kombo = Kombo()
+    sync(book.ledger, kombo, "applications")
+    asked_for = [filters["ids"] for _, _, filters in kombo.asked if "ids" in filters]
+    assert sorted(name for batch in asked_for for name in batch) == sorted(names)
+    assert all(len(quote(",".join(batch))) < 7_000 for batch in asked_for)
+
+
+def test_short_ids_are_asked_for_a_hundred_at_a_time() -> None:
+    assert [len(batch) for batch in batches([f"app-{number}" for number in range(250)])] == [100, 100, 50]
