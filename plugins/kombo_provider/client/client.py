@@ -114,7 +114,7 @@ class KomboClient:
         if self._pacing is not None:
             self._pacing.wait()
         path = "/ats/import-tracked-application"
-        outcome = self._post(path, _checked(integration_id), body, "application", "", None)
+        outcome = self._post(path, _checked(integration_id), body, "application", "", None, is_paced=True)
         if outcome.outcome_class is not OutcomeClass.EXECUTED:
             call = f"POST {path} on {self._transport.host}"
             raise api_error(outcome, call=call, integration_id=integration_id)
@@ -127,6 +127,8 @@ class KomboClient:
         endpoint: Endpoint,
         job_id: str,
         may_begin: Callable[[], bool] | None,
+        *,
+        is_paced: bool = False,
     ) -> Outcome:
         started = self._clock()
         headers = {**self._create_headers, "X-Integration-Id": integration_id}
@@ -149,6 +151,8 @@ class KomboClient:
         outcome = classify_answer(
             answer.http_status, answer.headers, answer.body, endpoint, job_id, complete=answer.complete
         )
+        if is_paced:
+            self._reader.heed(answer, outcome)
         return replace(outcome, duration_seconds=self._clock() - started)
 
     def check_api_key(self) -> str:

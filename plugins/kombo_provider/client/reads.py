@@ -104,7 +104,7 @@ class Reader:
             else:
                 envelope = parse_envelope(answer.body)
                 if answer.http_status == 200 and envelope.status == "success":
-                    self._heed(answer)
+                    self.heed(answer)
                     return envelope.data
                 # To ask again would bring the same page: a captive portal's, say, or another API's.
                 if answer.complete and 200 <= answer.http_status < 300 and not envelope.is_error:
@@ -112,7 +112,7 @@ class Reader:
                 outcome = classify_answer(
                     answer.http_status, answer.headers, answer.body, "application", "", complete=answer.complete
                 )
-                self._heed(answer, outcome)
+                self.heed(answer, outcome)
             self._sleep(self._pause_seconds(outcome, attempt, deadline, path, integration_id))
             attempt += 1
 
@@ -164,7 +164,8 @@ class Reader:
         self._pacing.wait()
         return self._clock() - before
 
-    def _heed(self, answer: Answer, outcome: Outcome | None = None) -> None:
+    def heed(self, answer: Answer, outcome: Outcome | None = None) -> None:
+        """Tell the pacing what an answer, and the failure that it is, say of the rate limit."""
         if self._pacing is None:
             return
         refused_for = None

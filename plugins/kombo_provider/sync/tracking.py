@@ -8,16 +8,21 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from typing import Protocol
 
+from kombo_provider.client.codes import CLASS_OF_CODE, OutcomeClass, class_of_status
 from kombo_provider.errors import AccountError, ApiError, IntegrationError
 from kombo_provider.ledger import Ledger, tracking
-from kombo_provider.ledger.tracking import Untracked
+from kombo_provider.ledger.tracking import Needs, Untracked
 
 log = logging.getLogger(__name__)
 
 AT_MOST = 500
 """Applications of one integration that one run puts on the list: each is a request."""
+
+FAILURES_IN_ROW = 3
+"""So many, and the next run goes on, behind those that failed."""
 
 _BY_APPLICATION = {
     "greenhouse": ("application_id", "application_id"),
@@ -29,6 +34,13 @@ _BY_APPLICATION = {
 """ATSs that know an application by its own id: the name of the kind of id, and the field that holds it."""
 
 
+_NEEDED: Mapping[str, Needs] = {
+    **dict.fromkeys(_BY_APPLICATION, "application"),
+    "erecruiter": "application, candidate or job",
+    "smartrecruiters": "application, candidate and job",
+}
+
+
 class Tracks(Protocol):
     """What this needs of a client (see kombo_provider.client.client.KomboClient)."""
 
@@ -37,32 +49,69 @@ class Tracks(Protocol):
 
 
 def track(ledger: Ledger, client: Tracks, integration_id: str) -> Counter[str]:
-    """Ask Kombo once for each application; one that it refuses is remembered with the code, and keeps no other."""
+    """Ask Kombo once for each application; return how many it tracks, and refuses (`not_trackable`).
+
+    Raises AccountError. Whatever else fails is counted (`track_later`) and tried again by a later run.
+    """
+    needs = _NEEDED.get(integration_id.partition(":")[0])
+    if needs is None:
+        return Counter()
     with ledger.transaction() as conn:
-        waiting = tracking.untracked(conn, integration_id, AT_MOST)
+        waiting = tracking.untracked(conn, integration_id, AT_MOST, needs)
     counts: Counter[str] = Counter()
+    failures = 0
     for application in waiting:
         body = request_body(integration_id, application)
         if body is None:
             continue
-        code = None
         try:
-            client.import_tracked_application(integration_id, body)
-        except (AccountError, IntegrationError):
+            answer = _ask(ledger, client, integration_id, application.application_remote_id, body)
+        except AccountError:
             raise
-        except ApiError as exc:
-            # Not an answer about this application: it is asked for again by the next run.
-            if exc.http_status is None or exc.http_status >= 500 or exc.http_status == 429:
-                raise
-            code = exc.code or f"HTTP {exc.http_status}"
-        # After each: the run after one that was killed asks again for one application at most.
-        with ledger.transaction() as conn:
-            tracking.asked_to_track(conn, integration_id, application.application_remote_id, code)
-        if code is None:
-            counts["tracked"] += 1
-        else:
-            counts["not_trackable"] += 1
+        except IntegrationError as exc:
+            log.warning("%s: its applications go onto no tracking list now: %s", integration_id, exc)
+            counts["track_later"] += 1
+            break
+        counts[answer] += 1
+        failures += 1
+        if answer != "track_later":
+            failures = 0
+        if failures == FAILURES_IN_ROW:
+            break
     return counts
+
+
+def _ask(ledger: Ledger, client: Tracks, integration_id: str, remote_id: str, body: bytes) -> str:
+    """Ask for one and remember the answer: the run after one that was killed asks again for one at most."""
+    try:
+        client.import_tracked_application(integration_id, body)
+    except (AccountError, IntegrationError):
+        raise
+    except ApiError as exc:
+        with ledger.transaction() as conn:
+            if _is_about_the_application(exc):
+                tracking.asked_to_track(conn, integration_id, remote_id, exc.code)
+                return "not_trackable"
+            tracking.failed_to_track(conn, integration_id, remote_id, _what(exc))
+        log.warning("%s: an application is to go onto the tracking list later: %s", integration_id, exc)
+        return "track_later"
+    with ledger.transaction() as conn:
+        tracking.asked_to_track(conn, integration_id, remote_id, None)
+    return "tracked"
+
+
+def _what(exc: ApiError) -> str:
+    if exc.http_status is None:
+        return "no answer"
+    return exc.code or f"HTTP {exc.http_status}"
+
+
+def _is_about_the_application(exc: ApiError) -> bool:
+    """Tell whether Kombo itself refuses it for good: a gateway's page has no code, and says nothing of it."""
+    if exc.code is None or exc.http_status is None:
+        return False
+    known = CLASS_OF_CODE.get(exc.code) or class_of_status(exc.http_status)
+    return known is OutcomeClass.REJECTED
 
 
 def request_body(integration_id: str, application: Untracked) -> bytes | None:

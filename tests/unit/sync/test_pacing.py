@@ -13,6 +13,7 @@ import pytest
 
 from kombo_provider.client import KomboClient
 from kombo_provider.client.limits import RateLimits
+from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, lane_states, now
 from kombo_provider.sync.pacing import SharedPace, TooLateError
 from kombo_sandbox.testing import API_KEY, Sandbox
@@ -145,5 +146,15 @@ def test_a_read_that_is_refused_is_repeated_after_the_reset_and_pauses_the_pushe
     assert read(sandbox, ledger) == 6
     assert time.monotonic() - began >= 0.5
     assert sandbox.stats()["by_status"]["429"] == 2
+    with ledger.transaction() as conn:
+        assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).code == lane_states.RATE_LIMIT_CODE
+
+
+def test_a_tracking_request_that_the_rate_limit_refuses_pauses_the_connection(ledger: Ledger, sandbox: Sandbox) -> None:
+    sandbox.faults([{"kind": "rate_limit_429", "count": 1, "reset_seconds": 30, "match": {"path": "/ats/*"}}])
+    paced_client = client(sandbox, pacing=SharedPace(ledger, "kombo_default", turn_seconds=600))
+    with pytest.raises(ApiError):
+        paced_client.import_tracked_application(A, b'{"tracked_at":null,"greenhouse":{}}')
+    paced_client.close()
     with ledger.transaction() as conn:
         assert lane_states.own_status(conn, "kombo_default", EVERYWHERE).code == lane_states.RATE_LIMIT_CODE
