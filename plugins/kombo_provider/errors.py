@@ -14,7 +14,8 @@ KomboError
 │   ├── AccountError            fix the API key or its allow-list: all integrations are affected
 │   ├── IntegrationError        fix one integration in Kombo: the others go on
 │   ├── CursorError             a paged read does not move forward: report it to Kombo
-│   └── AnswerTooLargeError     an answer is larger than is read at once: ask for smaller pages
+│   ├── AnswerTooLargeError     an answer is larger than is read at once: ask for smaller pages
+│   └── UnreadableAnswerError   an answer of Kombo's is no JSON: ask for smaller pages, report it to Kombo
 ├── UnexpectedDataError         data that nobody thought of: report it; the other integrations go on
 ├── LaneBlockedError            Kombo refuses some integrations: fix what the message names, run again
 ├── LanePausedError             sending stopped for now: a later try looks whether it works again
@@ -105,6 +106,10 @@ class CursorError(ApiError):
 
 class AnswerTooLargeError(ApiError):
     """An answer to a read is larger than what is read at once."""
+
+
+class UnreadableAnswerError(ApiError):
+    """An answer to a read begins as a success of Kombo's and cannot be read to its end."""
 
 
 class UnexpectedDataError(KomboError):

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
+from kombo_provider.client.lenient import read_leniently
+
 # Enough for any sentence of Kombo's; an ATS's page of HTML in a message would fill the ledger.
 _LONGEST_TEXT: Final = 4_000
 _LONGEST_ID_BYTES: Final = 500  # an index entry of PostgreSQL has 2,704 bytes at most, and ids share it
@@ -31,10 +33,12 @@ class Envelope:
     """What could be read of an answer's body; `status` is None where it was not Kombo's.
 
     `is_broken`: it begins as JSON and is none, so that what it says, or would have said, is not known.
+    `is_beginning`: it begins as Kombo's success, and no more of it could be read.
     """
 
     status: str | None = None
     is_broken: bool = False
+    is_beginning: bool = False
     data: Any = None
     is_error: bool = False
     code: str | None = None
@@ -54,6 +58,21 @@ def parse_envelope(body: bytes) -> Envelope:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return beginning_of_success(body) or Envelope(is_broken=_JSON_BEGINS.match(body) is not None)
+    return _envelope(answer)
+
+
+def parse_read(body: bytes) -> Envelope:
+    """Return what the body of an answer to a read holds, also where no JSON reader takes it (see `read_leniently`)."""
+    envelope = parse_envelope(body)
+    if not envelope.is_broken and not envelope.is_beginning:
+        return envelope
+    try:
+        return _envelope(read_leniently(body))
+    except ValueError:
+        return envelope
+
+
+def _envelope(answer: Any) -> Envelope:
     if not isinstance(answer, dict):
         return Envelope()
     status = text(answer.get("status"))
@@ -81,8 +100,8 @@ def beginning_of_success(body: bytes) -> Envelope | None:
         return None
     found = _FIRST_ID.match(body)
     if found is None or not found[1].isascii():
-        return Envelope(status="success")
-    return Envelope(status="success", data={"id": found[1].decode("ascii")})
+        return Envelope(status="success", is_beginning=True)
+    return Envelope(status="success", is_beginning=True, data={"id": found[1].decode("ascii")})
 
 
 def is_link(value: object) -> TypeGuard[str]:

@@ -14,13 +14,13 @@ from urllib3.util import wait_for_read
 
 from kombo_provider.client.advice import api_error
 from kombo_provider.client.codes import OutcomeClass
-from kombo_provider.client.envelope import parse_envelope
+from kombo_provider.client.envelope import parse_read
 from kombo_provider.client.limits import Pacing, rate_limits
 from kombo_provider.client.outcome import Outcome, classify_answer, classify_exception
 from kombo_provider.client.query import query_string
 from kombo_provider.client.transport import NETWORK_ERRORS, Transport
 from kombo_provider.client.wire import Answer, Wire
-from kombo_provider.errors import AnswerTooLargeError, ApiError, CursorError
+from kombo_provider.errors import AnswerTooLargeError, ApiError, CursorError, UnreadableAnswerError
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,11 @@ def _is_rate_limit(outcome: Outcome) -> bool:
 
 
 class Page(NamedTuple):
-    """The records of one page, and whether any other follows."""
+    """The records of one page, whether any other follows, and how many of its items are no records and left out."""
 
     results: list[dict[str, Any]]
     is_last: bool
+    skipped: int = 0
 
 
 class Reader:
@@ -102,9 +103,11 @@ class Reader:
                 # A read that is repeated changes nothing, so whether its first byte had left does not matter.
                 outcome = classify_exception(exc, sending_began=False, timeout_seconds=self._timeout_seconds)
             else:
-                envelope = parse_envelope(answer.body)
+                envelope = parse_read(answer.body)
                 if answer.http_status == 200 and envelope.status == "success":
                     self.heed(answer)
+                    if envelope.is_beginning:
+                        raise self._no_json(path, integration_id)
                     return envelope.data
                 # To ask again would bring the same page: a captive portal's, say, or another API's.
                 if answer.complete and 200 <= answer.http_status < 300 and not envelope.is_error:
@@ -122,14 +125,14 @@ class Reader:
         cursor: str | None = None
         while True:
             data = self.get(path, query=query_string(pairs, cursor), integration_id=integration_id)
-            results = self._results(data, path)
+            results, skipped = self._results(data, path)
             cursor = data.get("next")
             if cursor is not None and not isinstance(cursor, str):
                 raise self._unreadable(path, 200)  # to take it for the end would pass over what follows
             if not cursor:
-                yield Page(results, is_last=True)
+                yield Page(results, is_last=True, skipped=skipped)
                 return
-            yield Page(results, is_last=False)
+            yield Page(results, is_last=False, skipped=skipped)
             if cursor in seen:
                 raise CursorError(
                     f"{self._call(path)} gave the same cursor twice, so the read would never end. Report it to Kombo.",
@@ -215,19 +218,31 @@ class Reader:
                 return wire
             wire.close()
 
-    def _results(self, data: Any, path: str) -> list[dict[str, Any]]:
+    def _results(self, data: Any, path: str) -> tuple[list[dict[str, Any]], int]:
+        """Return the records, and how many items are none: a null beside them must not hide the others."""
         if not isinstance(data, dict):
             raise self._unreadable(path, 200)
-        results = data.get("results")
-        if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+        items = data.get("results")
+        if not isinstance(items, list):
             raise self._unreadable(path, 200)
-        return results
+        results = [item for item in items if isinstance(item, dict)]
+        if not results and any(item is not None for item in items):
+            raise self._unreadable(path, 200)  # nothing but texts or numbers: another API's
+        return results, len(items) - len(results)
 
     def _unreadable(self, path: str, http_status: int | None) -> ApiError:
         return ApiError(
             f"{self._call(path)} answered with something that is not Kombo's. "
             "Check the base URL in the connection's host.",
             http_status=http_status,
+        )
+
+    def _no_json(self, path: str, integration_id: str | None) -> UnreadableAnswerError:
+        return UnreadableAnswerError(
+            f"{self._call(path)} answered with a success of Kombo's that is no JSON, so that a record of it cannot be "
+            "read. Report it to Kombo.",
+            http_status=200,
+            integration_id=integration_id,
         )
 
     def _call(self, path: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from kombo_provider.client.client import Model
 from kombo_provider.client.reads import Page
-from kombo_provider.errors import AnswerTooLargeError
+from kombo_provider.errors import AnswerTooLargeError, UnreadableAnswerError
 from kombo_provider.ledger import pulls
 from kombo_provider.ledger.pulls import Pull
 from kombo_provider.sync import records
@@ -48,7 +48,7 @@ class Lists:
         while True:
             try:
                 yield from self._pages(filters)
-            except AnswerTooLargeError:
+            except (AnswerTooLargeError, UnreadableAnswerError) as exc:
                 smaller = [size for size in PAGE_SIZES if size < self._size]
                 if not smaller:
                     raise
@@ -57,7 +57,7 @@ class Lists:
                 # read already is read, and counted, again.
                 self.counts = before.copy()
                 which = f"{self._begun.integration_id}: a page of {self._begun.model}"
-                log.info("%s is too large, so they are read in pages of %d", which, self._size)
+                log.info("%s cannot be read, so they are read in pages of %d: %s", which, self._size, exc)
             else:
                 return
 
@@ -71,10 +71,11 @@ class Lists:
         model: Model = self._begun.model  # type: ignore[assignment]  # written by the sync, which knows no other
         for page in self._client.pages(model, self._begun.integration_id, **filters, page_size=self._size):
             readable = list(filter(records.has_id, page.results))
-            if page.results:  # the last page may be empty: it is none that held anything
+            items = len(page.results) + page.skipped
+            if items:  # the last page may be empty: it is none that held anything
                 self.counts["pages"] += 1
-            self.counts["records"] += len(page.results)
-            self.counts["unreadable"] += len(page.results) - len(readable)
+            self.counts["records"] += items
+            self.counts["unreadable"] += items - len(readable)
             yield page
 
 

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kombo_provider.client import KomboClient
-from kombo_provider.errors import ApiError, ConfigurationError, CursorError
+from kombo_provider.client.reads import Page
+from kombo_provider.errors import ApiError, ConfigurationError, CursorError, UnreadableAnswerError
 from tests.unit.client.conftest import Serve
 from tests.unit.client.scripted_server import Peer, ScriptedServer, answers, http_answer, success
 
@@ -136,6 +137,44 @@ def test_a_cursor_that_comes_back_is_an_error_and_no_endless_loop(serve: Serve, 
 def test_a_page_of_a_wrong_shape_is_an_error(serve: Serve, client_for: ClientFor, data: object) -> None:
     with pytest.raises(ApiError, match="not Kombo's"):
         list(client_for(serve(answers(200, success(data)))).jobs("t:1"))
+
+
+@pytest.mark.parametrize("items", [[None, {"id": "1"}, "x", 5], [{"id": "1"}, None]])
+def test_an_item_that_is_no_record_hides_none_of_the_others(
+    serve: Serve, client_for: ClientFor, items: list[Any]
+) -> None:
+    server = serve(pages({"next": "c", "results": items}, {"next": None, "results": [None]}))
+    found = list(client_for(server).pages("jobs", "t:1"))
+    assert found == [Page([{"id": "1"}], is_last=False, skipped=len(items) - 1), Page([], is_last=True, skipped=1)]
+
+
+ODD = {
+    "a number of thousands of digits": b"9" * 4_400,
+    "nesting without end": b"[" * 120_000 + b"]" * 120_000,
+    "a byte that is no UTF-8": b'"\xff"',
+}
+
+
+@pytest.mark.parametrize("order", ["status first", "data first"])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_a_record_that_no_json_reader_takes_hides_none_of_the_others(
+    serve: Serve, client_for: ClientFor, odd: bytes, order: str
+) -> None:
+    data = b'"data":{"results":[{"id":"1"},{"id":"2","custom_fields":{"x":' + odd + b'}},{"id":"3"}],"next":null}'
+    body = b'{"status":"success",' + data + b"}"
+    if order == "data first":
+        body = b"{" + data + b',"status":"success"}'
+    server = serve(answers(200, body))
+    assert [record["id"] for record in client_for(server).jobs("t:1")] == ["1", "2", "3"]
+
+
+def test_a_success_that_is_no_json_is_said_to_be_kombos_and_not_the_base_urls_fault(
+    serve: Serve, client_for: ClientFor
+) -> None:
+    server = serve(answers(200, b'{"status":"success","data":{"results":[{"id":1,}],"next":null}}'))
+    with pytest.raises(UnreadableAnswerError, match=r"GET /ats/jobs .* Report it to Kombo") as caught:
+        list(client_for(server).jobs("t:1"))
+    assert caught.value.integration_id == "t:1"
 
 
 def test_an_empty_cursor_ends_the_read(serve: Serve, client_for: ClientFor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kombo_provider.client.reads import Page
-from kombo_provider.errors import AnswerTooLargeError
+from kombo_provider.errors import AnswerTooLargeError, ApiError, UnreadableAnswerError
 from kombo_provider.ledger import Ledger
 from kombo_provider.sync.fleet import Report
 from tests.unit.ledger.book import Book
@@ -26,12 +26,13 @@ class LargeRecords(Kombo):
         self.put("applications", *map(application, NAMES))
         self.most = 250
         self.large: Sequence[str] = [LARGE]
+        self.error: ApiError = AnswerTooLargeError("answered with more than is read at once", http_status=200)
 
     def pages(self, model: str, integration_id: str, **filters: Any) -> Iterator[Page]:
         self.page_size = filters["page_size"]
         for page in super().pages(model, integration_id, **filters):
             if self.page_size > self.most and any(record["id"] in self.large for record in page.results):
-                raise AnswerTooLargeError("answered with more than is read at once", http_status=200)
+                raise self.error
             yield page
 
     def sizes(self) -> list[int]:
@@ -95,3 +96,27 @@ def test_a_pull_that_is_killed_after_its_pages_became_smaller_need_not_find_that
     kombo.sizes()
     full(book.ledger, kombo)
     assert kombo.sizes() == [25, 2], "one size more than is known to work, as each full pull"
+
+
+def test_pages_become_smaller_around_a_record_that_is_no_json_and_what_stands_before_it_is_stored(
+    book: Book, kombo: LargeRecords
+) -> None:
+    book.deliver(*NAMES)
+    kombo.most, kombo.error = 0, UnreadableAnswerError("a record is no JSON", http_status=200)
+    with pytest.raises(UnreadableAnswerError):
+        full(book.ledger, kombo)
+    assert kombo.sizes() == [250, 25, 2, 1]
+    assert ids(book.ledger) == [f"app-{name}" for name in NAMES if f"app-{name}" < LARGE]
+
+
+def test_items_that_are_no_records_count_as_unreadable(book: Book) -> None:
+    class Holes(Kombo):
+        def pages(self, model: str, integration_id: str, **filters: Any) -> Iterator[Page]:
+            for page in super().pages(model, integration_id, **filters):
+                yield page._replace(skipped=2)
+
+    book.deliver("1")
+    kombo = Holes()
+    kombo.put("applications", application("1"))
+    report = sync(book.ledger, kombo, "applications")
+    assert (report.counts["records"], report.counts["unreadable"]) == (3, 2)
