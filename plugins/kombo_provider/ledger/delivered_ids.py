@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, update
 
 from kombo_provider.ledger._by_key import has_key
 from kombo_provider.ledger._tables import IS_TO_WRITE_BACK, KEY_COLUMNS, deliveries
@@ -39,6 +39,14 @@ def _name(run: RunRef) -> str:
     return f"{run.dag_id} {run.run_id}"
 
 
+def _missed_before(run: RunRef | None) -> ColumnElement[bool]:
+    """Return the condition that another run has missed a row: the one of `DeliveredIds.is_new_miss`, reversed."""
+    first_missed_by = func.coalesce(deliveries.c.missed_by, "")
+    if run is None:
+        return first_missed_by != ""
+    return first_missed_by.not_in(["", _name(run)])
+
+
 _COLUMNS = (
     deliveries.c.integration_id,
     deliveries.c.applicant_id,
@@ -55,12 +63,24 @@ def _delivered(row: Sequence[Any]) -> DeliveredIds:
 
 
 def to_write_back(
-    conn: Connection, source: str, *, after: tuple[str, str] | None, limit: int, refill: bool
+    conn: Connection,
+    source: str,
+    *,
+    after: tuple[str, str] | None,
+    limit: int,
+    refill: bool,
+    run: RunRef | None,
+    missed: bool,
 ) -> list[DeliveredIds]:
-    """Return the next delivered rows, in key order, that were not written back (any, with `refill`)."""
+    """Return the next delivered rows, in key order, that were not written back (any, with `refill`).
+
+    Either those that another run than this one `missed`, or the others.
+    """
+    missed_before = _missed_before(run)
     conditions = [
         deliveries.c.source == source,
         deliveries.c.status == Status.DELIVERED if refill else IS_TO_WRITE_BACK,
+        missed_before if missed else not_(missed_before),
     ]
     if after is not None:
         integration_id, applicant_id = after

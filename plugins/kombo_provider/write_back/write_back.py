@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Engine, cast, select
 from sqlalchemy import Text as SqlText
 
 from kombo_provider.errors import WriteBackError
 from kombo_provider.ledger import Ledger, RunRef, delivered_ids
+from kombo_provider.ledger.delivered_ids import DeliveredIds
 from kombo_provider.quiet_collector import quiet_collector
 from kombo_provider.write_back.matching import BLANK, Found, Pair
 from kombo_provider.write_back.open_target import IN_LEDGER, NOTHING_SENT, OpenTarget, Patience
@@ -108,18 +110,18 @@ class WriteBack:
         writing = Writing(self._target, self._patience, ledger, source, run, report or WriteBackReport())
         if not refill:
             self._write_in_sets(ledger, source, writing.report)
-        after: Pair | None = None
         with quiet_collector() as collect_cycles:
-            while True:
-                with ledger.transaction() as conn:
-                    chunk = delivered_ids.to_write_back(conn, source, after=after, limit=CHUNK_ROWS, refill=refill)
-                if not chunk:
-                    break
-                after = chunk[-1].integration_id, chunk[-1].applicant_id
-                with self._target.errors(IN_LEDGER):
-                    writing.write(chunk)
-                collect_cycles()
-        writing.finish()
+            # Rows that another run missed are the last: what is known to be refused keeps nothing new from its ids.
+            for missed in (False, True):
+                chunks = partial(_chunks, ledger, source, refill=refill, run=run, missed=missed)
+                for chunk in chunks(None):
+                    with self._target.errors(IN_LEDGER):
+                        goes_on = writing.write(chunk, chunks)
+                    if not goes_on:
+                        break
+                    collect_cycles()
+        with self._target.errors(IN_LEDGER):
+            writing.finish()
         return writing.report
 
     def _write_in_sets(self, ledger: Ledger, source: str, report: WriteBackReport) -> None:
@@ -127,3 +129,18 @@ class WriteBack:
         with self._target.errors(IN_LEDGER):
             for written in write_in_sets(self._target, self._patience, ledger, source):
                 report.written += written
+
+
+def _chunks(
+    ledger: Ledger, source: str, after: Pair | None, *, refill: bool, run: RunRef | None, missed: bool
+) -> Iterator[list[DeliveredIds]]:
+    """Yield the deliveries after a key whose ids are to be written: those that another run missed, or the others."""
+    while True:
+        with ledger.transaction() as conn:
+            chunk = delivered_ids.to_write_back(
+                conn, source, after=after, limit=CHUNK_ROWS, refill=refill, run=run, missed=missed
+            )
+        if not chunk:
+            return
+        after = chunk[-1].integration_id, chunk[-1].applicant_id
+        yield chunk

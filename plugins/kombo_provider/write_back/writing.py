@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import DBAPIError
@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 _KEYS_NAMED = 10
 _REFUSALS_AT_MOST = 20
-"""So many single rows the database may refuse, one after the other, before the table itself is to blame."""
+"""So many single rows the database may refuse, and none be written, before it is asked whether it takes any."""
 
+Later = Callable[[Pair], Iterable[Sequence[DeliveredIds]]]
+"""Gives the chunks after a key (integration id, applicant id)."""
 
 BorneId = tuple[str, str]
 """A column of the ledger and the id that stands in it."""
@@ -62,40 +64,96 @@ class Writing:
     ) -> None:
         self._target, self._patience, self._ledger, self._source, self._run = target, patience, ledger, source, run
         self.report = report
+        self._tried: set[Pair] = set()  # before their turn
         self._wait = patience.first
         self._held_up = 0
+        self._left: DBAPIError | None = None
         self._named = 0
         self._refused_new = 0
         self._missed: list[DeliveredIds] = []
         self._last_refusal = ""
 
-    def write(self, chunk: Sequence[DeliveredIds]) -> None:
-        """Write a chunk; where the database refuses one row of it, halve it until that row is alone."""
-        parts = deque([list(chunk)])
-        while parts:
+    def write(self, chunk: Sequence[DeliveredIds], later: Later) -> bool:
+        """Write a chunk; where the database refuses one row of it, halve it until that row is alone.
+
+        Returns whether to go on: not where the table takes nothing still, and refused these rows in other runs before.
+        Raises the database's error where it takes nothing and a refusal is new.
+        """
+        parts = deque([[one for one in chunk if _pair(one) not in self._tried]])
+        goes_on = True
+        while parts and goes_on:
             part = parts.popleft()
             try:
                 self._write_part(part)
             except DBAPIError as exc:
-                if not concerns_rows(exc):
-                    raise
-                if is_held_up(exc):
-                    self._wait = self._patience.next
-                if len(part) == 1:
-                    self._refuse(part[0], exc)
-                else:
-                    middle = len(part) // 2
-                    parts.extendleft((part[middle:], part[:middle]))
+                self._make_smaller(part, parts, exc)
+                if self._seems_to_take_nothing() and not self._takes_any(parts, later(_pair(chunk[-1]))):
+                    self._blame_table(exc)
+                    goes_on = False
         self._remember_missed()
+        return goes_on
+
+    def _make_smaller(self, part: list[DeliveredIds], parts: deque[list[DeliveredIds]], exc: DBAPIError) -> None:
+        if not concerns_rows(exc):
+            raise exc
+        if is_held_up(exc):
+            self._wait = self._patience.next
+        if len(part) == 1:
+            self._refuse(part[0], exc)
+        elif self._held_up < _REFUSALS_AT_MOST:
+            middle = len(part) // 2
+            parts.extendleft((part[middle:], part[:middle]))
+        else:
+            # Each try may wait: which of its rows is locked is left open, so that other parts have their turn.
+            self._left = exc
+            self._count_held_up(exc)
+
+    def _seems_to_take_nothing(self) -> bool:
+        return self.report.refused >= _REFUSALS_AT_MOST and not self.report.written
+
+    def _takes_any(self, parts: Iterable[list[DeliveredIds]], later: Iterable[Sequence[DeliveredIds]]) -> bool:
+        """Try a row of each later part of the chunk, then of each integration in each later chunk, until one is taken.
+
+        Rows that are refused may all stand first in the order of their keys.
+        """
+        for part in parts:
+            if self._takes(part.pop()):
+                return True
+        for chunk in later:
+            last_of_each = {one.integration_id: one for one in chunk}
+            for one in last_of_each.values():
+                self._tried.add(_pair(one))
+                if self._takes(one):
+                    return True
+        return False
+
+    def _takes(self, delivered: DeliveredIds) -> bool:
+        try:
+            self._write_part([delivered])
+        except DBAPIError as exc:
+            if not concerns_rows(exc):
+                raise
+            self._refuse(delivered, exc)
+        return self.report.written > 0
+
+    def _blame_table(self, exc: DBAPIError) -> None:
+        if self._refused_new:
+            self._remember_missed()
+            raise exc
+        log.warning("%s refuses still what it refused in earlier runs: the rest is not tried", self._target.name)
 
     def _refuse(self, delivered: DeliveredIds, exc: DBAPIError) -> None:
-        self._held_up += is_held_up(exc)
-        refused = self.report.refused + 1
-        if self._held_up >= _REFUSALS_AT_MOST or (refused >= _REFUSALS_AT_MOST and not self.report.written):
-            raise exc
         self._last_refusal = describe(exc)
         self._miss(delivered, f"is refused by the database ({self._last_refusal})")
         self._count_refused(delivered)
+        if is_held_up(exc):
+            self._count_held_up(exc)
+
+    def _count_held_up(self, exc: DBAPIError) -> None:
+        self._held_up += 1
+        if self._held_up >= 2 * _REFUSALS_AT_MOST:
+            self._remember_missed()
+            raise exc
 
     def _count_refused(self, delivered: DeliveredIds) -> None:
         self.report.refused += 1
@@ -175,7 +233,7 @@ class Writing:
                 delivered_ids.note_missed(conn, self._source, self._run, missed)
 
     def finish(self) -> None:
-        """Say what was done; raise where the table took nothing at all."""
+        """Say what was done; raise where the table took nothing at all, or others kept rows locked."""
         report = self.report
         log.info(
             "%d rows got their ids; %d keys match no row, %d match several, %d rows were refused by the database",
@@ -184,6 +242,8 @@ class Writing:
             report.with_several_rows,
             report.refused,
         )
+        if self._left is not None:
+            raise self._left
         if self._refused_new and not report.written:
             error = TargetUnavailableError if self._held_up else WriteBackError
             raise error(
@@ -192,8 +252,12 @@ class Writing:
             )
 
 
+def _pair(delivered: DeliveredIds) -> Pair:
+    return delivered.integration_id, delivered.applicant_id
+
+
 def _pairs(delivered: Mapping[int, DeliveredIds]) -> dict[int, Pair]:
-    return {number: (one.integration_id, one.applicant_id) for number, one in delivered.items()}
+    return {number: _pair(one) for number, one in delivered.items()}
 
 
 def _write(rows: JoinedUpdate | CaseUpdate, delivered: Mapping[int, DeliveredIds]) -> set[int]:

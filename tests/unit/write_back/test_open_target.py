@@ -38,6 +38,25 @@ def test_an_open_transaction_on_one_row_costs_that_row_and_no_other(people: Engi
     assert target.run(book.ledger, "crm.applicants").written == 1
 
 
+def test_many_rows_in_an_open_transaction_keep_no_row_of_another_part_from_its_ids(
+    postgres_url: str, open_engine: Callable[[str], Engine], book: Book
+) -> None:
+    engine = open_engine(postgres_url)
+    locked, others = [f"{number:03}" for number in range(30)], [f"{number:03}" for number in range(100, 160)]
+    make(engine, "id TEXT", *(f"'{key}'" for key in (*locked, *others)))
+    book.deliver(*locked, *others)
+    target = WriteBack(engine, "people", "id", SOON)
+    with engine.connect() as person:
+        person.exec_driver_sql("UPDATE people SET id = id WHERE id < '1'")
+        with pytest.raises(WriteBackError, match="Another transaction holds a lock"):
+            target.run(book.ledger, "crm.applicants")
+        person.rollback()
+    written = [key for key, found in ids(engine) if found is not None]
+    assert set(others[20:]) <= set(written)
+    assert set(written) <= set(others)
+    assert target.run(book.ledger, "crm.applicants").written == 90 - len(written)
+
+
 @pytest.mark.parametrize("limit_of_the_role", [True, False])
 def test_a_trigger_that_does_not_come_back_costs_its_row_and_no_other(
     people: Engine, book: Book, open_engine: Callable[[str], Engine], *, limit_of_the_role: bool

@@ -182,11 +182,15 @@ def test_ids_that_were_filled_in_later_follow(warehouse: Engine, book: Book) -> 
 def test_ids_that_arrive_while_the_row_is_written_back_are_not_forgotten(warehouse: Engine, book: Book) -> None:
     book.deliver("1", "2")
     with book.ledger.transaction() as conn:
-        read = delivered_ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
+        read = delivered_ids.to_write_back(
+            conn, "crm.applicants", after=None, limit=10, refill=False, run=None, missed=False
+        )
     book.set("1", kombo_candidate_id="late", written_back_at=None)
     with book.ledger.transaction() as conn:
         delivered_ids.mark_written_back(conn, "crm.applicants", read)
-        left = delivered_ids.to_write_back(conn, "crm.applicants", after=None, limit=10, refill=False)
+        left = delivered_ids.to_write_back(
+            conn, "crm.applicants", after=None, limit=10, refill=False, run=None, missed=False
+        )
     assert [(row.applicant_id, row.ids.kombo_candidate_id) for row in left] == [("1", "late")]
 
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from kombo_provider.errors import WriteBackError
-from kombo_provider.ledger import RunRef
+from kombo_provider.ledger import RunRef, Status
 from tests.postgres import PostgresServer
-from tests.unit.ledger.book import RUN, Book
+from tests.unit.ledger.book import RUN, VALID, Book
 from tests.unit.write_back.write_back_target import columns, ids, make, run, write
 
 KEYS = [str(number) for number in range(10, 40)]
@@ -131,6 +131,77 @@ def test_a_table_that_refuses_every_row_is_one_error_and_not_a_thousand_tries(wa
     with pytest.raises(WriteBackError, match="Writing ids back into people failed"):
         write(warehouse, book)
     assert book.row("999")["written_back_at"] is None
+
+
+def _refuse_archived(warehouse: Engine, *archived: str) -> None:
+    """Refuse every UPDATE of these rows and of no others."""
+    run(warehouse, "ALTER TABLE people ADD COLUMN archived INTEGER")
+    for key in archived:
+        run(warehouse, f"UPDATE people SET archived = 1 WHERE id = '{key}'")
+    if warehouse.dialect.name == "sqlite":
+        run(
+            warehouse,
+            "CREATE TRIGGER refuse BEFORE UPDATE ON people WHEN OLD.archived = 1 BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+    else:
+        run(warehouse, "ALTER TABLE people ADD CHECK (archived IS NULL OR kombo_application_id IS NULL)")
+
+
+def _keys(first: int, last: int) -> list[str]:
+    return [f"{number:04}" for number in range(first, last)]
+
+
+def _deliver(book: Book, lane: str, *keys: str) -> None:
+    book.stage(*(VALID.but(applicant_id=key, integration_id=lane) for key in keys))
+    for intent in book.claim(len(keys), lane=lane):
+        book.record(intent, Status.DELIVERED, resolution="response", kombo_application_id=f"app-{intent.key[-1]}")
+
+
+@WITH_TRIGGERS
+@pytest.mark.parametrize(
+    ("archived", "lane_of_others", "chunk_rows"),
+    [(25, "greenhouse:a", 5000), (64, "greenhouse:b", 30), (64, "greenhouse:a", 30)],
+)
+def test_rows_that_the_table_refuses_keep_no_row_behind_them_from_its_ids(
+    warehouse: Engine,
+    book: Book,
+    archived: int,
+    lane_of_others: str,
+    chunk_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kombo_provider.write_back.write_back.CHUNK_ROWS", chunk_rows)
+    refused, good = _keys(0, archived), _keys(100, 140)
+    make(warehouse, "id VARCHAR(20)", *(f"'{key}'" for key in (*refused, *good)))
+    _refuse_archived(warehouse, *refused)
+    _deliver(book, "greenhouse:a", *refused)
+    _deliver(book, lane_of_others, *good)
+    report = write(warehouse, book, run=RUN)
+    assert (report.written, report.refused) == (len(good), len(refused))
+    assert [key for key, found in ids(warehouse) if found is not None] == good
+
+
+@WITH_TRIGGERS
+def test_a_single_row_in_the_midst_of_refused_ones_gets_its_ids_in_a_later_run(warehouse: Engine, book: Book) -> None:
+    refused = _keys(0, 64)
+    make(warehouse, "id VARCHAR(20)", *(f"'{key}'" for key in refused))
+    refused.remove("0033")
+    _refuse_archived(warehouse, *refused)
+    _deliver(book, "greenhouse:a", *refused, "0033")
+    with pytest.raises(WriteBackError, match="Writing ids back into people failed"):
+        write(warehouse, book, run=RUN)
+    assert write(warehouse, book, run=RunRef("kombo_push", "later")).written == 1
+
+
+@WITH_TRIGGERS
+def test_many_rows_that_were_refused_before_turn_nothing_red_again(warehouse: Engine, book: Book) -> None:
+    refused = _keys(0, 30)
+    make(warehouse, "id VARCHAR(20)", *(f"'{key}'" for key in (*refused, "0100")))
+    _refuse_archived(warehouse, *refused)
+    _deliver(book, "greenhouse:a", *refused, "0100")
+    assert write(warehouse, book, run=RUN).missed == {"greenhouse:a": 30}
+    report = write(warehouse, book, run=RunRef("kombo_push", "later"))
+    assert (report.written, report.missed) == (0, {})
 
 
 def _change_nothing(warehouse: Engine, how: str) -> str:
