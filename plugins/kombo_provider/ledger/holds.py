@@ -64,12 +64,13 @@ def waiting_keys(
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
-def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold) -> int:
-    """Hold those of the rows that are `ready`, whatever else they were held for; return how many."""
+def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold) -> set[Pair]:
+    """Hold those of the rows that are `ready`, whatever else they were held for; return their keys."""
     if not keys:
-        return 0
+        return set()
     statement = update(deliveries).where(has_key(conn, source, keys), IS_READY).values(hold=hold)
-    return conn.execute(statement).rowcount
+    held = conn.execute(statement.returning(deliveries.c.integration_id, deliveries.c.applicant_id))
+    return {(row[0], row[1]) for row in held}
 
 
 def release(

@@ -30,17 +30,14 @@ class SentElsewhere:
         staged: Counter[str],
         by_integration: Counter[tuple[str, str]],
     ) -> None:
-        """Hold the rows of these keys, which were just staged; those that are new count as held."""
-        waited = [key for key in foreign if key in known_before]
-        new = [key for key in foreign if key not in known_before]
-        holds.put_on_hold(conn, self._source, waited, Hold.HAS_ID)
-        held = holds.put_on_hold(conn, self._source, new, Hold.HAS_ID)
-        staged["new"] -= held
-        staged["held"] += held
-        for integration_id, _ in new:
+        """Hold those of the rows, which were just staged, that would be sent; the new ones count as held."""
+        held = holds.put_on_hold(conn, self._source, list(foreign), Hold.HAS_ID)
+        for integration_id, _ in held.difference(known_before):
+            staged["new"] -= 1
+            staged["held"] += 1
             by_integration[integration_id, "new"] -= 1
             by_integration[integration_id, "held"] += 1
-        self._named = [*self._named, *foreign][:_NAMED]
+        self._named = [*self._named, *sorted(held)][:_NAMED]
 
     def log(self) -> None:
         """Name some of them, and say what to do."""

@@ -73,5 +73,5 @@ def hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, st
             return held
         foreign = target.foreign_ids(ledger, keys)
         with ledger.transaction() as conn:
-            held += holds.put_on_hold(conn, selection.source, list(foreign), Hold.HAS_ID)
+            held += len(holds.put_on_hold(conn, selection.source, list(foreign), Hold.HAS_ID))
         last = keys[-1]

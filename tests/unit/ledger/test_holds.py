@@ -58,7 +58,8 @@ def test_a_held_row_that_changes_stays_held_and_an_approved_one_stays_approved(b
 def test_a_row_whose_target_has_an_id_is_held_for_that_and_no_approval_lets_it_go(book: Book) -> None:
     book.stage(*_rows(2), hold=Hold.APPROVAL)
     with book.ledger.transaction() as conn:
-        assert holds.put_on_hold(conn, STAGING.source, [("greenhouse:a", "1"), ("lever:b", "1")], Hold.HAS_ID) == 1
+        keys = [("greenhouse:a", "1"), ("lever:b", "1")]
+        assert holds.put_on_hold(conn, STAGING.source, keys, Hold.HAS_ID) == {("greenhouse:a", "1")}
         assert holds.held_keys(conn, SELECTION, Hold.HAS_ID, 10) == [("greenhouse:a", "1")]
         assert holds.release(conn, SELECTION, Hold.APPROVAL) == 1
     assert [intent.key.applicant_id for intent in book.claim()] == ["0"]
@@ -68,7 +69,7 @@ def test_a_row_on_the_wire_is_not_held(book: Book) -> None:
     book.stage(VALID)
     book.claim()
     with book.ledger.transaction() as conn:
-        assert holds.put_on_hold(conn, STAGING.source, [("greenhouse:a", "1")], Hold.HAS_ID) == 0
+        assert holds.put_on_hold(conn, STAGING.source, [("greenhouse:a", "1")], Hold.HAS_ID) == set()
 
 
 def test_a_held_row_that_is_withdrawn_and_comes_back_is_no_longer_held(book: Book) -> None:

@@ -30,7 +30,7 @@ def bigquery_beside(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rows_are_staged_and_held(book: Book) -> None:
     book.stage(VALID, VALID.but(applicant_id="2"))
     with book.ledger.transaction() as conn:
-        assert holds.put_on_hold(conn, STAGING.source, [("greenhouse:a", "2")], Hold.HAS_ID) == 1
+        assert holds.put_on_hold(conn, STAGING.source, [("greenhouse:a", "2")], Hold.HAS_ID) == {("greenhouse:a", "2")}
     assert [intent.key.applicant_id for intent in book.claim()] == ["1"]
 
 
