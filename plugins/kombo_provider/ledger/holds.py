@@ -13,7 +13,7 @@ from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, IS_READY, KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.selection import Selection
-from kombo_provider.ledger.status import Hold, Resolution, Status
+from kombo_provider.ledger.status import Hold, Resolution, RunRef, Status
 
 
 class Held(NamedTuple):
@@ -36,14 +36,15 @@ def held(conn: Connection, selection: Selection, integration_ids: Collection[str
     return [Held(row[0], Hold(row[1]), row[2], row[3]) for row in conn.execute(query)]
 
 
-def held_keys(conn: Connection, selection: Selection, hold: Hold, limit: int) -> list[Pair]:
+def held_keys(
+    conn: Connection, selection: Selection, hold: Hold, limit: int, *, after: Pair | None = None
+) -> list[Pair]:
     """Return the first held rows of a selection, as (integration id, applicant id), in key order."""
-    query = (
-        select(deliveries.c.integration_id, deliveries.c.applicant_id)
-        .where(*are_held(selection), deliveries.c.hold == hold)
-        .order_by(deliveries.c.integration_id, deliveries.c.applicant_id)
-        .limit(limit)
-    )
+    key = tuple_(deliveries.c.integration_id, deliveries.c.applicant_id)
+    conditions = [*are_held(selection), deliveries.c.hold == hold]
+    if after is not None:
+        conditions.append(key > tuple_(*after))
+    query = select(*key.clauses).where(*conditions).order_by(*key.clauses).limit(limit)
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
@@ -71,6 +72,15 @@ def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold)
     statement = update(deliveries).where(has_key(conn, source, keys), IS_READY).values(hold=hold)
     held = conn.execute(statement.returning(deliveries.c.integration_id, deliveries.c.applicant_id))
     return {(row[0], row[1]) for row in held}
+
+
+def judge_anew(conn: Connection, source: str, keys: Sequence[Pair], run: RunRef) -> int:
+    """Leave it to the run to decide about those rows that are held for an id; return how many."""
+    if not keys:
+        return 0
+    conditions = has_key(conn, source, keys), IS_READY, deliveries.c.hold == Hold.HAS_ID
+    judged_by = {"hold": Hold.UNDECIDED, **run._asdict()}
+    return conn.execute(update(deliveries).where(*conditions).values(judged_by)).rowcount
 
 
 def release(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kombo_provider.ledger import Hold, Ledger, holds, staging
+from kombo_provider.ledger import Hold, Ledger, RunRef, delivered_ids, holds, staging
 from kombo_provider.ledger.selection import Selection
 
 _KEYS_SAMPLED = 200
@@ -30,6 +30,9 @@ class Target(Protocol):
 
     def foreign_ids(self, ledger: Ledger, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         """Return the same for ids that no delivery of the ledger bears."""
+
+    def clear_keys(self, ledger: Ledger, keys: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return the keys whose row is there and has no such id."""
 
 
 class TargetCheck:
@@ -74,4 +77,23 @@ def hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, st
         foreign = target.foreign_ids(ledger, keys)
         with ledger.transaction() as conn:
             held += len(holds.put_on_hold(conn, selection.source, list(foreign), Hold.HAS_ID))
+        last = keys[-1]
+
+
+def judge_anew_what_was_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, run: RunRef) -> int:
+    """End the hold of rows whose target has no such id any more; return how many are new rows again.
+
+    A row that the target lacks proves nothing, nor does a target that was rebuilt without any ids.
+    """
+    judged, last = 0, None
+    while True:
+        with ledger.transaction() as conn:
+            keys = holds.held_keys(conn, selection, Hold.HAS_ID, _KEYS_A_LOOK, after=last)
+            wrote_ids = delivered_ids.was_any_written_back(conn, selection.source) if keys else False
+        if not keys or (wrote_ids and not target.holds_ids()):
+            return judged
+        clear = target.clear_keys(ledger, keys)
+        with ledger.transaction() as conn:
+            staging.lock_source(conn, selection.source)
+            judged += holds.judge_anew(conn, selection.source, clear, run)
         last = keys[-1]

@@ -72,6 +72,14 @@ class WriteBack:
             known = delivered_ids.who_bears(conn, "kombo_application_id", set(there.values()))
         return {key: application_id for key, application_id in there.items() if application_id not in known}
 
+    def clear_keys(self, ledger: Ledger, keys: Sequence[Pair]) -> list[Pair]:
+        """Return those of the keys whose row is there and has no application id, or one that a delivery bears.
+
+        Opens a transaction of the ledger.
+        """
+        there = {keys[one.number] for one in self._found(keys) if one.exact}
+        return sorted(there.difference(self.foreign_ids(ledger, keys)))
+
     def check_keys(self, ledger: Ledger, source: str, keys: Sequence[Pair]) -> None:
         """Raise WriteBackError if none of these keys of the SELECT has a row, and none of the source ever had one.
 

@@ -38,7 +38,12 @@ def _ledger_line(**fields: Any) -> str:
 
 @pytest.mark.parametrize(
     ("hold", "words"),
-    [(Hold.APPROVAL, "confirm_rows"), (Hold.HAS_ID, "already_sent"), (Hold.UNDECIDED, "the next run decides")],
+    [
+        (Hold.APPROVAL, "confirm_rows"),
+        (Hold.HAS_ID, "already_sent"),
+        (Hold.HAS_ID, "empty the id"),
+        (Hold.UNDECIDED, "the next run decides"),
+    ],
 )
 def test_a_held_row_says_what_ends_its_hold(hold: Hold, words: str) -> None:
     said = _ledger_line(hold=hold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine
@@ -49,3 +50,62 @@ def test_rows_that_an_earlier_tool_sent_hide_none_of_those_that_wait_for_approva
     source.add(range(20, 25), "ats:a")
     counts = source.stage(more="sent AS already_sent").counts
     assert (counts["imported"], counts["new"], counts["held"]) == (3, 0, 5)
+
+
+def _hold_one(source: Source) -> None:
+    source.add(range(7, 8), "ats:a")
+    source.has_id(7, "stray")
+    source.stage()
+    assert source.holds() == [("0", None), ("1", None), ("7", "has_id")]
+
+
+@pytest.mark.parametrize("is_read_again", [True, False])
+def test_a_row_whose_stray_id_was_emptied_is_a_new_row_again(source: Source, *, is_read_again: bool) -> None:
+    _hold_one(source)
+    source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
+    if not is_read_again:
+        source.add(range(8, 9), "ats:a", "2026-03-09 10:00:00")
+    report = source.stage(lookback=timedelta(0))
+    assert ("7", None) in source.holds()
+    assert sum(report.ready.values()) == len(source.holds())
+
+
+def test_a_row_that_is_a_new_one_again_counts_with_those_that_need_approval(source: Source) -> None:
+    _hold_one(source)
+    source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
+    source.stage(approve_above=0)
+    assert source.holds() == [("0", None), ("1", None), ("7", "approval")]
+
+
+def test_a_row_whose_stray_id_is_there_still_stays_held(source: Source) -> None:
+    _hold_one(source)
+    source.run("UPDATE people SET changed = '2026-03-05 10:00:00'")
+    source.stage()
+    source.stage(window="all", confirm_rows=100)
+    assert ("7", "has_id") in source.holds()
+
+
+def test_a_run_that_does_not_ask_the_target_ends_no_hold_for_an_id(source: Source) -> None:
+    _hold_one(source)
+    source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
+    source.target = False
+    source.stage()
+    source.target = True
+    source.stage(dry_run=True)
+    assert ("7", "has_id") in source.holds()
+
+
+@pytest.mark.parametrize("how", ["the row is gone", "all ids are gone"])
+def test_a_target_that_was_rebuilt_without_ids_ends_no_hold(source: Source, how: str) -> None:
+    _hold_one(source)
+    with source.ledger.transaction() as conn:
+        conn.exec_driver_sql("UPDATE kombo_deliveries SET written_back_at = staged_at WHERE applicant_id = '0'")
+    if how == "the row is gone":
+        source.has_id(0, "another stray")
+        source.run("CREATE TABLE kept AS SELECT * FROM people")
+        source.run("DELETE FROM people WHERE id = 7")
+        source.stage_from("kept")
+    else:
+        source.run("UPDATE people SET kombo_application_id = NULL")
+        source.stage()
+    assert ("7", "has_id") in source.holds()

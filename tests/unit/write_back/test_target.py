@@ -273,8 +273,22 @@ def test_application_ids_that_no_delivery_bears_are_found_in_the_rows_of_the_ext
     keys = [("greenhouse:a", name) for name in ("1", "2", "3")]
     assert target.ids_of(keys) == {keys[0]: "app-1", keys[1]: "theirs"}
     assert target.foreign_ids(book.ledger, [*keys, ("lever:b", "1")]) == {keys[1]: "theirs"}
+    assert target.clear_keys(book.ledger, [*keys, ("greenhouse:a", "5")]) == [keys[0], keys[2]]
     with book.ledger.transaction():
         assert target.ids_of(keys[2:]) == {}
+
+
+@pytest.mark.parametrize("in_the_first", [True, False])
+def test_an_id_in_one_of_several_rows_of_a_key_is_found_whatever_their_order(
+    warehouse: Engine, book: Book, *, in_the_first: bool
+) -> None:
+    make(warehouse, "id TEXT")
+    for application_id in ("'theirs'", "NULL") if in_the_first else ("NULL", "'theirs'"):
+        run(warehouse, f"INSERT INTO people (id, kombo_application_id) VALUES ('1', {application_id})")
+    target = WriteBack(warehouse, "people", "id")
+    key = ("greenhouse:a", "1")
+    assert target.foreign_ids(book.ledger, [key]) == {key: "theirs"}
+    assert target.clear_keys(book.ledger, [key]) == []
 
 
 @pytest.mark.parametrize(("name", "aware"), [("TIMESTAMP_NTZ", False), ("TIMESTAMP_TZ", True), ("TIMESTAMP", True)])
