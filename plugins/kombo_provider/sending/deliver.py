@@ -6,13 +6,12 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from kombo_provider.client import KomboClient
-from kombo_provider.errors import ApiError
 from kombo_provider.ledger import EVERYWHERE, LaneState, Ledger, claims, lane_states, now
 from kombo_provider.ledger.lane_states import LaneStatus
 from kombo_provider.ledger.selection import Selection
@@ -25,7 +24,7 @@ from kombo_provider.sending.held import left_to_holders, look_again_in, outlived
 from kombo_provider.sending.lane import Lane
 from kombo_provider.sending.opening import open_lane
 from kombo_provider.sending.options import SendOptions, TaskTime, Tuning
-from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight, refusal
+from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight
 from kombo_provider.sending.request import ReadFile
 from kombo_provider.sending.requester import Requester
 from kombo_provider.sending.sender import Sender
@@ -85,7 +84,8 @@ def deliver(
     with ledger.transaction() as conn:
         waits = waiting(conn, selection, integration_ids)
     conn_id = selection.kombo_conn_id
-    stops = _stops_before_sending(ledger, client, conn_id, integration_ids, environment_id, options, waits)
+    checks = preflight or Preflight(client)
+    stops = _stops_before_sending(ledger, checks, conn_id, integration_ids, environment_id, options, waits)
     facts: dict[str, LaneFacts] = {}
     if preflight is not None:
         facts = preflight.look({name: what for name, what in waits.items() if name not in stops})
@@ -125,7 +125,7 @@ class _Stop(NamedTuple):
 
 def _stops_before_sending(
     ledger: Ledger,
-    client: KomboClient,
+    preflight: Preflight,
     kombo_conn_id: str,
     integration_ids: Sequence[str],
     environment_id: str,
@@ -135,10 +135,11 @@ def _stops_before_sending(
     """Find the lanes that stay stopped: of another environment, stopped by a person, or refused by Kombo still."""
     foreign, stopped = _stopped_lanes(ledger, kombo_conn_id, integration_ids, environment_id)
     stops = {name: _Stop(Ending.FOREIGN, environments) for name, environments in foreign.items()}
+    usable = _usable_again(ledger, preflight, kombo_conn_id, stopped, options.tuning, waits)
     for name, status in stopped.items():
         if status.state is LaneState.STOPPED:
             stops[name] = _Stop(Ending.HALTED, status.code)
-        elif not _usable_again(ledger, client, kombo_conn_id, name, status, options.tuning, waits.get(name, Waiting())):
+        elif name not in usable:
             ending = Ending.BLOCKED if status.state is LaneState.BLOCKED else Ending.PAUSED
             stops[name] = _Stop(ending, status.code, status.log_url)
     return stops
@@ -176,46 +177,30 @@ def _stopped_lanes(
 
 def _usable_again(
     ledger: Ledger,
-    client: KomboClient,
+    preflight: Preflight,
     kombo_conn_id: str,
-    integration_id: str,
-    status: LaneStatus,
+    stopped: Mapping[str, LaneStatus],
     tuning: Tuning,
-    waits: Waiting,
-) -> bool:
-    """Find out by a cheap read whether one request may try; the lane stays paused until that one proves it."""
+    waits: Mapping[str, Waiting],
+) -> set[str]:
+    """Find out by cheap reads on which lanes one request may try; each stays paused until that one proves it."""
+    asked: dict[str, Waiting] = {}
     with ledger.transaction() as conn:
         at = now(conn)
-    rest = timedelta()
-    if status.paused_until is not None and status.pause_lasts(at):
-        rest = status.paused_until - at
-    if rest.total_seconds() > tuning.longest_pause:
-        return False
-    if not _works_again(client, integration_id, waits.endpoints):
-        return False
-    if status.state is LaneState.BLOCKED:
+    for name, status in stopped.items():
+        rest = timedelta()
+        if status.paused_until is not None and status.pause_lasts(at):
+            rest = status.paused_until - at
+        if status.state is not LaneState.STOPPED and rest.total_seconds() <= tuning.longest_pause:
+            asked[name] = waits.get(name, Waiting())
+    usable = preflight.working(asked)
+    blocked = sorted(name for name in usable if stopped[name].state is LaneState.BLOCKED)
+    if blocked:
         with ledger.transaction() as conn:
-            lane_states.set_state(
-                conn, kombo_conn_id, integration_id, LaneState.PAUSED, code=status.code, log_url=status.log_url
-            )
-    return True
-
-
-def _works_again(client: KomboClient, integration_id: str, endpoints: Collection[str]) -> bool:
-    """Ask Kombo for the integration: active, set up and able to create means that one request may try."""
-    try:
-        integration = client.integration(integration_id)
-    except ApiError as exc:
-        log.warning("Integration %s stays stopped: %s", integration_id, exc)
-        return False
-    status, setup = integration.get("status"), integration.get("setup_status")
-    if (code := refusal(integration, endpoints)) is not None:
-        log.warning("Integration %s stays stopped: Kombo would refuse it as %s", integration_id, code)
-        return False
-    if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
-        return True
-    log.warning("Integration %s stays stopped: Kombo says status %.60r, setup %.60r", integration_id, status, setup)
-    return False
+            for name in blocked:
+                code, log_url = stopped[name].code, stopped[name].log_url
+                lane_states.set_state(conn, kombo_conn_id, name, LaneState.PAUSED, code=code, log_url=log_url)
+    return usable
 
 
 def _report(ledger: Ledger, selection: Selection, lanes: Sequence[Lane]) -> DeliverReport:

@@ -1,11 +1,13 @@
 """What Kombo says of a lane before anything is sent: asked once per lane and task, in a few reads.
 
-Nothing is stopped that Kombo does not clearly refuse: where a read fails or an answer is not understood, rows are sent.
+A lane that stands still goes on only if Kombo says that it works. Of the others none is stopped that Kombo does not
+clearly refuse: where a read fails or an answer is not understood, rows are sent.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +85,36 @@ class Preflight:
         self._until = self._clock() + self._within
         with ThreadPoolExecutor(min(_LANES_AT_ONCE, len(waiting)), thread_name_prefix="kombo-preflight") as pool:
             return dict(zip(waiting, pool.map(self._look_at, waiting, waiting.values()), strict=True))
+
+    def working(self, stopped: Mapping[str, Waiting]) -> set[str]:
+        """Return those of the lanes that stand still of which Kombo says in time that one request may try."""
+        if not stopped:
+            return set()
+        self._until = self._clock() + self._within
+        # In any order: those that never answer are not the first of each run, to use up the time of the others.
+        names = random.sample(list(stopped), len(stopped))
+        with ThreadPoolExecutor(min(_LANES_AT_ONCE, len(names)), thread_name_prefix="kombo-preflight") as pool:
+            work = pool.map(lambda name: self._works(name, stopped[name].endpoints), names)
+            return {name for name, works in zip(names, work, strict=True) if works}
+
+    def _works(self, integration_id: str, endpoints: Collection[str]) -> bool:
+        """Ask Kombo for the integration: active, set up and able to create means that one request may try."""
+        if self._clock() >= self._until:
+            log.warning("Integration %s stays stopped: there was no time to ask for it", integration_id)
+            return False
+        try:
+            integration = self._client.integration(integration_id)
+        except KomboError as exc:
+            log.warning("Integration %s stays stopped: %s", integration_id, exc)
+            return False
+        status, setup = integration.get("status"), integration.get("setup_status")
+        if (code := refusal(integration, endpoints)) is not None:
+            log.warning("Integration %s stays stopped: Kombo would refuse it as %s", integration_id, code)
+            return False
+        if status in (None, "ACTIVE") and setup in (None, "COMPLETED"):
+            return True
+        log.warning("Integration %s stays stopped: Kombo says status %.60r, setup %.60r", integration_id, status, setup)
+        return False
 
     def _look_at(self, integration_id: str, what: Waiting) -> LaneFacts:
         integration = self._read(self._client.integration, integration_id)

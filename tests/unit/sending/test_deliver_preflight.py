@@ -169,3 +169,13 @@ def test_what_kombo_is_asked_beforehand_takes_of_the_turn(desk: Desk, sandbox: S
     report = send(desk, sandbox)
     assert (report.problems, report.left) == ([], {LANE: 1})
     assert posted(sandbox) == 0
+
+
+def test_a_lane_that_stands_still_is_asked_for_no_longer_than_any_other(desk: Desk, sandbox: Sandbox) -> None:
+    desk.stage("a", lane=LANE)
+    with desk.ledger.transaction() as conn:
+        lane_states.set_state(conn, "k", LANE, LaneState.BLOCKED, code="INTEGRATION.INACTIVE")
+    sandbox.faults([{"kind": "late", "seconds": 3, "match": {"path": INTEGRATION, "method": "GET"}}])
+    (problem,) = send(desk, sandbox, read_within=0.5).problems
+    assert "INTEGRATION.INACTIVE" in problem
+    assert posted(sandbox) == 0

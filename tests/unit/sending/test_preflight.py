@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kombo_provider.errors import ApiError
 from kombo_provider.ledger.waiting import Waiting
 from kombo_provider.sending.attachment_limits import NOT_TOLD
 from kombo_provider.sending.preflight import NOTHING_TOLD, LaneFacts, Preflight, refusal
+from tests.waiting import PATIENCE_SECONDS
 
 LANE = "greenhouse:a"
 APPLICATION, CANDIDATE = ["application"], ["candidate"]
@@ -75,9 +77,11 @@ class Kombo:
         self.asked: list[str] = []
         self.now = 0.0
         self.seconds = 0.0
+        self.meet: Callable[[], object] = lambda: None
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
+        self.meet()
         self.now += self.seconds
         if what in self.failing:
             raise ApiError(f"{what} failed")
@@ -93,6 +97,10 @@ class Kombo:
     def jobs(self, integration_id: str, **filters: Any) -> Iterator[dict[str, Any]]:
         self._ask("jobs")
         yield from self.listed
+
+    def working(self, lanes: int, within: float = 20.0) -> set[str]:
+        preflight = Preflight(self, within=within, clock=lambda: self.now)
+        return preflight.working({f"{LANE}{number}": Waiting(set(), {"application"}) for number in range(lanes)})
 
     def look(self, *job_ids: str, lanes: int = 1, within: float = 20.0) -> list[LaneFacts]:
         preflight = Preflight(self, within=within, clock=lambda: self.now)
@@ -154,3 +162,27 @@ def test_what_the_integration_says_about_files_is_heeded(kombo: Kombo) -> None:
     assert found.limits.total_bytes == 5
     kombo.restrictions = {}
     assert kombo.look("J")[0].limits is NOT_TOLD
+
+
+def test_stopped_lanes_are_asked_for_beside_one_another(kombo: Kombo) -> None:
+    all_there = threading.Barrier(5, timeout=PATIENCE_SECONDS)
+    kombo.meet = all_there.wait
+    assert len(kombo.working(lanes=5)) == 5
+
+
+def test_a_stopped_lane_whose_check_does_not_come_in_time_stays_stopped(kombo: Kombo) -> None:
+    kombo.seconds = 15.0
+    assert len(kombo.working(lanes=20)) == len(kombo.asked) <= 2 + 8, "two in time, and what eight threads had begun"
+    assert kombo.working(lanes=0) == set()
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": "INVALID"}, {"status": "INACTIVE"}, {"setup_status": "INCOMPLETE"}, {"setup_status": "NEW"}]
+)
+def test_a_stopped_lane_that_kombo_does_not_call_healthy_stays_stopped(kombo: Kombo, said: dict[str, Any]) -> None:
+    kombo.said = said
+    assert kombo.working(lanes=1) == set()
+    kombo.said = {}
+    assert len(kombo.working(lanes=1)) == 1
+    kombo.failing = {"integration"}
+    assert kombo.working(lanes=1) == set()
