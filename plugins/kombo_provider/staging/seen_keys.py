@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ class SeenKeys:
     def add(self, keys: Collection[Hashable]) -> None:
         """Remember keys."""
         self._unsorted.extend(map(hash, keys))
+
+    def add_new(self, keys: Set[Hashable]) -> int:
+        """Remember those of the keys that were not added before; return how many they are."""
+        new = [key for key, held in zip(keys, self.may_hold(keys), strict=True) if not held]
+        self.add(new)
+        return len(new)
 
     def _sort(self) -> None:
         """Make what was added since the last question a run, merged with those that are no longer."""

@@ -106,13 +106,14 @@ class Stager:
 
     def count_unknown(self, reader: SourceReader, before: datetime) -> int:
         """Count the rows older than an instant that the ledger does not know; changes nothing."""
-        unknown: set[tuple[str, str]] = set()
+        seen, count = SeenKeys(), 0
         with reader.open() as source:
             for rows in self._mapped(source, Window(None, before, undated=False), Narrowing(), ()):
                 keys = [_key(row) for row in rows if row.key_problem is None]
                 with self._ledger.transaction() as conn:
-                    unknown.update(set(keys) - staging.known_keys(conn, self._staging.source, keys))
-        return len(unknown)
+                    unknown = set(keys) - staging.known_keys(conn, self._staging.source, keys)
+                count += seen.add_new(unknown)
+        return count
 
     def any_with_id(self, reader: SourceReader, target: Target) -> bool:
         """Tell whether a row that the SELECT returns has an application id in the target; changes nothing."""

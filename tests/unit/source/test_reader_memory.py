@@ -36,12 +36,18 @@ def stage(engine, sql):
     stager.run(SourceReader(engine, sql, where="test"), Plan(Window()), Narrowing(), started_at=datetime.now(UTC))
     return stager.counts["new"]
 
+def count(engine, sql):
+    ledger = Ledger(create_engine(engine.url))
+    ledger.ensure()
+    stager = Stager(ledger, Staging("s", "k", "application", RunRef("d", "r")), MappingOptions())
+    return stager.count_unknown(SourceReader(engine, sql, where="test"), datetime.now(UTC))
+
 def read(engine, sql):
     with SourceReader(engine, sql, where="test").open() as source:
         return sum(map(len, source.frames(Window())))
 
 url, what, few, many = sys.argv[1:]
-do = {"read": read, "stage": stage}[what]
+do = {"read": read, "stage": stage, "count": count}[what]
 engine = create_engine(url)
 do(engine, few)
 before = peak()
@@ -90,3 +96,18 @@ def test_rows_of_seven_megabytes_come_a_few_at_a_time(database_url: str, json_ty
     rows, grown = _growth(database_url, "stage", few, many)
     assert rows == 215
     assert grown < 250
+
+
+def test_older_rows_that_nobody_was_sent_are_counted_in_the_memory_of_a_few(database_url: str) -> None:
+    dialect = create_engine(database_url).dialect.name
+    columns = (
+        "'00000000-0000-4000-8000-' || i AS applicant_id, 'greenhouse:8f3c2b1a-1111-2222-3333-444455556666' AS "
+        "integration_id, 'j' AS job_id, 'A' AS candidate__first_name, 'L' AS candidate__last_name, "
+        "'a@b.co' AS candidate__email_address, {} AS changed_at"
+    )
+    old = "TIMESTAMPTZ '2026-01-01'" if dialect == "postgresql" else "'2026-01-01 00:00:00'"
+    sql = f"SELECT {columns.format(old)} FROM {_SERIES[dialect]}"
+    few, many = sql.format(20_000), f"{sql.format(100_000)} UNION ALL {sql.format(10)}"
+    rows, grown = _growth(database_url, "count", few, many)
+    assert rows == 100_000, "a key that is repeated counts once"
+    assert grown < 10

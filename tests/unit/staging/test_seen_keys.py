@@ -24,6 +24,13 @@ def test_what_was_added_is_known_and_nothing_else(
     assert seen.may_hold(asked) == [key in expected for key in asked]
 
 
+@given(st.lists(KEYS, max_size=12))
+def test_each_key_is_counted_once_however_often_it_is_added(chunks: list[list[tuple[str, str]]]) -> None:
+    seen = SeenKeys()
+    counted = sum(seen.add_new(set(chunk)) for chunk in chunks)
+    assert counted == len({key for chunk in chunks for key in chunk})
+
+
 def test_four_hundred_thousand_keys_need_less_than_eight_mebibytes() -> None:
     seen = SeenKeys()
     tracemalloc.start()
