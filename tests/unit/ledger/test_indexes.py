@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import LaneState, Ledger, RunRef, asking, doubts, lane_states, leases, staging
+from kombo_provider.ledger import LaneState, Ledger, RunRef, asking, doubts, lane_states, leases, left, staging
 from kombo_provider.ledger._run_tables import alerts, runs
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
@@ -179,6 +179,8 @@ def test_no_statement_of_an_hourly_run_grows_with_the_ledger(ledger_with_history
     with SandboxProcess() as sandbox:
         client = KomboClient(api_key=API_KEY, base_url=sandbox.url)
         staged = stage(ledger, reader, options, selection=selection, target=write_back)
+        with ledger.transaction() as conn:
+            left.goes_on(conn, selection, RUN, staged.integration_ids)
         sending = SendOptions(RUN, "task", 10, 60.0)
         deliver(
             ledger, client, selection, sending, staged.integration_ids, stop=threading.Event(), read_file=str.encode
