@@ -72,10 +72,7 @@ def kombo_push_dag(
 
 
 def kombo_push(*, group_id: str = "kombo_push", **arguments: Unpack[PushArguments]) -> TaskGroup:
-    """Build the tasks of a push, all but `next`, as a task group for a DAG of one's own.
-
-    The arguments are those of kombo_push_dag.
-    """
+    """Build a push's tasks but `next` as a task group for a DAG of one's own; the arguments are kombo_push_dag's."""
     settings = push_settings(arguments, defined_in=sys._getframe(1).f_code.co_filename, whole_dag=False)
     with TaskGroup(group_id) as group:
         _push_tasks(settings)

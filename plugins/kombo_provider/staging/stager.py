@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import compress
 
 from sqlalchemy import Connection
@@ -24,6 +23,7 @@ from kombo_provider.staging.mapping_options import MappingOptions as MappingOpti
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.passed_rows import PassedRows
 from kombo_provider.staging.personal_ids import PersonalIds
+from kombo_provider.staging.reach import Reach
 from kombo_provider.staging.recognition import Recognition
 from kombo_provider.staging.remarks import Remarks
 from kombo_provider.staging.same_person import SamePerson
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 _LOG_EVERY_SECONDS = 30.0
 _REASONS_SHOWN = 5
-_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class Stager:
@@ -59,8 +58,6 @@ class Stager:
         self.counts.update(dict.fromkeys(("extracted", *staging.COUNTERS), 0))
         self.by_integration: Counter[tuple[str, str]] = Counter() if by_integration is None else by_integration
         self.job_changed = 0
-        self._greatest: datetime | None = None
-        self._now = _LATEST
         self._seen = SeenKeys()
         self._passed, self._personal_ids = PassedRows(), PersonalIds()
         self.asked = AskedFor(Narrowing(), {})
@@ -83,10 +80,9 @@ class Stager:
         `replayed` are keys, and the codes they bear, taken whatever the window. Rows after `started_at` are `not_yet`.
         Rows are committed chunk by chunk: whatever stops this, a second run finds the first one's rows there.
         """
-        self._now, replayed = started_at, replayed or {}
-        self._greatest = None  # looking ahead at the source may have reached further than this run's window
+        reach = Reach(plan.window, narrowing, replayed or {}, now=started_at)
         self._find_questions = self._options.find_questions
-        self.asked = AskedFor(narrowing, replayed)
+        self.asked = AskedFor(narrowing, replayed or {})
         started = logged = time.monotonic()
         if self._dry_run:
             with self._ledger.transaction() as conn:
@@ -94,21 +90,21 @@ class Stager:
         looks = not (self._dry_run or narrowing or replayed) and self._options.same_person != "hold"
         by_user = self._options.transform is not None
         with reader.open() as source, quiet_collector(each_chunk=by_user) as collect_cycles:
-            for rows in self._mapped(source, plan.window, narrowing, replayed, looks=looks):
+            for rows in self._mapped(source, reach, looks=looks):
                 self._stage(rows)
                 collect_cycles()
                 if time.monotonic() - logged > _LOG_EVERY_SECONDS:
                     logged = time.monotonic()
                     log.info("%d rows extracted, %.0f rows/s", *self._rate(started))
         if not narrowing and not self._dry_run:
-            self._remember(plan, started_at)
+            self._remember(plan, reach.greatest, started_at)
         self._log_end(started)
 
     def count_unknown(self, reader: SourceReader, before: datetime) -> int:
         """Count the rows older than an instant that the ledger does not know; changes nothing."""
         seen, count = SeenKeys(), 0
         with reader.open() as source:
-            for rows in self._mapped(source, Window(None, before, undated=False), Narrowing(), ()):
+            for rows in self._mapped(source, Reach(Window(None, before, undated=False))):
                 keys = [_key(row) for row in rows if row.key_problem is None]
                 with self._ledger.transaction() as conn:
                     unknown = set(keys) - staging.known_keys(conn, self._staging.source, keys)
@@ -118,17 +114,16 @@ class Stager:
     def any_with_id(self, reader: SourceReader, target: Target) -> bool:
         """Tell whether a row that the SELECT returns has an application id in the target; changes nothing."""
         with reader.open() as source:
-            for rows in self._mapped(source, Window(), Narrowing(), ()):
+            for rows in self._mapped(source, Reach(Window())):
                 if target.ids_of([_key(row) for row in rows if row.key_problem is None and row.already_sent is None]):
                     return True
         return False
 
-    def _remember(self, plan: Plan, started_at: datetime) -> None:
+    def _remember(self, plan: Plan, reached: datetime | None, started_at: datetime) -> None:
         """Move what the next run goes by; only now that every row of the window is committed."""
         source = self._staging.source
         with self._ledger.transaction() as conn:
             staging.lock_source(conn, source)
-            reached = self._greatest
             if reached is None and staging.watermark(conn, source) is None:
                 reached = plan.begins_at
             if plan.moves and reached is not None:
@@ -140,76 +135,33 @@ class Stager:
             read = passed_over.Span(plan.window.lower, plan.window.upper, plan.window.undated, plan.sweeps)
             passed_over.forget_gone(conn, source, read, started_at=started_at)
 
-    def _mapped(
-        self,
-        source: OpenSource,
-        window: Window,
-        narrowing: Narrowing,
-        replayed: Collection[tuple[str, str]],
-        *,
-        looks: bool = False,
-    ) -> Iterator[list[MappedRow]]:
-        transform = self._options.transform
-        # Of a transform the columns are not known before it has made a first chunk.
+    def _mapped(self, source: OpenSource, reach: Reach, *, looks: bool = False) -> Iterator[list[MappedRow]]:
+        transform, limit = self._options.transform, reach.narrowing.limit
         recognition = Recognition(self._ledger, self._staging, self._options.rules, looks=looks)
+        # Of a transform the columns are not known before it has made a first chunk.
         mapper = None if transform else self._mapper(source.columns)
-        cut = window
-        if replayed:
-            cut = Window()  # those rows may lie anywhere
-        elif window.undated:
-            # Rows of the future are to be seen and counted: SQL does not cut the window's end.
-            cut = replace(window, upper=None)
         taken = 0
-        for raw in source.chunks(cut):
+        for raw in source.chunks(reach.cut):
             extracted = SourceRows(source.columns, *raw)
             if transform is not None:
                 extracted = SourceRows.of_frame(transformed(transform, source.frame_of(raw.rows)))
             if mapper is None:
                 mapper = self._mapper(extracted.columns)
-            rows = self._taken(recognition.map_rows(mapper, extracted), window, narrowing, replayed)
-            if narrowing.limit is not None:
-                rows = self._not_settled(rows)[: narrowing.limit - taken]
+            rows, not_yet = reach.take(recognition.map_rows(mapper, extracted))
+            self.asked.take(rows)
+            self._count_not_yet(not_yet)
+            if limit is not None:
+                rows = self._not_settled(rows)[: limit - taken]
                 taken += len(rows)
             yield rows
-            if narrowing.limit is not None and taken >= narrowing.limit:
+            if limit is not None and taken >= limit:
                 return
 
-    def _taken(
-        self, mapped: Sequence[MappedRow], window: Window, narrowing: Narrowing, replayed: Collection[tuple[str, str]]
-    ) -> list[MappedRow]:
-        """Return the rows that the run was asked for, and take in how far they reach."""
-        if not narrowing and not replayed and self._all_in(window, mapped):
-            self.asked.take(mapped)
-            return list(mapped)
-        taken: list[MappedRow] = []
-        for row in mapped:
-            if not narrowing.admits(row):
-                continue
-            if window.contains(row.changed_at):
-                taken.append(row)
-                if row.changed_at is not None:
-                    self._greatest = max(self._greatest or row.changed_at, row.changed_at)
-            elif _key(row) in replayed:
-                taken.append(row)
-            elif window.undated and row.changed_at is not None and row.changed_at > self._now:
-                self.counts["extracted"] += 1
-                self.counts["not_yet"] += 1
-                self.by_integration[row.integration_id or "", "not_yet"] += 1
-        self.asked.take(taken)
-        return taken
-
-    def _all_in(self, window: Window, rows: Sequence[MappedRow]) -> bool:
-        """Tell whether all rows lie in the window, as nearly all chunks do, and take in how far they reach."""
-        changed = [row.changed_at for row in rows if row.changed_at is not None]
-        if len(changed) < len(rows) and not window.undated:
-            return False
-        if not changed:
-            return True
-        greatest = max(changed)
-        if not (window.contains(greatest) and window.contains(min(changed))):
-            return False
-        self._greatest = max(self._greatest or greatest, greatest)
-        return True
+    def _count_not_yet(self, rows: Sequence[MappedRow]) -> None:
+        self.counts["extracted"] += len(rows)
+        self.counts["not_yet"] += len(rows)
+        for row in rows:
+            self.by_integration[row.integration_id or "", "not_yet"] += 1
 
     def _not_settled(self, rows: Sequence[MappedRow]) -> list[MappedRow]:
         """Pass over rows that staging would leave as they are: a limit is for the others, run after run."""

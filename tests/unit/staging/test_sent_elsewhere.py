@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 
 from kombo_provider.database import ENGINE_OPTIONS
 from kombo_provider.ledger import Ledger
-from tests.unit.staging.test_stage import Source
+from tests.unit.staging.people import Source
 
 
 @pytest.fixture
