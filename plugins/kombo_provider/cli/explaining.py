@@ -24,11 +24,12 @@ _DECISIONS: Final = {
 }
 
 _HELD: Final = {
-    Hold.APPROVAL: "It is held, since its run would send more rows than approve_above: trigger the DAG with "
+    Hold.APPROVAL: "It is held, since its run would send more rows than approve_above, or an id that its row of the "
+    "target had is gone: trigger the DAG with "
     "confirm_rows, as the report says.",
     Hold.HAS_ID: "It is held, since its row of the target has an application id that no delivery bears: restore the "
     "newest copy of the ledger; if another tool made that application, select its id as already_sent; if nobody did, "
-    "empty the id: the next run takes the row as a new one.",
+    "empty the id: then the next run asks for approval.",
     Hold.UNDECIDED: "It is held, since the run that staged it has not finished doing so: the next run decides.",
 }
 

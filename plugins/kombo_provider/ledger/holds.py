@@ -13,7 +13,7 @@ from kombo_provider.ledger._moves import By, move_where
 from kombo_provider.ledger._tables import EMPTIED, IS_READY, KEY, KEY_COLUMNS, deliveries
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY, now
 from kombo_provider.ledger.selection import Selection
-from kombo_provider.ledger.status import Hold, Resolution, RunRef, Status
+from kombo_provider.ledger.status import Hold, Resolution, Status
 
 
 class Held(NamedTuple):
@@ -74,13 +74,12 @@ def put_on_hold(conn: Connection, source: str, keys: Sequence[Pair], hold: Hold)
     return {(row[0], row[1]) for row in held}
 
 
-def judge_anew(conn: Connection, source: str, keys: Sequence[Pair], run: RunRef) -> int:
-    """Leave it to the run to decide about those rows that are held for an id; return how many."""
+def await_approval(conn: Connection, source: str, keys: Sequence[Pair]) -> int:
+    """Let those rows that are held for an id wait for a person's approval instead; return how many."""
     if not keys:
         return 0
     conditions = has_key(conn, source, keys), IS_READY, deliveries.c.hold == Hold.HAS_ID
-    judged_by = {"hold": Hold.UNDECIDED, **run._asdict()}
-    return conn.execute(update(deliveries).where(*conditions).values(judged_by)).rowcount
+    return conn.execute(update(deliveries).where(*conditions).values(hold=Hold.APPROVAL)).rowcount
 
 
 def release(

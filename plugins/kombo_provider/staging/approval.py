@@ -93,7 +93,8 @@ def worded(foreseen: Mapping[str, estimate.Foreseen], approve_above: int) -> str
     each = "; ".join(f"{name}: {found.in_words()}" for name, found in sorted(foreseen.items()))
     return (
         f"{total} rows are held, since a run would newly have sent more than approve_above={approve_above} to one "
-        f"integration (or {ALL_HELD_ABOVE} times that in all); nothing of them is sent. Per integration: {each}. To "
-        f"confirm, trigger the DAG with the param confirm_rows={total}; to send a part first, with integration_ids or "
-        "limit beside it; to take rows out, select them as withdrawn or already_sent."
+        f"integration (or {ALL_HELD_ABOVE} times that in all), or since the id that the target had for them is gone; "
+        f"nothing of them is sent. Per integration: {each}. To confirm, trigger the DAG with the param "
+        f"confirm_rows={total}; to send a part first, with integration_ids or limit beside it; to take rows out, "
+        "select them as withdrawn or already_sent."
     )

@@ -45,6 +45,6 @@ class SentElsewhere:
             log.warning(
                 "Rows are held, such as %s: their row of the target has an application id that no delivery bears. "
                 "If the ledger is an older copy, restore the newest; if another tool made these applications, select "
-                "their id as already_sent; if nobody did, empty the id",
+                "their id as already_sent; if nobody did, empty the id and confirm the rows",
                 ", ".join(f"{applicant_id} of {integration_id}" for integration_id, applicant_id in self._named),
             )

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError
-from kombo_provider.ledger import Hold, Ledger, RunRef, claims, doubts, erasure, now, on_wire, replay, staging, waiting
+from kombo_provider.ledger import Hold, Ledger, claims, doubts, erasure, now, on_wire, replay, staging, waiting
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
@@ -21,7 +21,7 @@ from kombo_provider.staging.approval import decide_holds
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.stager import MappingOptions, Stager
-from kombo_provider.staging.target import Target, hold_sent_elsewhere, judge_anew_what_was_sent_elsewhere
+from kombo_provider.staging.target import Target, hold_for_approval_where_the_id_is_gone, hold_sent_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def stage(
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
     if target is not None:
-        _look_at_waiting(ledger, target, selection, options.staging.run, started_at)
+        _look_at_waiting(ledger, target, selection, started_at)
     _decide_what_to_send(ledger, options, selection, report)
     return report
 
@@ -213,7 +213,7 @@ def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: dateti
     )
 
 
-def _look_at_waiting(ledger: Ledger, target: Target, selection: Selection, run: RunRef, started_at: datetime) -> None:
+def _look_at_waiting(ledger: Ledger, target: Target, selection: Selection, started_at: datetime) -> None:
     held = hold_sent_elsewhere(ledger, target, selection, started_at)
     if held:
         log.warning(
@@ -221,9 +221,13 @@ def _look_at_waiting(ledger: Ledger, target: Target, selection: Selection, run: 
             "probably an older copy: restore the newest",
             held,
         )
-    anew = judge_anew_what_was_sent_elsewhere(ledger, target, selection, run)
-    if anew:
-        log.info("%d rows that were held for an id in the target are new rows again: it has none for them now", anew)
+    moved = hold_for_approval_where_the_id_is_gone(ledger, target, selection)
+    if moved:
+        log.warning(
+            "%d rows were held for an id in the target that is gone now: they wait for a person's approval. If nobody "
+            "made these applications, confirm them (confirm_rows, or the question of kombo_ask_dag)",
+            moved,
+        )
 
 
 def _count_held(report: StageReport, held: Collection[str]) -> None:

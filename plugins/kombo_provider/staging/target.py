@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kombo_provider.ledger import Hold, Ledger, RunRef, delivered_ids, holds, staging
+from kombo_provider.ledger import Hold, Ledger, delivered_ids, holds, staging
 from kombo_provider.ledger.selection import Selection
 
 _KEYS_SAMPLED = 200
@@ -80,20 +80,21 @@ def hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, st
         last = keys[-1]
 
 
-def judge_anew_what_was_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, run: RunRef) -> int:
-    """End the hold of rows whose target has no such id any more; return how many are new rows again.
+def hold_for_approval_where_the_id_is_gone(ledger: Ledger, target: Target, selection: Selection) -> int:
+    """Let rows wait for a person's approval whose target has no such id any more; return how many.
 
-    A row that the target lacks proves nothing, nor does a target that was rebuilt without any ids.
+    Somebody may have emptied a stray id. But the target may also have been rebuilt, without the only trace of an
+    application that was made: so a person decides.
     """
-    judged, last = 0, None
+    moved, last = 0, None
     while True:
         with ledger.transaction() as conn:
             keys = holds.held_keys(conn, selection, Hold.HAS_ID, _KEYS_A_LOOK, after=last)
             wrote_ids = delivered_ids.was_any_written_back(conn, selection.source) if keys else False
         if not keys or (wrote_ids and not target.holds_ids()):
-            return judged
+            return moved
         clear = target.clear_keys(ledger, keys)
         with ledger.transaction() as conn:
             staging.lock_source(conn, selection.source)
-            judged += holds.judge_anew(conn, selection.source, clear, run)
+            moved += holds.await_approval(conn, selection.source, clear)
         last = keys[-1]

@@ -60,21 +60,18 @@ def _hold_one(source: Source) -> None:
 
 
 @pytest.mark.parametrize("is_read_again", [True, False])
-def test_a_row_whose_stray_id_was_emptied_is_a_new_row_again(source: Source, *, is_read_again: bool) -> None:
+def test_a_row_whose_stray_id_was_emptied_waits_for_approval_and_is_sent_then(
+    source: Source, *, is_read_again: bool
+) -> None:
     _hold_one(source)
     source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
     if not is_read_again:
         source.add(range(8, 9), "ats:a", "2026-03-09 10:00:00")
-    report = source.stage(lookback=timedelta(0))
+    source.stage(lookback=timedelta(0))
+    assert ("7", "approval") in source.holds()
+    report = source.stage(lookback=timedelta(0), confirm_rows=1)
     assert ("7", None) in source.holds()
     assert sum(report.ready.values()) == len(source.holds())
-
-
-def test_a_row_that_is_a_new_one_again_counts_with_those_that_need_approval(source: Source) -> None:
-    _hold_one(source)
-    source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
-    source.stage(approve_above=0)
-    assert source.holds() == [("0", None), ("1", None), ("7", "approval")]
 
 
 def test_a_row_whose_stray_id_is_there_still_stays_held(source: Source) -> None:
