@@ -165,14 +165,25 @@ class _Found:
     version: object
     pipelines: list[Pipeline] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
-    is_read: bool = False
+    read_again_at: float = float("inf")
+    """Of one that could not be read, for the reason may have passed."""
+
+    def stands(self, version: object, at: float) -> bool:
+        """Tell whether it need not be read again."""
+        return self.version == version and at < self.read_again_at
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether the DAG could be read."""
+        return self.read_again_at == float("inf")
 
 
 class KnownPipelines:
     """The deployment's pipelines: looked for again after `seconds`, and then only in DAGs that were stored anew.
 
     `versions` tells by DAG what changes with each storing; `read` returns the DAGs of some names, without those that
-    cannot be read. To read a DAG takes milliseconds, and a deployment may have thousands.
+    cannot be read; these are tried again after `unread_seconds`. To read a DAG takes milliseconds, and a deployment may
+    have thousands.
     """
 
     def __init__(
@@ -181,8 +192,10 @@ class KnownPipelines:
         versions: Callable[[], Mapping[str, object]] = stored_versions,
         *,
         seconds: float = 20.0,
+        unread_seconds: float = 600.0,
     ) -> None:
-        self._read, self._versions, self._seconds = read, versions, seconds
+        self._read, self._versions = read, versions
+        self._seconds, self._unread_seconds = seconds, unread_seconds
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
         self._found: dict[str, _Found] = {}
@@ -207,25 +220,27 @@ class KnownPipelines:
             return sorted(name for name, found in self._found.items() if not found.is_read)
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked_at <= self._seconds:
+        at = time.monotonic()
+        if at - self._looked_at <= self._seconds:
             return
         versions = self._versions()
-        kept = {name: found for name, found in self._found.items() if versions.get(name) == found.version}
+        kept = {name: found for name, found in self._found.items() if found.stands(versions.get(name), at)}
         changed = versions.keys() - kept.keys()
         dags = self._read(changed) if changed else {}
         for name in changed:
             # One that is stored between the two reads bears the older version here, and is read once more next time.
-            # One that cannot be read is noted as well: else each request would read it again.
-            kept[name] = _found_in(name, dags.get(name), versions[name])
+            # One that cannot be read is noted as well: else each look would read it again.
+            kept[name] = _found_in(name, dags.get(name), versions[name], at + self._unread_seconds)
         self._found = kept
         self._looked_at = time.monotonic()
 
 
-def _found_in(name: str, dag: Any, version: object) -> _Found:
+def _found_in(name: str, dag: Any, version: object, read_again_at: float) -> _Found:
+    unread = _Found(version, read_again_at=read_again_at)
     if dag is None:
-        return _Found(version)
+        return unread
     try:
-        return _Found(version, pipelines_of({name: dag}), watches_of({name: dag}), is_read=True)
+        return _Found(version, pipelines_of({name: dag}), watches_of({name: dag}))
     except Exception:  # a task that is like ours and is not; it keeps no other DAG from the page
         log.exception("DAG %s cannot be looked through: what it has of Kombo is not known", name)
-        return _Found(version)
+        return unread

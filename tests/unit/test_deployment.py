@@ -46,12 +46,12 @@ class Stored:
         self.dags.pop(name, None)
         self.versions[name] = object()
 
-    def known(self, seconds: float = 0.0) -> KnownPipelines:
+    def known(self, seconds: float = 0.0, unread_seconds: float = 3600.0) -> KnownPipelines:
         def read(names: Collection[str]) -> dict[str, Any]:
             self.read.append(sorted(names))
             return {name: self.dags[name] for name in names if name in self.dags}
 
-        return KnownPipelines(read, lambda: dict(self.versions), seconds=seconds)
+        return KnownPipelines(read, lambda: dict(self.versions), seconds=seconds, unread_seconds=unread_seconds)
 
 
 @pytest.fixture
@@ -106,6 +106,15 @@ def test_a_dag_that_cannot_be_read_is_named_and_read_again_only_once_it_is_store
     stored.store(push_dag("b"))
     assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
     assert known.unread() == []
+
+
+def test_a_dag_that_could_not_be_read_for_a_moment_is_found_later(stored: Stored) -> None:
+    dag = stored.dags.pop("b")
+    known = stored.known(unread_seconds=0.0)
+    assert known.unread() == ["b"]
+    stored.dags["b"] = dag
+    assert sources(known.all()) == [("a", "crm.applicants"), ("b", "crm.applicants")]
+    assert stored.read == [["a", "b"], ["b"]]
 
 
 def test_an_operator_with_a_field_like_the_watchs_hides_no_pipeline(stored: Stored) -> None:
