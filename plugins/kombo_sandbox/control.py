@@ -88,5 +88,5 @@ class Control:
 def _json(request: Request) -> Any:
     try:
         return json.loads(request.body)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ApiError(None, "the body is not valid JSON", status=400) from exc

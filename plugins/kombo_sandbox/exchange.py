@@ -49,7 +49,7 @@ class Request:
             raise input_invalid("Content-Type", "must be application/json")
         try:
             value = json.loads(self.body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:  # the second: nesting without end
             raise input_invalid("body", "is not valid JSON") from exc
         if not isinstance(value, dict):
             raise input_invalid("body", "must be a JSON object")

@@ -35,7 +35,10 @@ def import_tracked(store: Store, integration_id: str, body: dict[str, Any]) -> d
     named = body.get(tool)
     if tool not in _KINDS or not isinstance(named, dict):
         raise input_invalid(tool, "no application of this ATS can be imported so")
-    fields = _KINDS[tool].get(named.get("id_type", ""))
+    kind = named.get("id_type")
+    fields = None
+    if isinstance(kind, str):
+        fields = _KINDS[tool].get(kind)
     if fields is None or not all(isinstance(named.get(field), str) for field in fields):
         raise input_invalid(f"{tool}.id_type", f"must be one of {', '.join(_KINDS[tool])}, with its ids")
     found = [made for made in store.ats(integration_id).applications if _is(made, named, fields)]

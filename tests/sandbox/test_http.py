@@ -9,7 +9,7 @@ import pytest
 
 from kombo_sandbox.testing import Sandbox
 from kombo_sandbox.wire import BadRequestError, RequestReader
-from tests.sandbox.wire_client import Api, application
+from tests.sandbox.wire_client import Api, application, refusal
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -39,6 +39,25 @@ def test_a_chunked_body_is_read(api: Api) -> None:
         timeout=PATIENCE_SECONDS,
     )
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/ats/jobs/1/applications", "/ats/import-tracked-application"])
+@pytest.mark.parametrize("depth", [500, 900, 2_000, 100_000])
+def test_a_body_nested_without_end_is_answered_as_a_malformed_one(api: Api, path: str, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    body = f'{{"tracked_at": {deep}, "greenhouse": {deep}, "candidate": {deep}}}'
+    headers = {"Content-Type": "application/json"}
+    answer = api.session.post(f"{api.url}{path}", data=body, headers=headers, timeout=PATIENCE_SECONDS)
+    assert refusal(answer)[:2] == (400, "PLATFORM.INPUT_INVALID")
+
+
+def test_a_setting_nested_without_end_is_refused(api: Api, sandbox: Sandbox) -> None:
+    body = "[" * 100_000 + "]" * 100_000
+    headers = {"Content-Type": "application/json"}
+    root = sandbox.url.removesuffix("/v1")
+    for path in ("config", "faults"):
+        answer = api.session.post(f"{root}/_sandbox/{path}", data=body, headers=headers, timeout=PATIENCE_SECONDS)
+        assert answer.status_code == 400
 
 
 def test_expect_100_continue(sandbox: Sandbox) -> None:

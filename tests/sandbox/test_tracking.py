@@ -33,7 +33,15 @@ def test_the_sdk_imports_an_application_that_was_never_tracked(sandbox: Sandbox)
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"tracked_at": None}, named(), named(application_id="99"), {"tracked_at": None, "workday": {}}],
+    [
+        {},
+        {"tracked_at": None},
+        named(),
+        named(application_id="99"),
+        {"tracked_at": None, "workday": {}},
+        {"tracked_at": None, "greenhouse": {"id_type": {}}},
+        {"tracked_at": None, "greenhouse": {"id_type": ["application_id"], "application_id": "1"}},
+    ],
 )
 def test_what_cannot_be_imported_is_refused(sandbox: Sandbox, body: dict[str, Any]) -> None:
     with Api(sandbox.url, integration_id=LANE) as api:
