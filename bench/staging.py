@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from statistics import median
 
 import pandas as pd
 from sqlalchemy import Engine, create_engine, text
@@ -22,6 +23,8 @@ from kombo_provider.staging.stager import MappingOptions, Stager
 COLUMNS = list(applicants.demo_rows(1)[0])
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM people_to_send"
 MADE_AT_ONCE = 10_000
+SMALL_ONES_AT_MOST = 3
+"""Times that a size is measured on each side of the largest."""
 NUMBERS = {"candidate__salary_expectations__amount": "INTEGER", "gdpr_consent__given": "INTEGER"}
 
 
@@ -83,17 +86,22 @@ class Source:
 
 
 def cost_by_size(new_database: Callable[[], str], sizes: Sequence[int]) -> dict[str, list[tuple[int, float]]]:
-    """Return the CPU microseconds a row for a first load and for reading all again, by the number of rows."""
-    found: dict[str, list[tuple[int, float]]] = {"first load": [], "rows that have not changed": []}
-    for row_count in sizes:
-        source = Source(new_database(), row_count)
-        source.make_ledger()
-        for name, expected in zip(found, ("new", "already_known"), strict=True):
-            (figure,) = compare({name: _staging(source, expected)}, 1).values()
-            found[name].append((row_count, 1e6 * figure.cpu / row_count))
-            source.deliver()
-        source.engine.dispose()
-    return found
+    """Return the CPU microseconds a row for a first load and for reading all again, by the number of rows.
+
+    Medians: a small number is measured several times, before the largest and after it, for one second says nothing of a
+    machine whose moods last for minutes.
+    """
+    found: dict[str, dict[int, list[float]]] = {"first load": {}, "rows that have not changed": {}}
+    for row_count in [*sizes, *reversed(sizes[:-1])]:
+        for _ in range(min(SMALL_ONES_AT_MOST, max(sizes) // row_count)):
+            source = Source(new_database(), row_count)
+            source.make_ledger()
+            for name, expected in zip(found, ("new", "already_known"), strict=True):
+                (figure,) = compare({name: _staging(source, expected)}, 1).values()
+                found[name].setdefault(row_count, []).append(1e6 * figure.cpu / row_count)
+                source.deliver()
+            source.engine.dispose()
+    return {name: [(rows, median(costs)) for rows, costs in by_size.items()] for name, by_size in found.items()}
 
 
 def _staging(source: Source, expected: str) -> Contender:
