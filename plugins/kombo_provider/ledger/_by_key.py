@@ -42,7 +42,7 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
     columns = [deliveries.c[name] for name in Known._fields]
     found = conn.execute(of_keys(conn, source, keys, *columns)).all()
     changeable = [(row[0], row[1]) for row in found if row[2] in RESTAGED_WHEN_CHANGED]
-    locked = lockable(conn, source, changeable)
+    locked = lock_rows(conn, source, changeable)
     known: dict[Pair, Known] = {}
     for integration_id, applicant_id, status, *others in found:
         pair = (integration_id, applicant_id)
@@ -52,10 +52,14 @@ def lock_and_read(conn: Connection, source: str, keys: Collection[Pair]) -> dict
     return known
 
 
-def lockable(
+def lock_rows(
     conn: Connection, source: str, keys: Collection[Pair], statuses: Sequence[Status] = RESTAGED_WHEN_CHANGED
 ) -> Collection[Pair]:
-    """Return the keys whose rows have one of the statuses still and could be locked; SQLite has the whole ledger."""
+    """Lock the rows of these keys that have one of the statuses still; return the keys that were locked.
+
+    Rows that somebody else has locked are passed over. On SQLite the transaction holds the whole file, so all keys are
+    returned, whatever their status.
+    """
     if not keys or conn.dialect.name != "postgresql":
         return set(keys)
     query = of_keys(conn, source, keys).where(deliveries.c.status.in_(statuses))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, or_, update
 
-from kombo_provider.ledger._by_key import Pair, lockable, of_keys
+from kombo_provider.ledger._by_key import Pair, lock_rows, of_keys
 from kombo_provider.ledger._decisions import UNASKED
 from kombo_provider.ledger._tables import deliveries
 from kombo_provider.ledger.status import AT_REST, Status
@@ -43,7 +43,7 @@ def recognise(
 def learn(conn: Connection, source: str, digests: Mapping[Pair, str]) -> None:
     """Know rows by their digests from now on, that were staged before there were any, or otherwise mapped."""
     # Without those that somebody else has locked: a digest is worth no wait, the next run learns it.
-    found = lockable(conn, source, list(digests), AT_REST)
+    found = lock_rows(conn, source, list(digests), AT_REST)
     if not found:
         return
     learnt = []

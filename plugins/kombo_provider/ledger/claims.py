@@ -63,10 +63,12 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How many bytes the claimed rows and their bodies may take, the last row apart; and what a row's files count."""
+    """How many bytes claimed rows may take."""
 
     room: int
+    """Of rows and bodies together; the last row may exceed it."""
     files: int
+    """What the files of one row count."""
 
 
 class ClaimOfLane(Protocol):

@@ -190,7 +190,7 @@ def _delivered(at: datetime, resolution: Resolution) -> dict[str, Any]:
 def settle_as_sent(
     conn: Connection, doubts: Sequence[Doubt], by: By, remote_ids: Mapping[str, str] | None = None
 ) -> int:
-    """A person says that they were sent: delivered; the ids are looked up later.
+    """Mark the rows delivered, since a person says that they were sent; return how many. The ids are looked up later.
 
     `remote_ids` are the ATS's ids of applications that the person named, by applicant.
     """
@@ -207,7 +207,7 @@ def settle_as_sent(
 
 
 def order_resend(conn: Connection, doubts: Sequence[Doubt], timeout: timedelta, by: By) -> int:
-    """Someone orders the requests again: ready, but not before the ones in doubt have surely ended."""
+    """Make the rows ready again, though not before the requests in doubt have surely ended; return how many."""
     at = now(conn)
     count = 0
     for doubt in doubts:
@@ -231,7 +231,7 @@ def order_automatic_resends(conn: Connection, source: str, timeout: timedelta, r
 
 
 def give_up(conn: Connection, doubts: Sequence[Doubt], by: By) -> int:
-    """A person gives up: cancelled, for good."""
+    """Cancel the rows for good, since a person gives them up; return how many."""
     at = now(conn)
     values = {"resolution": Resolution.HUMAN, "finished_at": at, **EMPTIED}
     count = 0

@@ -72,9 +72,9 @@ def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Res
     unplaced: list[Result] = []
     for status in sorted({result.status for result in results}):
         of_status = [result for result in results if result.status is status]
-        left = _record(conn, of_status, status, by, at)
+        without_place = _record(conn, of_status, status, by, at)
         if status is Status.DELIVERED:
-            unplaced += left
+            unplaced += without_place
     if not unplaced:
         return []
     return _tell_unplaced(conn, unplaced, run, at)
@@ -82,13 +82,13 @@ def record(conn: Connection, results: Sequence[Result], run: RunRef) -> list[Res
 
 def _record(conn: Connection, results: Sequence[Result], status: Status, by: By, at: datetime) -> list[Result]:
     """Move what can be moved to the status that all the results have; return the others."""
-    left = {result.intent.key: result for result in results}
+    unplaced = {result.intent.key: result for result in results}
     for from_status in ANSWER_FINDS.get(status, (Status.SENDING,)):
-        # Each row moves from the first of these statuses that it has; those behind see what is left.
-        changes = [_change(conn, result, at) for result in left.values()]
+        # Each row moves from the first of these statuses that it has; those behind see what has no place yet.
+        changes = [_change(conn, result, at) for result in unplaced.values()]
         for moved in move_each(conn, from_status, status, changes, by, at):
-            del left[moved.key]
-    return list(left.values())
+            del unplaced[moved.key]
+    return list(unplaced.values())
 
 
 def _change(conn: Connection, result: Result, at: datetime) -> Change:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from kombo_provider.ledger._bulk import stamper
-from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lockable
+from kombo_provider.ledger._by_key import Pair, done_keys, has_key, known_keys, lock_and_read, lock_rows
 from kombo_provider.ledger._decisions import COUNTERS, Known, StagedRow, decide, is_same, known_by
 from kombo_provider.ledger._moves import By, Change, enter, move_each
 from kombo_provider.ledger._row_digests import learn, recognise
@@ -166,7 +166,7 @@ def stage(
         as_they_are = [row for row in rows if row.known is not None]
     # Delivered and refused rows that are known have nothing to write; waiting ones count as this run's own.
     waiting = [_pair(row) for row in as_they_are if row.known == Status.READY]
-    writes = _Writes(kept=list(lockable(conn, staging.source, waiting, (Status.READY,))))
+    writes = _Writes(kept=list(lock_rows(conn, staging.source, waiting, (Status.READY,))))
     counters = ["already_known"] * len(as_they_are)
     pairs = list(map(_pair, mapped))
     known = lock_and_read(conn, staging.source, pairs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,9 +13,6 @@ from kombo_provider.mapping.questions import Question
 from kombo_provider.mapping.values import Json, Rules, refuse
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,16})?")
-
-Settle = Callable[[Any, Question, Rules], Json]
-"""Takes an answer, returns it as its question wants it, or raises `refuse(…)`."""
 
 
 def _text(value: Any, question: Question, rules: Rules) -> Json:

@@ -61,8 +61,8 @@ class ObjectNode:
         """Return key and object of each row; an object without any key is absent, unless it is required."""
         head = f",{encode_basestring(self.key)}:"
         if self.always:
-            return [f"{head}{{{inside[1:]}}}" for inside in self.insides(chunk)]
-        return [f"{head}{{{inside[1:]}}}" if inside else "" for inside in self.insides(chunk)]
+            return [head + "{" + inside[1:] + "}" for inside in self.insides(chunk)]
+        return [head + "{" + inside[1:] + "}" if inside else "" for inside in self.insides(chunk)]
 
     def insides(self, chunk: Chunk) -> Pieces:
         """Return the pieces of each row's fields one after the other, so with a comma in front."""
@@ -82,4 +82,4 @@ class ObjectNode:
 
 def bodies(root: ObjectNode, chunk: Chunk) -> list[str]:
     """Return the body of each row as JSON text; where the chunk has problems with the row, it is no use."""
-    return [f"{{{inside[1:]}}}" for inside in root.insides(chunk)]
+    return ["{" + inside[1:] + "}" for inside in root.insides(chunk)]

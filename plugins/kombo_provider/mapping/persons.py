@@ -1,4 +1,4 @@
-"""Whose row it is: the e-mail address of each valid row, kept in memory only, to tell the same person twice."""
+"""Whose row it is: the e-mail address of each valid row, kept in memory only, to notice a person who comes twice."""
 
 from __future__ import annotations
 

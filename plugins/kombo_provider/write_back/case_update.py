@@ -12,7 +12,21 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, Update, and_, bindparam, case, false, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy import update as update_of
 
 from kombo_provider.ledger.delivered_ids import DeliveredIds
@@ -88,36 +102,40 @@ class CaseUpdate:
 
     def _update(self, rows: int) -> Update:
         """Return the statement that writes so many rows."""
-        are = [self._is(number) for number in range(rows)]
+        has_key = [self._has_key(number) for number in range(rows)]
         values = {}
         for name in WRITTEN_COLUMNS:
             column = self._table.c[name]
-            new = [bindparam(_new(name, number), type_=column.type) for number in range(rows)]
-            values[name] = case(*((is_, func.coalesce(one, column)) for is_, one in zip(are, new, strict=True)))
-        return update_of(self._table).where(self._is_one_of(rows)).values(values)
+            cases = []
+            for number in range(rows):
+                new = bindparam(_new(name, number), type_=column.type)
+                cases.append((has_key[number], func.coalesce(new, column)))
+            values[name] = case(*cases)
+        return update_of(self._table).where(self._has_one_of_keys(rows)).values(values)
 
-    def _is_one_of(self, rows: int) -> ColumnElement[bool]:
+    def _has_one_of_keys(self, rows: int) -> ColumnElement[bool]:
         """A list, where it can be one: databases look a value up in it, and go through a disjunction."""
         if len(self._columns) > 1:
-            return or_(*(self._is(number) for number in range(rows)))
-        [column], [(part, cast)] = self._columns, self._casts.items()
-        keys = [bindparam(_key(part, number), type_=cast.listed_as) for number in range(rows)]
-        listed: ColumnElement[bool] = column.in_(keys)
+            return or_(*(self._has_key(number) for number in range(rows)))
+        [column] = self._columns
+        listed: ColumnElement[bool] = column.in_([self._parts(number)[0] for number in range(rows)])
         return listed
 
-    def _is(self, number: int) -> ColumnElement[bool]:
-        return and_(
-            *(
-                column == bindparam(_key(part, number), type_=cast.listed_as)
-                for column, (part, cast) in zip(self._columns, self._casts.items(), strict=True)
-            )
-        )
+    def _has_key(self, number: int) -> ColumnElement[bool]:
+        parts = self._parts(number)
+        return and_(*(column == part for column, part in zip(self._columns, parts, strict=True)))
+
+    def _parts(self, number: int) -> list[BindParameter[Any]]:
+        return [bindparam(_key(part, number), type_=cast.listed_as) for part, cast in self._casts.items()]
 
     def _parameters(self, number: int, one: DeliveredIds) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         keys = self._values((one.integration_id, one.applicant_id)) or ()
-        return {_key(part, number): value for part, value in zip(self._key, keys, strict=True)} | {
-            _new(name, number): value for name, value in zip(WRITTEN_COLUMNS, written(self._table, one), strict=True)
-        }
+        for part, key in zip(self._key, keys, strict=True):
+            found[_key(part, number)] = key
+        for name, value in zip(WRITTEN_COLUMNS, written(self._table, one), strict=True):
+            found[_new(name, number)] = value
+        return found
 
     def _values(self, pair: Pair) -> tuple[Any, ...] | None:
         texts = texts_of(pair)

@@ -142,12 +142,14 @@ def written_types(table: Table) -> dict[str, TypeEngine[Any]]:
 
 def _instant(column: Column[Any], at: datetime | None) -> Any:
     """Return an instant as the column takes it: naive ones are in UTC, text is ISO 8601."""
-    kind, at = column.type, at.astimezone(UTC) if at else None
     if at is None:
         return None
+    in_utc, kind = at.astimezone(UTC), column.type
     if isinstance(kind, DateTime):
-        return at if kind.timezone else at.replace(tzinfo=None)
-    return at.date() if isinstance(kind, Date) else at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return in_utc if kind.timezone else in_utc.replace(tzinfo=None)
+    if isinstance(kind, Date):
+        return in_utc.date()
+    return in_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _instant_type(column: Column[Any]) -> TypeEngine[Any]:
@@ -175,15 +177,22 @@ def _reflect(conn: Connection, name: str, wanted: Sequence[str]) -> Table:
     Columns are looked up likewise: those `wanted` whose names differ in case alone have the wanted one as their key.
     """
     parts = _NAME.findall(name)
-    exact = [part[1:-1].replace(part[0] * 2, part[0]) if part[0] in _QUOTES else part for part in parts]
-    folded = [part if quoted[0] in _QUOTES else part.lower() for part, quoted in zip(exact, parts, strict=True)]
-    for *schema, bare in (exact, folded):
+    as_written = [_unquoted(part) for part in parts]
+    as_read = [_unquoted(part) if part[0] in _QUOTES else part.lower() for part in parts]
+    for *schema, bare in (as_written, as_read):
         with suppress(NoSuchTableError):
             return _keyed(_described_by(conn, bare, schema), wanted)
     raise WriteBackError(
         f"There is no table {name} to write ids back into. Name an existing one in write_back_table, "
         "or pass write_back_table=None to keep the ids in the ledger only."
     )
+
+
+def _unquoted(part: str) -> str:
+    quote = part[0]
+    if quote not in _QUOTES:
+        return part
+    return part[1:-1].replace(quote * 2, quote)
 
 
 def _keyed(table: Table, wanted: Sequence[str]) -> Table:

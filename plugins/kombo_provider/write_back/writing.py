@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -187,11 +187,13 @@ class Writing:
 
     def _borne(self, ids: set[BorneId]) -> set[BorneId]:
         """Return those ids that a delivery bears: its row is not to be overwritten by another."""
+        by_column: defaultdict[str, set[str]] = defaultdict(set)
+        for column, id_ in ids:
+            by_column[column].add(id_)
         borne: set[BorneId] = set()
         with self._ledger.transaction() as conn:
-            for column in {column for column, _ in ids}:
-                known = delivered_ids.who_bears(conn, column, {id_ for of, id_ in ids if of == column})
-                borne |= {(column, id_) for id_ in known}
+            for column, of_column in by_column.items():
+                borne |= {(column, id_) for id_ in delivered_ids.who_bears(conn, column, of_column)}
         return borne
 
     def _account(
