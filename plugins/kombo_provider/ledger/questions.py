@@ -50,8 +50,8 @@ def _may_open(at: datetime) -> ColumnElement[bool]:
     return and_(is_over(questions.c.open_until, at), is_over(questions.c.ask_after, at))
 
 
-LONGEST_REST = timedelta(days=2)
-"""No question is open for longer, nor put again later than that."""
+LONGEST_REST = timedelta(days=10)
+"""No question is open for nearly as long, nor put again as late as that."""
 
 
 def is_over(until: ColumnElement[Any], at: datetime) -> ColumnElement[bool]:
