@@ -30,7 +30,8 @@ _HELD: Final = {
     Hold.HAS_ID: "It is held, since its row of the target has an application id that no delivery bears: restore the "
     "newest copy of the ledger; if another tool made that application, select its id as already_sent; if nobody did, "
     "empty the id: then the next run asks for approval.",
-    Hold.UNDECIDED: "It is held, since the run that staged it has not finished doing so: the next run decides.",
+    Hold.UNDECIDED: "It is held, since the run that staged it has not finished doing so. Where it was killed, the "
+    "next run decides.",
 }
 
 

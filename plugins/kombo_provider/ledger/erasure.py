@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 
 from sqlalchemy import Connection, func, or_, select, update
 
 from kombo_provider.ledger import dry_run, forgotten, same_person
+from kombo_provider.ledger._by_key import Pair, has_key
 from kombo_provider.ledger._moves import By, move_where
-from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY, KEY_COLUMNS, deliveries, is_key
+from kombo_provider.ledger._tables import EMPTIED, HOLDS_PERSONAL_DATA, KEY_COLUMNS, deliveries, is_key
 from kombo_provider.ledger.email_digest import email_of
 from kombo_provider.ledger.ledger import now
 from kombo_provider.ledger.status import CANCELLED_WHEN_FORGOTTEN, UNFINISHED, DeliveryKey, Resolution, Status
 
-_KEYS_AT_ONCE = 500
 _FORGOTTEN = {**EMPTIED, "email_sha256": None}
 
 
@@ -41,15 +42,18 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
 
 def keep_forgotten(conn: Connection) -> None:
     """Empty what came of forgotten persons later: an answer's words, and records that were not known to be theirs."""
-    keys = forgotten.noted_deliveries(conn)
-    for start in range(0, len(keys), _KEYS_AT_ONCE):
-        is_noted = KEY.in_(keys[start : start + _KEYS_AT_ONCE])
+    by_source: defaultdict[str, list[Pair]] = defaultdict(list)
+    for source, *pair in forgotten.noted_deliveries(conn):
+        by_source[source].append((pair[0], pair[1]))
+    for source, pairs in by_source.items():
+        is_noted = has_key(conn, source, pairs)
+        borne = deliveries.c.integration_id, deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
+        # Records before deliveries, as a sync's page has it: else the two could wait for each other.
+        forgotten.forget_given(conn, conn.execute(select(*borne).where(is_noted)).all())
         is_filled = or_(*(deliveries.c[name].is_not(None) for name in _FORGOTTEN))
         # One that waits was returned by the SELECT once more, and leaves with its body.
         is_finished = deliveries.c.status.not_in(UNFINISHED)
         conn.execute(update(deliveries).where(is_noted, is_finished, is_filled).values(_FORGOTTEN))
-        ids = deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
-        forgotten.forget_given(conn, conn.execute(select(deliveries.c.integration_id, *ids).where(is_noted)).all())
 
 
 def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> list[DeliveryKey]:
@@ -75,7 +79,6 @@ def forget_email(conn: Connection, email: str, digest: str | None, by: By) -> li
 
 def empty_old_payloads(conn: Connection, source: str, keep_days: int) -> int:
     """Empty the personal data of rows that failed, were cancelled or delivered long ago; return how many."""
-    keep_forgotten(conn)
     statement = (
         update(deliveries)
         .where(

@@ -127,7 +127,8 @@ class _Writes:
     """What a chunk does to the ledger."""
 
     inserted: list[tuple[Any, ...]] = field(default_factory=list)
-    replaced: dict[tuple[Status, Status], list[Change]] = field(default_factory=dict)
+    replaced: dict[tuple[Status, Status, bool], list[Change]] = field(default_factory=dict)
+    """By the status before and after, and whether the row keeps its place in the queue."""
     kept: list[Pair] = field(default_factory=list)
     digests: dict[Pair, str] = field(default_factory=dict)
 
@@ -142,8 +143,12 @@ class _Writes:
             self.kept.append(_pair(row))
             return
         replaced = _values(staging, row, status, before, row.changed_at, at)
-        change = Change(_key(staging, row), dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE)
-        self.replaced.setdefault((before.status, status), []).append(change)
+        values = dict(zip(_REPLACED, replaced, strict=True)) | _NO_LONGER_TRUE
+        keeps_place = status is before.status is Status.READY and is_same(row, before)
+        if keeps_place:
+            del values["staged_at"]  # what a person was asked about it stands as well
+        change = Change(_key(staging, row), values)
+        self.replaced.setdefault((before.status, status, keeps_place), []).append(change)
 
 
 def stage(
@@ -272,7 +277,7 @@ _NO_IDS = (None, None)
 
 def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) -> None:
     enter(conn, (*DeliveryKey._fields, "status", *_REPLACED), writes.inserted)
-    for (from_status, to_status), changes in writes.replaced.items():
+    for (from_status, to_status, _), changes in writes.replaced.items():
         move_each(conn, from_status, to_status, changes, By(Actor.STAGE, staging.run), at)
     if writes.kept:
         _keep(conn, staging, writes.kept)
@@ -280,9 +285,13 @@ def _write(conn: Connection, staging: Staging, writes: _Writes, at: datetime) ->
 
 
 def _keep(conn: Connection, staging: Staging, keys: Sequence[Pair]) -> None:
-    """Count waiting rows as this run's own; how long they wait, and their place in the queue, stay."""
+    """Count waiting rows as this run's own; how long they wait, and their place in the queue, stay.
+
+    Those that another run has not decided about are left to it: it decides by how many it staged.
+    """
     values: dict[str, Any] = {"dag_id": staging.run.dag_id, "run_id": staging.run.run_id}
     if not staging.backfill:
         values["priority"] = 0
     waiting = has_key(conn, staging.source, keys), deliveries.c.status == Status.READY
-    conn.execute(deliveries.update().where(*waiting).values(values))
+    is_decided = deliveries.c.hold.is_distinct_from(Hold.UNDECIDED)
+    conn.execute(deliveries.update().where(*waiting, is_decided).values(values))

@@ -112,7 +112,7 @@ class KomboDeliverOperator(PushOperator, SendingOperator):
             at=at,
             call_seconds=hook.get_settings().timeout_seconds,
             leaves_to_holder=not run.backfill,
-            clear_number=context["dag_run"].clear_number or 0,
+            clear_number=getattr(context["dag_run"], "clear_number", None) or 0,
         )
 
     def _hand_over(self, context: Context) -> None:

@@ -165,7 +165,7 @@ class KomboStageOperator(PushOperator):
             if one_by_one:
                 staging.lock_source(conn, push.source)
                 if runs.another_began(conn, push.source, run.ref, within=READS_APART):
-                    self.log.info("Another run reads the source just now: this one reads once its groups have begun")
+                    self.log.info("Another run began to read a moment ago: this one reads once its groups have begun")
                     raise AirflowRescheduleException(datetime.now(UTC) + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
             log_open(open_rows.counts(conn, push.source), now(conn), run.ref.dag_id)
             runs.begin(conn, push.source, push.connections.kombo_conn_id, run.ref)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from kombo_provider.ledger import Hold, RunRef, estimate, holds, now, undecided
+from kombo_provider.ledger import Hold, Ledger, RunRef, estimate, holds, now, undecided
 from kombo_provider.ledger.ledger import CLOCKS_DIFFER_BY
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)
 
-SIGN_OF_LIFE = timedelta(minutes=10)
-"""A run that stages commits a chunk more often than this."""
+SIGN_OF_LIFE = timedelta(seconds=20)
+"""A run that stages new rows commits a chunk more often than this."""
+_LOOKS_AGAIN_IN_SECONDS = 1.0
 ALL_HELD_ABOVE = 10
 """So many times `approve_above` in one run, over all integrations, and nothing new of it leaves unasked."""
 
@@ -29,43 +30,23 @@ def surprising(fresh: Mapping[str, int], approve_above: int) -> dict[str, int]:
     return {integration_id: rows for integration_id, rows in fresh.items() if rows > approve_above}
 
 
-def decide_holds(
-    conn: Connection,
-    selection: Selection,
-    run: RunRef,
-    narrowing: Narrowing,
-    approve_above: int,
-    confirm_rows: int | None,
-    *,
-    max_in_flight: int = estimate.USUAL_CAP,
-) -> set[str]:
-    """Let staged rows leave, or hold them for a person's approval; return the integrations whose new rows are held.
+def decide(conn: Connection, selection: Selection, runs: Sequence[RunRef], approve_above: int) -> set[str]:
+    """Let the rows leave that these runs staged, or hold them for a person's approval; return whose rows are held.
 
-    Decides about what this run staged, and what runs left that were killed. What others are staging just now is theirs
-    to decide: a part of it says nothing of how many there will be. `confirm_rows` is compared with the rows of the
-    selection that are held, and releases them.
+    What others are staging just now is theirs to decide: a part of it says nothing of how many there will be.
     """
-    source = replace(selection, applicant_ids=(), staged_by=None)
-    asked = replace(selection, staged_by=None)
-    runs = [run, *_abandoned(conn, source, run)]
+    source = _whole(selection)
     too_many = surprising(undecided.count(conn, source, runs), approve_above)
-    released = _release_confirmed(conn, asked, narrowing, confirm_rows)
     undecided.hold(conn, source, runs, too_many)
     undecided.release(conn, source, runs)
-    if not released:
-        # No rows of earlier runs were confirmed: the number may mean those that this run has held just now.
-        _release_confirmed(conn, asked, narrowing, confirm_rows)
-    held = estimate.count_held(conn, asked, Hold.APPROVAL, narrowing.integration_ids)
-    foreseen = estimate.foresee(conn, selection.kombo_conn_id, held, max_in_flight=max_in_flight)
-    if foreseen:
-        log.warning("%s", worded(foreseen, approve_above))
-    return set(too_many).intersection(foreseen)
+    return set(too_many)
 
 
-def _release_confirmed(conn: Connection, asked: Selection, narrowing: Narrowing, confirm_rows: int | None) -> bool:
-    """Release the held rows that were asked for if they are no more than were confirmed; tell whether."""
+def release_confirmed(conn: Connection, selection: Selection, narrowing: Narrowing, confirm_rows: int | None) -> bool:
+    """Release the held rows of the selection if they are no more than a person confirmed; tell whether."""
     if confirm_rows is None:
         return False
+    asked = replace(selection, staged_by=None)
     found = holds.held(conn, asked, narrowing.integration_ids)
     held = sum(one.rows for one in found if one.hold is Hold.APPROVAL)
     wanted = held if narrowing.limit is None else min(held, narrowing.limit)
@@ -75,16 +56,49 @@ def _release_confirmed(conn: Connection, asked: Selection, narrowing: Narrowing,
     return True
 
 
-def _abandoned(conn: Connection, source: Selection, run: RunRef) -> list[RunRef]:
-    """Return the other runs that staged rows, have not decided about them, and give no sign of life any more."""
-    at = now(conn)
+def tell_of_held(
+    conn: Connection, selection: Selection, narrowing: Narrowing, approve_above: int, max_in_flight: int
+) -> Collection[str]:
+    """Say what is held, and for how many hours it would send; return the integrations."""
+    held = estimate.count_held(conn, replace(selection, staged_by=None), Hold.APPROVAL, narrowing.integration_ids)
+    foreseen = estimate.foresee(conn, selection.kombo_conn_id, held, max_in_flight=max_in_flight)
+    if foreseen:
+        log.warning("%s", worded(foreseen, approve_above))
+    return foreseen.keys()
+
+
+def _whole(selection: Selection) -> Selection:
+    return replace(selection, applicant_ids=(), staged_by=None)
+
+
+def abandoned(ledger: Ledger, selection: Selection, run: RunRef, *, sleep: Callable[[float], object]) -> list[RunRef]:
+    """Return the other runs that staged rows and died before they decided about them.
+
+    Waits for a sign of life of those that staged a moment ago, for SIGN_OF_LIFE at most.
+    """
+    source = _whole(selection)
     dead: list[RunRef] = []
-    for other, newest in undecided.newest_by_run(conn, source).items():
-        # A time that lies ahead is of a clock that was wrong, and proves no life.
-        lives = at - SIGN_OF_LIFE < newest <= at + CLOCKS_DIFFER_BY
-        if other != run and not lives:
-            dead.append(other)
+    silent, at = _newest_of_others(ledger, source, run)
+    while silent:
+        for other, newest in list(silent.items()):
+            # A time that lies ahead is of a clock that was wrong, and proves no life.
+            if not at - SIGN_OF_LIFE < newest <= at + CLOCKS_DIFFER_BY:
+                dead.append(other)
+                del silent[other]
+        if silent:
+            sleep(_LOOKS_AGAIN_IN_SECONDS)
+            seen, at = _newest_of_others(ledger, source, run)
+            # One that has decided, or has staged more since, lives.
+            silent = {other: seen[other] for other, newest in silent.items() if other in seen and seen[other] <= newest}
     return dead
+
+
+def _newest_of_others(ledger: Ledger, source: Selection, run: RunRef) -> tuple[dict[RunRef, datetime], datetime]:
+    with ledger.transaction() as conn:
+        found = undecided.newest_by_run(conn, source)
+        at = now(conn)
+    found.pop(run, None)
+    return found, at
 
 
 def worded(foreseen: Mapping[str, estimate.Foreseen], approve_above: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
 from kombo_provider.source.reader import SourceReader
 from kombo_provider.source.window import Plan, SourceState, plan_run
-from kombo_provider.staging.approval import decide_holds
+from kombo_provider.staging import approval
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.same_person import SamePerson
 from kombo_provider.staging.stager import MappingOptions, Stager
@@ -51,6 +52,8 @@ class StageOptions:
     resend_in_doubt: bool = False
     keep_failed_payload_days: int = 30
     timeout: timedelta = timedelta(seconds=300)
+    sleep: Callable[[float], object] = time.sleep
+    """Waits for a sign of life of another run."""
 
 
 @dataclass(slots=True)
@@ -130,24 +133,33 @@ def stage(
         log.info("Dry run: the decision for each row is in the table kombo_dry_run; nothing is sent")
         return report
     if target is not None:
-        _look_at_waiting(ledger, target, selection, started_at)
+        _hold_sent_elsewhere(ledger, target, selection, started_at)
     _decide_what_to_send(ledger, options, selection, report)
+    if target is not None:  # only now: `confirm_rows` is about the rows that somebody was told of
+        _hold_where_the_id_is_gone(ledger, target, selection)
     return report
 
 
 def _decide_what_to_send(ledger: Ledger, options: StageOptions, selection: Selection, report: StageReport) -> None:
-    """Hold or release what was staged, and count what the run would send."""
+    """Hold or release what was staged, and count what the run would send.
+
+    First the run's own rows: others may wait for its decision. Then what dead runs left.
+    """
+    source, run, narrowing = options.staging.source, options.staging.run, options.narrowing
     with ledger.transaction() as conn:
-        staging.lock_source(conn, options.staging.source)
-        held = decide_holds(
-            conn,
-            selection,
-            options.staging.run,
-            options.narrowing,
-            options.approve_above,
-            options.confirm_rows,
-            max_in_flight=options.max_in_flight,
-        )
+        staging.lock_source(conn, source)
+        # The number is first of all about rows that somebody was told of, not about those that are held just now.
+        released = approval.release_confirmed(conn, selection, narrowing, options.confirm_rows)
+        held = approval.decide(conn, selection, [run], options.approve_above)
+    dead = approval.abandoned(ledger, selection, run, sleep=options.sleep)
+    with ledger.transaction() as conn:
+        erasure.keep_forgotten(conn)
+    with ledger.transaction() as conn:
+        staging.lock_source(conn, source)
+        held |= approval.decide(conn, selection, dead, options.approve_above)
+        if not released:
+            approval.release_confirmed(conn, selection, narrowing, options.confirm_rows)
+        held &= set(approval.tell_of_held(conn, selection, narrowing, options.approve_above, options.max_in_flight))
         _tidy_up(conn, options, selection)
         _count_what_to_send(conn, options, selection, report)
     _count_held(report, held)
@@ -213,7 +225,7 @@ def _stop_before_older_rows(stager: Stager, reader: SourceReader, before: dateti
     )
 
 
-def _look_at_waiting(ledger: Ledger, target: Target, selection: Selection, started_at: datetime) -> None:
+def _hold_sent_elsewhere(ledger: Ledger, target: Target, selection: Selection, started_at: datetime) -> None:
     held = hold_sent_elsewhere(ledger, target, selection, started_at)
     if held:
         log.warning(
@@ -221,6 +233,9 @@ def _look_at_waiting(ledger: Ledger, target: Target, selection: Selection, start
             "probably an older copy: restore the newest",
             held,
         )
+
+
+def _hold_where_the_id_is_gone(ledger: Ledger, target: Target, selection: Selection) -> None:
     moved = hold_for_approval_where_the_id_is_gone(ledger, target, selection)
     if moved:
         log.warning(

@@ -88,6 +88,7 @@ class Fleet:
         """
         with self._ledger.transaction() as conn:
             erasure.keep_forgotten(conn)
+        with self._ledger.transaction() as conn:
             self._keep_age(conn, models)
             known = pulls.integrations(conn, self._conn_id, models)
             for model in models:

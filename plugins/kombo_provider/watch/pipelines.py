@@ -25,8 +25,10 @@ HISTORY_NEEDED: Final = timedelta(hours=12)
 """With less, somebody may have tried a new DAG, or loaded a table in one go."""
 TIMES_NEEDED: Final = 2
 """So many times its gap a history has to last: one long gap after some short ones is no habit yet."""
-_NOT_BY_SCHEDULE: Final = re.compile(r"(manual|backfill|asset_materialization|next_\d+)__")
-"""How the ids of runs begin that a person started, or that go on with what a run left."""
+_BY_PERSON: Final = re.compile("manual__")
+"""How ids begin of runs that a person started; in a DAG that has no others, of those that another DAG triggers."""
+_NOT_OF_A_HABIT: Final = re.compile(r"(backfill|asset_materialization|next_\d+)__")
+"""How ids begin of runs over the past, and of those that go on with what a run left."""
 _USUAL_SHARE: Final = 0.8
 """Of the time, not of the gaps: nights and weekends are usual, one outage of a week in four is not."""
 
@@ -65,7 +67,9 @@ def _not_run(
     source: str, dag_id: str, runs: Sequence[Run], at: datetime, limits: Limits, airflow: Airflow
 ) -> Iterator[Finding]:
     last = runs[-1].began_at
-    usual = _usual_gap([run.began_at for run in runs if not _NOT_BY_SCHEDULE.match(run.run_id)])
+    habitual = [run for run in runs if not _NOT_OF_A_HABIT.match(run.run_id)]
+    scheduled = [run for run in habitual if not _BY_PERSON.match(run.run_id)]
+    usual = _usual_gap([run.began_at for run in scheduled or habitual])
     if usual is None or at - last <= usual + limits.late_after:
         return
     said = words.not_run(source, dag_id, last, usual, paused=airflow.is_paused(dag_id) is True)

@@ -222,7 +222,7 @@ def test_the_words_and_the_digest_of_a_late_answer_are_emptied_by_the_next_run(b
     book.record(delivered, Status.DELIVERED, keeps_digest=True)
     book.record(refused, Status.REJECTED, error_message="ada@example.com is taken")
     with book.ledger.transaction() as conn:
-        erasure.empty_old_payloads(conn, "crm.applicants", 30)
+        erasure.keep_forgotten(conn)
     assert book.row(delivered.key.applicant_id)["email_sha256"] is None
     assert book.row(refused.key.applicant_id)["error_message"] is None
     assert book.row(refused.key.applicant_id)["status"] == "rejected"

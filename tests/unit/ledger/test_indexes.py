@@ -13,7 +13,19 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from kombo_provider.client import KomboClient
 from kombo_provider.database import ENGINE_OPTIONS
-from kombo_provider.ledger import LaneState, Ledger, RunRef, asking, doubts, lane_states, leases, left, staging
+from kombo_provider.ledger import (
+    DeliveryKey,
+    LaneState,
+    Ledger,
+    RunRef,
+    asking,
+    doubts,
+    forgotten,
+    lane_states,
+    leases,
+    left,
+    staging,
+)
 from kombo_provider.ledger._run_tables import alerts, runs
 from kombo_provider.ledger.selection import Selection
 from kombo_provider.ledger.staging import Staging
@@ -168,6 +180,9 @@ def test_no_statement_of_an_hourly_run_grows_with_the_ledger(ledger_with_history
     warehouse = plans.watch(create_engine(database_url, **ENGINE_OPTIONS))
     write_back, selection = WriteBack(warehouse, "people", "id"), Selection(SOURCE, CONNECTION)
     whom = Staging(SOURCE, CONNECTION, "application", RUN)
+    with ledger.transaction() as conn:
+        for name in ("a", "b"):
+            forgotten.note_delivery(conn, DeliveryKey(SOURCE, "greenhouse:a", name))
     options = StageOptions(
         staging=whom,
         mapping=MappingOptions(),

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from kombo_provider.errors import ConfirmationRequiredError, SourceError, WriteBackError
-from kombo_provider.ledger import RunRef, passed_over, staging
-from kombo_provider.mapping import MappedRow
-from kombo_provider.source import reader
+from kombo_provider.ledger import RunRef, holds, passed_over, staging
 from kombo_provider.staging.narrowing import Narrowing
 from kombo_provider.staging.stage import StageReport
-from kombo_provider.staging.stager import Stager
-from tests.unit.staging.people import Source
+from tests.unit.staging.people import SELECTION, Source
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
 
@@ -210,42 +206,65 @@ def test_a_first_scheduled_run_that_stops_says_so_in_lines_that_fit_into_airflow
     assert all(len(line) <= 90 for line in said)
 
 
-def _stage_another_run_after(monkeypatch: pytest.MonkeyPatch, chunks: int, another: Callable[[], object]) -> None:
-    """Let another run stage while the first one is after so many of its chunks, of ten rows each."""
-    stage_chunk = Stager._stage
-    staged = iter(range(1, 1000))
+def _run_of_each(source: Source) -> Counter[str]:
+    with source.ledger.transaction() as conn:
+        return Counter(conn.exec_driver_sql("SELECT run_id FROM kombo_deliveries").scalars())
 
-    def stage_and_look(self: Stager, rows: Sequence[MappedRow]) -> None:
-        stage_chunk(self, rows)
-        if next(staged) == chunks:
-            another()
 
-    monkeypatch.setattr(reader, "CHUNK_ROWS", 10)
-    monkeypatch.setattr(Stager, "_stage", stage_and_look)
+def _stage_a_load_undecided(source: Source) -> None:
+    """Let a run stage a hundred rows of one integration, and be about to decide about them."""
+    source.add(range(100), "many")
+    source.stage(run="load", window="all", approve_above=80)
+    source.leave_undecided()
 
 
 @pytest.mark.parametrize("window", ["interval", "all"])
-def test_a_run_beside_it_releases_nothing_of_what_a_run_is_still_staging(
-    source: Source, monkeypatch: pytest.MonkeyPatch, window: str
-) -> None:
+def test_a_run_beside_it_decides_nothing_of_what_a_living_run_staged(source: Source, window: str) -> None:
     """It reads nothing itself, or all of it."""
-    source.add(range(100), "many")
-    beside: list[StageReport] = []
-    _stage_another_run_after(
-        monkeypatch,
-        6,
-        lambda: beside.append(source.stage(run="beside", window=window, interval=LONG_AGO, approve_above=80)),
-    )
-    report = source.stage(window="all", approve_above=80)
-    assert (beside[0].ready, report.ready) == ({}, {})
-    assert Counter(hold for _, hold in source.holds()) == {"approval": 100}
+    _stage_a_load_undecided(source)
+    stages_on = iter(range(3600))
+
+    def sleep(_seconds: float) -> None:
+        number = next(stages_on)
+        source.add(range(1000 + number, 1001 + number), "few")
+        source.stage(run="load", window="all", approve_above=1000)
+        source.leave_undecided()
+
+    beside = source.stage(run="beside", window=window, interval=LONG_AGO, approve_above=80, sleep=sleep)
+    assert "many" not in beside.ready
+    assert _run_of_each(source)["load"] >= 100
+    assert source.stage(run="load", window="all", approve_above=80).ready.get("many") is None
 
 
-def test_what_a_dead_run_left_is_decided_by_the_next_one_after_a_while(source: Source) -> None:
+@pytest.mark.parametrize("window", ["interval", "all"])
+def test_what_a_dead_run_left_is_decided_by_the_next_one_after_a_while(source: Source, window: str) -> None:
+    _stage_a_load_undecided(source)
+
+    def sleep(_seconds: float) -> None:
+        source.run("UPDATE kombo_deliveries SET staged_at = '2026-01-01 00:00:00.000000+00:00'")
+
+    report = source.stage(run="next", window=window, interval=LONG_AGO, approve_above=100, sleep=sleep)
+    assert report.ready == {"many": 100}
+
+
+def test_rows_whose_body_is_the_same_keep_their_place_and_what_was_asked_about_them(source: Source) -> None:
     source.add(range(4), "many")
-    source.stage(run="dead")
-    source.leave_undecided()
-    read_nothing = {"window": "interval", "interval": LONG_AGO, "approve_above": 100}
-    assert source.stage(run="soon", **read_nothing).ready == {}, "it may live"
-    source.run("UPDATE kombo_deliveries SET staged_at = '2026-01-01 00:00:00.000000+00:00'")
-    assert source.stage(run="later", **read_nothing).ready == {"many": 4}
+    source.stage()
+    with source.ledger.transaction() as conn:
+        asked_at = holds.ask_about(conn, SELECTION, "many")
+    source.run("UPDATE people SET changed = '2026-03-02 10:00:00'")
+    source.stage(window="all")
+    with source.ledger.transaction() as conn:
+        assert holds.release_asked(conn, SELECTION, "many", asked_at) == 4
+
+
+def test_no_number_that_a_person_confirms_is_about_rows_whose_id_in_the_target_has_just_gone(source: Source) -> None:
+    source.add(range(1), "ats:a")
+    source.give_target()
+    source.stage(run="first")
+    source.add(range(7, 8), "ats:a")
+    source.has_id(7, "stray")
+    source.stage()
+    source.run("UPDATE people SET kombo_application_id = NULL WHERE id = 7")
+    source.stage(confirm_rows=100)
+    assert source.holds() == [("0", None), ("7", "approval")]

@@ -27,11 +27,19 @@ def test_a_dag_that_was_tried_some_times_on_a_day_need_not_run_again(watched: Wa
     assert heard_until(watched, 6 * DAY) == []
 
 
-def test_runs_that_a_person_starts_are_no_habit(watched: Watched) -> None:
+def test_runs_that_a_person_starts_beside_the_schedule_are_no_habit(watched: Watched) -> None:
+    for day in range(29):
+        watched.run(began=BEGIN + day * DAY, kind="scheduled__" if day % 7 == 0 else "manual__")
+    watched.at = BEGIN + 28 * DAY
+    assert heard_until(watched, 34 * DAY) == []
+
+
+def test_a_dag_that_another_one_triggers_every_day_is_told_of_when_that_stops(watched: Watched) -> None:
+    """Airflow calls the runs that a DAG triggers manual, like those of a person."""
     for day in range(10):
         watched.run(began=BEGIN + day * DAY, kind="manual__")
     watched.at = BEGIN + 9 * DAY
-    assert heard_until(watched, 14 * DAY) == []
+    assert heard_until(watched, 14 * DAY) == [SILENT]
 
 
 def test_a_first_load_of_many_runs_in_a_row_does_not_make_a_daily_dag_late(watched: Watched) -> None:

@@ -75,7 +75,7 @@ function Unread() {
   const { data: names } = useLoaded(() => get("unread"), []);
   if (!names?.length) return null;
   const title = `${count(names.length)} ${names.length === 1 ? "DAG" : "DAGs"} that the API server cannot read`;
-  const what = `What they send to Kombo is not shown: ${names.join(", ")}. Its log says why; a plugin may be missing.`;
+  const what = `If they send to Kombo, that is not shown: ${names.join(", ")}. Its log says why; a plugin may be missing.`;
   return h(Problem, { title, status: "warning" }, what);
 }
 
