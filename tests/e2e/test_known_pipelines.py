@@ -81,11 +81,12 @@ def test_a_command_names_a_dag_that_cannot_be_read_and_does_the_rest(
 ) -> None:
     store("known_one", "crm.a")
     places = ledger_places(None)
-    assert "known_one" in places[0].dag_ids
+    assert "known_one" in {dag_id for place in places for dag_id in place.dag_ids}
+    unknown = [place for place in places if place.unreadable]
     with pytest.raises(
         SystemExit, match=r"Not reached:\nDAG foreign: it cannot be read here \(TimetableNotRegistered\)"
     ):
-        at_each(places[1:], lambda _ledger, place: print(place))
+        at_each(unknown, lambda _ledger, place: print(place))
 
     [only] = ledger_places("known_one")
     assert only.dag_ids == {"known_one"}
