@@ -70,9 +70,8 @@ class KomboStageOperator(PushOperator):
         from kombo_provider.write_back.write_back import WriteBack
 
         push, run, params = self.push, read_run(context), read_params(context, whole_dag=self.push.whole_dag)
-        waited = False
         if not params.dry_run:
-            waited = self._let_queued_groups_begin(context)
+            self._let_queued_groups_begin(context)
         context["ti"].xcom_push(key=BEGAN_KEY, value=datetime.now(UTC).isoformat())
         sql, where = read_extract_sql(push.extract_sql, push.defined_in, push.sql_folder)
         settings = KomboHook(push.connections.kombo_conn_id).get_settings()
@@ -85,7 +84,8 @@ class KomboStageOperator(PushOperator):
             if push.show_sql:
                 self._show(rendered)
             if not params.dry_run:
-                self._begin(ledger, run, one_by_one=waited)
+                self._let_another_run_read(ledger, run, context)
+                self._begin(ledger, run)
             reader = self._reader = SourceReader(warehouse, rendered, where=where)
             table = push.write_back_table
             try:
@@ -109,23 +109,37 @@ class KomboStageOperator(PushOperator):
                 self._end(ledger, run, params, report)
         return grouped(report.integration_ids)
 
-    def _let_queued_groups_begin(self, context: Context) -> bool:
-        """Read later while groups of other runs wait in Airflow's queue for a worker slot; tell whether this waited.
+    def _let_queued_groups_begin(self, context: Context) -> None:
+        """Read later while groups of other runs wait in Airflow's queue for a worker slot.
 
         Rows that are read now could not be sent before theirs, and applicants who come after this reading would have
         to wait for the turns of this run as well.
         """
         if self.deliver_task_id is None:
-            return False
+            return
         ti = context["ti"]
         queued = ti.get_ti_count(dag_id=ti.dag_id, task_ids=[self.deliver_task_id], states=["queued"])
-        at = datetime.now(UTC)
-        waits_since = ti.get_first_reschedule_date(context)
-        if at - (waits_since or at) >= LONGEST_WAIT:
-            return False
         if queued < SLOTS_ARE_FEW_FROM:
-            return waits_since is not None
+            return
+        at = datetime.now(UTC)
+        waits_since = ti.get_first_reschedule_date(context) or at
+        if at - waits_since >= LONGEST_WAIT:
+            return
         self.log.info("%d groups wait for a worker slot: the source is read once they have begun", queued)
+        raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
+
+    def _let_another_run_read(self, ledger: Ledger, run: RunKind, context: Context) -> None:
+        """Of the runs that waited for a slot let one read at a time: its groups go before those of the others."""
+        from kombo_provider.ledger import runs
+
+        with ledger.transaction() as conn:
+            if not runs.another_began(conn, self.push.source, run.ref, within=READS_APART):
+                return
+        at = datetime.now(UTC)
+        waits_since = context["ti"].get_first_reschedule_date(context)
+        if waits_since is None or at - waits_since >= LONGEST_WAIT:
+            return
+        self.log.info("Another run began to read a moment ago: this one reads once its groups have begun")
         raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
@@ -152,21 +166,13 @@ class KomboStageOperator(PushOperator):
             )
             context["ti"].xcom_push(key=NOT_FOUND_KEY, value=not_found)
 
-    def _begin(self, ledger: Ledger, run: RunKind, *, one_by_one: bool) -> None:
-        """Say first what is open of the source, and note the run: it is seen even where it dies.
-
-        Of the runs that waited for a slot only one reads now: the groups that it finds go before those of the others.
-        """
-        from kombo_provider.ledger import now, open_rows, runs, staging
+    def _begin(self, ledger: Ledger, run: RunKind) -> None:
+        """Say first what is open of the source, and note the run: it is seen even where it dies."""
+        from kombo_provider.ledger import now, open_rows, runs
         from kombo_provider.report.wording import log_open
 
         push = self.push
         with ledger.transaction() as conn:
-            if one_by_one:
-                staging.lock_source(conn, push.source)
-                if runs.another_began(conn, push.source, run.ref, within=READS_APART):
-                    self.log.info("Another run began to read a moment ago: this one reads once its groups have begun")
-                    raise AirflowRescheduleException(datetime.now(UTC) + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
             log_open(open_rows.counts(conn, push.source), now(conn), run.ref.dag_id)
             runs.begin(conn, push.source, push.connections.kombo_conn_id, run.ref)
 

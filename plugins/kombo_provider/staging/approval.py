@@ -16,7 +16,7 @@ from kombo_provider.staging.narrowing import Narrowing
 
 log = logging.getLogger(__name__)
 
-SIGN_OF_LIFE = timedelta(seconds=20)
+SIGN_OF_LIFE = timedelta(seconds=5)
 """A run that stages new rows commits a chunk more often than this."""
 _LOOKS_AGAIN_IN_SECONDS = 1.0
 ALL_HELD_ABOVE = 10

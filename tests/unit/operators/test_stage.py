@@ -71,12 +71,15 @@ def test_of_two_runs_that_waited_for_a_slot_the_second_reads_once_the_groups_of_
     ledger = Ledger(create_engine(f"sqlite:///{tmp_path / 'ledger.db'}", **ENGINE_OPTIONS))
     ledger.ensure()
     stage: Any = _dag().get_task("stage")
+    waited = {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: datetime.now(UTC))}
+    came_now = {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: None)}
     first, second = (_run(name) for name in ("first", "second"))
-    stage._begin(ledger, first, one_by_one=True)
+    stage._let_another_run_read(ledger, first, waited)
+    stage._begin(ledger, first)
     with pytest.raises(AirflowRescheduleException):
-        stage._begin(ledger, second, one_by_one=True)
-    stage._begin(ledger, first, one_by_one=True)
-    stage._begin(ledger, second, one_by_one=False)
+        stage._let_another_run_read(ledger, second, waited)
+    stage._let_another_run_read(ledger, first, waited)
+    stage._let_another_run_read(ledger, second, came_now)
     ledger.close()
 
 
