@@ -136,8 +136,8 @@ class KomboStageOperator(PushOperator):
             if not runs.another_began(conn, self.push.source, run.ref, within=READS_APART):
                 return
         at = datetime.now(UTC)
-        waits_since = context["ti"].get_first_reschedule_date(context)
-        if waits_since is None or at - waits_since >= LONGEST_WAIT:
+        waited = at - (context["ti"].get_first_reschedule_date(context) or at)
+        if not LOOKS_AGAIN_IN <= waited < LONGEST_WAIT:
             return
         self.log.info("Another run began to read a moment ago: this one reads once its groups have begun")
         raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
