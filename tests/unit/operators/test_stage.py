@@ -71,7 +71,7 @@ def test_of_two_runs_that_waited_for_a_slot_the_second_reads_once_the_groups_of_
     ledger = Ledger(create_engine(f"sqlite:///{tmp_path / 'ledger.db'}", **ENGINE_OPTIONS))
     ledger.ensure()
     stage: Any = _dag().get_task("stage")
-    waited = {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: datetime.now(UTC) - LOOKS_AGAIN_IN)}
+    waited = {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: datetime.now(UTC) - 2 * LOOKS_AGAIN_IN)}
     came_now = {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: None)}
     first, second = (_run(name) for name in ("first", "second"))
     stage._let_another_run_read(ledger, first, waited)
