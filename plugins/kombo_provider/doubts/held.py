@@ -48,9 +48,8 @@ def put(
     held_now = foreseen.get(asked.integration_id, estimate.Foreseen(rows))
     introduction = (
         f"{rows} rows of {markdown.text(selection.source)} for {markdown.text(asked.integration_id)} are held: a "
-        "run would have sent more at once than `approve_above` lets it, or an id that the target had for them is "
-        "gone. They wait since "
-        f"{found.since:%Y-%m-%d %H:%M} UTC; nothing of them was sent. "
+        "run would have sent more at once than `approve_above` lets it, or an id that the target had for them is gone. "
+        f"They wait since {found.since:%Y-%m-%d %H:%M} UTC; nothing of them was sent. "
         f"Held now: {held_now.in_words()}."
     )
     body = "\n".join(

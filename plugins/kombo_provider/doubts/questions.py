@@ -34,15 +34,14 @@ QUESTIONS_AT_MOST = 200
 
 
 class Asked(NamedTuple):
-    """One question: an integration, and its rows with the attempt that each is asked about, or when held ones were.
-
-    It passes between tasks as JSON: hence `asked_at`, a time, as text.
-    """
+    """One question about some rows of an integration; it passes between tasks as JSON."""
 
     integration_id: str
     attempts: dict[str, int]
+    """By applicant, the attempt in doubt that is asked about."""
     about: str = About.DOUBTS
     asked_at: str = ""
+    """When held rows were asked about, in ISO 8601: an answer is about those."""
 
 
 class Question(NamedTuple):

@@ -126,7 +126,7 @@ class KomboStageOperator(PushOperator):
         if at - waits_since >= LONGEST_WAIT:
             return
         self.log.info("%d groups wait for a worker slot: the source is read once they have begun", queued)
-        raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
+        raise _later(at)
 
     def _let_another_run_read(self, ledger: Ledger, run: RunKind, context: Context) -> None:
         """Of the runs that waited for a slot let one read at a time: its groups go before those of the others."""
@@ -140,7 +140,7 @@ class KomboStageOperator(PushOperator):
         if not LOOKS_AGAIN_IN <= waited < LONGEST_WAIT:
             return
         self.log.info("Another run began to read a moment ago: this one reads once its groups have begun")
-        raise AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]
+        raise _later(at)
 
     def datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the tables of the SELECT, and the ledger with the columns that the SELECT maps."""
@@ -234,6 +234,10 @@ class KomboStageOperator(PushOperator):
             keep_failed_payload_days=push.keep_failed_payload_days,
             timeout=timedelta(seconds=settings.timeout_seconds),
         )
+
+
+def _later(at: datetime) -> AirflowRescheduleException:
+    return AirflowRescheduleException(at + LOOKS_AGAIN_IN)  # type: ignore[no-untyped-call]  # Airflow gives no types
 
 
 def _named_at_most(names: Sequence[str], at_most: int) -> str:

@@ -35,6 +35,8 @@ def decide(conn: Connection, selection: Selection, runs: Sequence[RunRef], appro
 
     What others are staging just now is theirs to decide: a part of it says nothing of how many there will be.
     """
+    if not runs:
+        return set()
     source = _whole(selection)
     too_many = surprising(undecided.count(conn, source, runs), approve_above)
     undecided.hold(conn, source, runs, too_many)

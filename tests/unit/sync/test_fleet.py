@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -115,22 +115,27 @@ def test_an_integration_whose_turn_does_not_come_is_first_in_the_next_run(book: 
         assert pulls.integrations(conn, "kombo_default", ["applications"])[0] == "z:last"
 
 
+def _take_all_time(endless: Sequence[str]) -> Callable[[str, str, int], None]:
+    """Let four integrations be read until the run's time is over."""
+    is_over, all_four = threading.Event(), threading.Barrier(4)
+
+    def take(model: str, integration_id: str, number: int) -> None:
+        if integration_id in endless:
+            all_four.wait(60)
+            is_over.set()
+        if is_over.is_set():
+            raise TooLateError
+
+    return take
+
+
 def test_four_integrations_that_never_end_in_time_keep_the_others_from_one_run_at_most(book: Book) -> None:
     endless, short = [f"a:{n}" for n in range(4)], [f"b:{n}" for n in range(6)]
     book.stage(*(VALID.but(integration_id=name) for name in endless + short))
     begin_one_after_the_other(book, endless + short)
     read: set[str] = set()
     for _ in range(2):
-        is_over, all_four = threading.Event(), threading.Barrier(4)
-
-        def take_all_time(model: str, integration_id: str, number: int) -> None:
-            if integration_id in endless:
-                all_four.wait(60)  # noqa: B023 - called within this turn of the loop
-                is_over.set()  # noqa: B023
-            if is_over.is_set():  # noqa: B023
-                raise TooLateError
-
-        report = sync(book.ledger, Kombo(before=take_all_time), "applications", "candidates")
+        report = sync(book.ledger, Kombo(before=_take_all_time(endless)), "applications", "candidates")
         read |= {*endless, *short} - set(report.left)
     assert read == set(short)
 
