@@ -25,8 +25,7 @@ _DECISIONS: Final = {
 
 _HELD: Final = {
     Hold.APPROVAL: "It is held, since its run would send more rows than approve_above, or an id that its row of the "
-    "target had is gone: trigger the DAG with "
-    "confirm_rows, as the report says.",
+    "target had is gone: trigger the DAG with confirm_rows, as the report says.",
     Hold.HAS_ID: "It is held, since its row of the target has an application id that no delivery bears: restore the "
     "newest copy of the ledger; if another tool made that application, select its id as already_sent; if nobody did, "
     "empty the id: then the next run asks for approval.",

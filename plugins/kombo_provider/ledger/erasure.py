@@ -43,8 +43,8 @@ def forget(conn: Connection, key: DeliveryKey, by: By) -> bool:
 def keep_forgotten(conn: Connection) -> None:
     """Empty what came of forgotten persons later: an answer's words, and records that were not known to be theirs."""
     by_source: defaultdict[str, list[Pair]] = defaultdict(list)
-    for source, *pair in forgotten.noted_deliveries(conn):
-        by_source[source].append((pair[0], pair[1]))
+    for key in forgotten.noted_deliveries(conn):
+        by_source[key.source].append((key.integration_id, key.applicant_id))
     for source, pairs in by_source.items():
         is_noted = has_key(conn, source, pairs)
         borne = deliveries.c.integration_id, deliveries.c.kombo_application_id, deliveries.c.kombo_candidate_id
